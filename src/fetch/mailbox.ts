@@ -1,0 +1,78 @@
+// PORT: what the daemon needs of an IMAP account, in the words of RFC 9051. One adapter talks to servers (imap-session.ts);
+// whatever a library or a server answers with `false` or silence is an AccountError here.
+
+/** Where and how to log in. The very object that is checked is the one that is dialled. */
+export interface Destination {
+  host: string
+  port: number
+  security: 'tls' | 'starttls' | 'cleartext'
+  username: string
+  /** The account's own CA certificates (PEM) that replace the system's, or null. */
+  caPem: string | null
+}
+
+/** What STATUS or SELECT says of a mailbox. */
+export interface MailboxState {
+  uidValidity: number
+  /** 1 + the highest UID ever given, or null where the server omits it (some do). */
+  uidNext: number | null
+  /** EXISTS. */
+  messages: number
+}
+
+/** What is known of a message before its bytes are asked for. */
+export interface MessageMeta {
+  uid: number
+  /** RFC822.SIZE in bytes, as the server says (servers lie; the bytes decide). */
+  size: number
+  /** INTERNALDATE. */
+  receivedAt: Date
+}
+
+/** One message as the server gave it. `complete` is false for an oversize mail, of which only the header was fetched. */
+export interface FetchedMessage extends MessageMeta {
+  source: Buffer
+  complete: boolean
+}
+
+/** What to do on the server with a mail that is ours. */
+export type AfterIngest = { kind: 'keep' } | { kind: 'seen' } | { kind: 'delete' } | { kind: 'move'; mailbox: string }
+
+/** A selected mailbox. While `fetch` is being read, no other command runs on its session. */
+export interface Mailbox {
+  readonly name: string
+  readonly state: MailboxState
+  /**
+   * UIDs >= `firstUid` that the server holds, ascending: the union of UID SEARCH and UID FETCH over the range, because a UID
+   * that one answer omits is no proof that it is gone. A UID that SEARCH shows but FETCH gives no metadata for has size 0 and
+   * the epoch as receivedAt. At most `limit` (the lowest ones).
+   */
+  list(firstUid: number, limit: number): Promise<MessageMeta[]>
+  /** UIDs that arrived at or after `since` (SEARCH SINCE, whole days) — for `--start DATE`. */
+  listSince(since: Date): Promise<number[]>
+  /**
+   * The messages with these UIDs in the order of the server's answer. A mail of more than `maxBytes` comes as its header
+   * alone. UIDs that the server does not answer are simply absent: the caller asks again with `stillThere`.
+   */
+  fetch(uids: readonly number[], maxBytes: number): AsyncIterable<FetchedMessage>
+  /** Which of these UIDs the server still holds (exact UID SEARCH). */
+  stillThere(uids: readonly number[]): Promise<Set<number>>
+  /** Flags, moves or deletes. Without UIDPLUS nothing is expunged: the mail stays, marked \Deleted. Throws if the server refused. */
+  settle(uids: readonly number[], action: AfterIngest): Promise<void>
+}
+
+/** A connection that is logged in. */
+export interface ImapSession extends AsyncDisposable {
+  /** False once the connection is closed, by whomever. */
+  readonly usable: boolean
+  /** Upper-case capabilities after login. */
+  readonly capabilities: ReadonlySet<string>
+  /** STATUS without selecting. Throws `imap.mailbox_missing` if there is no such mailbox. */
+  status(mailbox: string): Promise<MailboxState>
+  /** SELECT (or EXAMINE if nothing will be changed). `name` is UTF-8; the wire form is the adapter's business. */
+  select(mailbox: string, access: 'read-only' | 'read-write'): Promise<Mailbox>
+  /** Names of all mailboxes (LIST), UTF-8. */
+  mailboxes(): Promise<string[]>
+  /** Closes at once, without LOGOUT: for aborts. */
+  close(): void
+}

@@ -1,0 +1,57 @@
+// What a mail says, after parsing: plain data, safe to send between threads. `letterlock parse --json` prints it.
+
+export type Kind = 'human' | 'auto-generated' | 'auto-reply' | 'bounce' | 'feedback-report' | 'list' | 'loop'
+
+export interface Address {
+  /** Display name, '' if none. */
+  name: string
+  /** addr-spec; the domain in lower case. May lack a domain in malformed mail; '' if there is none at all. */
+  address: string
+}
+
+export interface Attachment {
+  /** Safe to show, not to use as a path; null if the part has none. */
+  filename: string | null
+  /** Lower case, without parameters. */
+  contentType: string
+  /** Decoded size in bytes. */
+  size: number
+  /** Hex SHA-256 of the decoded bytes. */
+  sha256: string
+  /** Without angle brackets. */
+  contentId: string | null
+  /** True if the HTML refers to it by `cid:` or it is disposed inline inside multipart/related. */
+  inline: boolean
+}
+
+export interface Bounce {
+  /** Failed recipients, lower case. */
+  recipients: string[]
+  /** Enhanced status codes (RFC 3463), as `5.1.1`. */
+  statuses: string[]
+}
+
+export interface ParsedMessage {
+  kind: Kind
+  /** Why `kind` is what it is, and what had to be repaired; short words, closed list in the code. */
+  reasons: string[]
+  from: Address | null
+  to: Address[]
+  cc: Address[]
+  replyTo: Address[]
+  subject: string
+  /** Ids have no angle brackets. '' if the mail has none. */
+  messageId: string
+  inReplyTo: string
+  references: string[]
+  /** ISO 8601 in UTC, or null if the Date header is absent or unreadable. */
+  date: string | null
+  /** Whole plain text: the text parts, or the HTML as text. */
+  text: string
+  /** Sanitised, or null if the mail has no HTML. */
+  html: string | null
+  /** The new words, without quotation and signature. */
+  reply: string
+  attachments: Attachment[]
+  bounce: Bounce | null
+}

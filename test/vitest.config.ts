@@ -1,0 +1,19 @@
+import { availableParallelism } from 'node:os'
+import { defineConfig } from 'vitest/config'
+
+/** Folders whose tests need no server; `npm run test:unit` runs these alone. */
+const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll}/**/*.unit.test.ts', 'test/*.test.ts']
+const withoutServers = process.env.TEST_SERVERS === 'none'
+
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    include: withoutServers ? unit : ['test/**/*.test.ts'],
+    exclude: process.env.TEST_LONG ? [] : ['test/long/**'],
+    pool: 'forks',
+    maxWorkers: Math.max(2, availableParallelism()),
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    ...(withoutServers ? {} : { globalSetup: ['test/support/global-setup.ts'] }),
+  },
+})
