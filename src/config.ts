@@ -1,0 +1,265 @@
+// Configuration: one TOML file and the environment. `readSources` touches the world, `toConfig` is pure. All faults are
+// reported at once, each with its place, its name and what is allowed. Secrets are paths to files, never values.
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parse as parseToml, TomlError } from 'smol-toml'
+import { z } from 'zod'
+import { ServiceError } from './errors.ts'
+
+const file = z.string()
+const url = (schemes: readonly string[]) =>
+  z
+    .string()
+    .refine(value => value === '' || schemes.some(scheme => value.startsWith(scheme)), {
+      error: `must be empty (embedded) or begin with ${schemes.join(' or ')}`,
+    })
+    .refine(value => !hasPassword(value), {
+      error: 'must not hold a password: put it in a file and name that in password_file',
+    })
+
+const schema = z.strictObject({
+  database: z
+    .strictObject({
+      url: url(['mysql://']).default(''),
+      password_file: file.default(''),
+      ca_file: file.default(''),
+      pool_size: z.int().min(2).max(200).default(10),
+    })
+    .prefault({}),
+  redis: z
+    .strictObject({
+      url: url(['redis://', 'rediss://', 'unix://']).default(''),
+      password_file: file.default(''),
+      ca_file: file.default(''),
+      prefix: z
+        .string()
+        .regex(/^[\w.-]{1,64}$/, { error: 'must be 1 to 64 letters, digits, dots, dashes or underscores' })
+        .default('letterlock'),
+    })
+    .prefault({}),
+  data: z.strictObject({ directory: z.string().min(1).default('data') }).prefault({}),
+  encryption: z
+    .strictObject({ key_file: file.default(''), bind_destination: z.enum(['pause']).default('pause') })
+    .prefault({}),
+  web: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(/^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$/i, { error: 'must be host:port, as 127.0.0.1:8025' })
+        .refine(value => Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535, { error: 'has a port over 65535' })
+        .refine(isLoopback, { error: 'must be a loopback address (127.0.0.1, localhost or [::1])' })
+        .default('127.0.0.1:8025'),
+    })
+    .prefault({}),
+  mail: z.strictObject({ max_bytes: z.int().min(65_536).max(1_000_000_000).default(52_428_800) }).prefault({}),
+  poll: z
+    .strictObject({
+      concurrency: z.int().min(1).max(500).default(10),
+      parse_threads: z.int().min(1).max(64).default(2),
+      batch_messages: z.int().min(1).max(1000).default(100),
+      batch_bytes: z.int().min(65_536).max(268_435_456).default(8_388_608),
+      lease_seconds: z.int().min(5).max(600).default(30),
+      keep_connections: z.int().min(0).max(10_000).default(500),
+    })
+    .prefault({}),
+  raw: z.strictObject({ shared: z.boolean().default(false) }).prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+      format: z.enum(['auto', 'json', 'pretty']).default('auto'),
+    })
+    .prefault({}),
+})
+
+type Raw = z.output<typeof schema>
+type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S
+type Section<T> = { readonly [K in keyof T & string as Camel<K>]: T[K] }
+
+/** The whole configuration; names as in the file, in camelCase. Paths are absolute, or '' where unset. */
+export type Config = { readonly [S in keyof Raw]: Section<Raw[S]> }
+
+/** Where values came from: a parsed TOML file (or none) and the LETTERLOCK_ variables. */
+export interface Sources {
+  /** The file's path, or undefined if there is none. */
+  file: string | undefined
+  toml: string
+  env: Readonly<Record<string, string>>
+  /** Relative paths of the environment are resolved against it. */
+  directory: string
+}
+
+const places = ['/etc/letterlock/letterlock.toml']
+
+/** Reads the file that applies (`--config`, LETTERLOCK_CONFIG, /etc/letterlock/letterlock.toml) and the LETTERLOCK_ variables. */
+export function readSources(chosen: string | undefined, env: NodeJS.ProcessEnv = process.env): Sources {
+  const named = chosen ?? env.LETTERLOCK_CONFIG
+  const found = named ?? places.find(existsSync)
+  const ours = Object.entries(env).filter(
+    (entry): entry is [string, string] =>
+      entry[0].startsWith('LETTERLOCK_') && entry[0] !== 'LETTERLOCK_CONFIG' && entry[1] !== undefined,
+  )
+  return {
+    file: found,
+    toml: found === undefined ? '' : readFile(found),
+    env: Object.fromEntries(ours),
+    directory: root,
+  }
+}
+
+function readFile(name: string): string {
+  try {
+    return readFileSync(name, 'utf8')
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be read'
+    throw invalid(
+      `the configuration file ${name} ${why}`,
+      'check the path after --config or in LETTERLOCK_CONFIG',
+      cause,
+    )
+  }
+}
+
+/** Checks the sources and fills in defaults. Throws ServiceError `config.invalid` that lists every fault. */
+export function toConfig(sources: Sources): Config {
+  const { values, origin, faults } = merge(sources)
+  const result = schema.safeParse(values)
+  if (!result.success) faults.push(...result.error.issues.flatMap(issue => describe(issue, origin, sources.file)))
+  if (faults.length > 0 || !result.success) {
+    throw invalid(
+      `the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map(fault => `  ${fault}`).join('\n')}`,
+      'mend what is listed; config/default.toml shows every name with its default',
+    )
+  }
+  return resolvePaths(toCamel(result.data))
+}
+
+type Values = Record<string, Record<string, unknown>>
+
+function merge(sources: Sources): { values: Values; origin: Map<string, string>; faults: string[] } {
+  const faults: string[] = []
+  const origin = new Map<string, string>()
+  const values = parseFile(sources, faults)
+  if (sources.file !== undefined) anchor(values, path.dirname(path.resolve(sources.file)))
+  for (const [name, text] of Object.entries(sources.env)) {
+    const target = variables.get(name)
+    if (target === undefined) {
+      faults.push(`${name} (environment): there is no such setting${nearest(name, [...variables.keys()])}`)
+      continue
+    }
+    const [section, key] = target
+    const group = values[section] ?? {}
+    values[section] = { ...group, [key]: convert(text, section, key) }
+    origin.set(`${section}.${key}`, name)
+  }
+  anchor(values, sources.directory)
+  return { values, origin, faults }
+}
+
+function parseFile(sources: Sources, faults: string[]): Values {
+  try {
+    return parseToml(sources.toml) as Values
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    const reason = error.message.split('\n')[0]?.replace('Invalid TOML document: ', '') ?? 'not TOML'
+    faults.push(`${sources.file} line ${error.line}, column ${error.column}: ${reason}`)
+    return {}
+  }
+}
+
+const defaults = schema.parse({}) as unknown as Values
+
+/** Every setting by the name of its variable: LETTERLOCK_SECTION_NAME. */
+const variables: ReadonlyMap<string, readonly [section: string, key: string]> = new Map(
+  Object.entries(defaults).flatMap(([section, group]) =>
+    Object.keys(group).map(key => [`LETTERLOCK_${section}_${key}`.toUpperCase(), [section, key] as const] as const),
+  ),
+)
+
+const pathSettings = [
+  'database.password_file',
+  'database.ca_file',
+  'redis.password_file',
+  'redis.ca_file',
+  'data.directory',
+  'encryption.key_file',
+]
+
+/** A relative path is meant from where it is written: the file's folder, or the working directory of who set the variable. */
+function anchor(values: Values, directory: string): void {
+  for (const name of pathSettings) {
+    const [section, key] = name.split('.') as [string, string]
+    const value = values[section]?.[key]
+    if (typeof value === 'string' && value !== '')
+      values[section] = { ...values[section], [key]: path.resolve(directory, value) }
+  }
+}
+
+/** Text from the environment in the type that the setting has by default; what does not convert stays text and is refused. */
+function convert(text: string, section: string, key: string): unknown {
+  const sample = defaults[section]?.[key]
+  if (typeof sample === 'number' && /^-?\d+$/.test(text)) return Number(text)
+  if (typeof sample === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  return text
+}
+
+function describe(issue: z.core.$ZodIssue, origin: Map<string, string>, file: string | undefined): string[] {
+  const name = issue.path.join('.')
+  const place = origin.get(name) ?? file ?? 'built-in default'
+  if (issue.code !== 'unrecognized_keys') return [`${name} (${place}): ${issue.message.replace('Invalid input: ', '')}`]
+  const known = [...variables.values()].map(([section, key]) => (name === '' ? section : section === name ? key : ''))
+  return issue.keys.map(
+    key =>
+      `${name === '' ? key : `${name}.${key}`} (${place}): there is no such ${name === '' ? 'section' : 'setting'}${nearest(key, known)}`,
+  )
+}
+
+/** `, did you mean …?` where a known name is at most three edits away (Levenshtein). */
+function nearest(name: string, known: readonly string[]): string {
+  const [best] = known
+    .filter(other => other !== '')
+    .map(other => ({ other, far: edits(name, other) }))
+    .sort((a, b) => a.far - b.far)
+  return best !== undefined && best.far <= 3 ? `, did you mean ${best.other}?` : ''
+}
+
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+function toCamel(raw: Raw): Config {
+  const camel = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+  const sections = Object.entries(raw).map(([section, group]) => [
+    section,
+    Object.fromEntries(Object.entries(group).map(([key, value]) => [camel(key), value])),
+  ])
+  return Object.fromEntries(sections) as Config
+}
+
+/** What was not set lies in the folder of the program: a clone keeps its data in `data/`. */
+function resolvePaths(config: Config): Config {
+  const data = path.resolve(import.meta.dirname, '..', config.data.directory)
+  const keyFile = config.encryption.keyFile || path.join(data, 'encryption-key.bin')
+  return { ...config, data: { directory: data }, encryption: { ...config.encryption, keyFile } }
+}
+
+function hasPassword(value: string): boolean {
+  return URL.canParse(value) && new URL(value).password !== ''
+}
+
+function isLoopback(listen: string): boolean {
+  const host = listen.slice(0, listen.lastIndexOf(':'))
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function invalid(message: string, hint: string, cause?: unknown): ServiceError {
+  return new ServiceError('config.invalid', message, { temporary: false, hint, cause })
+}
