@@ -102,7 +102,7 @@ export function readSources(chosen: string | undefined, env: NodeJS.ProcessEnv =
     file: found,
     toml: found === undefined ? '' : readFile(found),
     env: Object.fromEntries(ours),
-    directory: root,
+    directory: process.cwd(),
   }
 }
 

@@ -1,0 +1,23 @@
+// Every migration in its order, by name: a list instead of a directory scan, so that names carry no file extension and
+// nothing else in the folder is ever run. Each is safe to run again: DDL is not transactional, a crash may leave half of one.
+import type { Knex } from 'knex'
+import * as accounts from './20261124_01_accounts.ts'
+import * as tickets from './20261124_02_tickets.ts'
+import * as service from './20261124_03_service.ts'
+
+export interface Migration {
+  name: string
+  up(db: Knex): Promise<void>
+}
+
+export const migrations: readonly Migration[] = [
+  { name: '20261124_01_accounts', up: accounts.up },
+  { name: '20261124_02_tickets', up: tickets.up },
+  { name: '20261124_03_service', up: service.up },
+]
+
+/**
+ * The version that this program needs, and the oldest program's version that can work on the schema it makes. A change that an
+ * older program survives (a new table, a column with a default) leaves `compatibleFrom`, so that hosts are upgraded one by one.
+ */
+export const schemaVersion = { version: 1, compatibleFrom: 1 } as const
