@@ -1,0 +1,281 @@
+// The connection to MySQL or MariaDB. knex's errors carry whole statements with their values, and the server's messages carry
+// values too: both are turned into a DatabaseError here, at the client, so that nothing of them ever leaves this file.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import knexPackage, { type Knex } from 'knex'
+import { schemaVersion } from '../../migrations/all.ts'
+import type { Config } from '../config.ts'
+import { ServiceError, type ServiceErrorCode } from '../errors.ts'
+
+/** A statement or a connection that failed: the server's numbers, the verb and the table, never a value. */
+export class DatabaseError extends ServiceError {
+  readonly errno: number
+
+  constructor(code: ServiceErrorCode, message: string, detail: { temporary: boolean; errno: number; hint?: string }) {
+    super(code, message, detail)
+    this.errno = detail.errno
+  }
+}
+
+const sessionSettings = [
+  "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+]
+
+/**
+ * Opens a pool; nothing is connected yet. `url` is `mysql://user@host:port/name` or `mysql://user@localhost/name?socket=/path`.
+ * Off the host TLS is required and the server's certificate is checked. Errors of every query are DatabaseErrors.
+ */
+export function openDatabase(url: string, config: Config['database']): Knex {
+  return knexPackage({
+    client: SafeClient as unknown as typeof Knex.Client,
+    connection: connectionOf(url, config),
+    pool: { min: 0, max: config.poolSize, afterCreate: prepareSession },
+    acquireConnectionTimeout: 10_000,
+    compileSqlOnError: false,
+    log: { warn: silent, error: silent, deprecate: silent, debug: silent },
+  })
+}
+
+/** knex would print failed connections; they are thrown anyway. */
+function silent(): void {}
+
+function connectionOf(url: string, config: Config['database']): Record<string, unknown> {
+  const parsed = new URL(url)
+  const socketPath = parsed.searchParams.get('socket')
+  const host = parsed.hostname || 'localhost'
+  const password = readPassword(config.passwordFile, 'database-password')
+  return {
+    ...(socketPath === null ? { host, port: Number(parsed.port || 3306), ...tlsOf(host, config) } : { socketPath }),
+    user: decodeURIComponent(parsed.username),
+    ...(password === undefined ? {} : { password }),
+    database: decodeURIComponent(parsed.pathname.slice(1)),
+    charset: 'utf8mb4',
+    timezone: 'Z',
+    supportBigNumbers: true,
+    connectTimeout: 10_000,
+    disableEval: true,
+    maxPreparedStatements: 100,
+  }
+}
+
+function tlsOf(host: string, config: Config['database']): object {
+  if (isLocal(host) && config.caFile === '') return {}
+  const ca = config.caFile === '' ? {} : { ca: readFileSync(config.caFile) }
+  return { ssl: { ...ca, minVersion: 'TLSv1.2', rejectUnauthorized: true, verifyIdentity: true } }
+}
+
+/** True for a name or an address of this machine's loopback. */
+export function isLocal(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** The first line of a password file, of systemd's credential `name`, or undefined where neither is given. */
+export function readPassword(file: string, name: string): string | undefined {
+  const credentials = process.env.CREDENTIALS_DIRECTORY
+  const places = [file, credentials === undefined ? '' : path.join(credentials, name)].filter(place => place !== '')
+  for (const place of places) {
+    try {
+      return readFileSync(place, 'utf8').split(/\r?\n/, 1)[0] ?? ''
+    } catch (cause) {
+      if (place === file) {
+        throw new ServiceError('config.invalid', `the password file ${file} cannot be read`, {
+          temporary: false,
+          hint: 'check that it exists and that the service user may read it',
+          cause,
+        })
+      }
+    }
+  }
+  return undefined
+}
+
+interface DriverConnection {
+  promise(): { query(sql: string): Promise<unknown> }
+}
+
+/** A plain function with a callback: knex wraps it itself. */
+function prepareSession(connection: DriverConnection, done: (error: unknown, connection: unknown) => void): void {
+  const [first = '', second = ''] = sessionSettings
+  const driver = connection.promise()
+  driver
+    .query(first)
+    .then(() => driver.query(second))
+    .then(
+      () => done(null, connection),
+      error => done(toDatabaseError(error, 'set'), connection),
+    )
+}
+
+interface RawClient {
+  new (
+    config: Knex.Config,
+  ): {
+    query(connection: unknown, query: { sql?: string } | string): Promise<unknown>
+    acquireRawConnection(): Promise<unknown>
+  }
+}
+
+const MysqlClient = createRequire(import.meta.url)('knex/lib/dialects/mysql2/index.js') as RawClient
+
+/** knex's MySQL client, with errors turned at the edge. */
+class SafeClient extends MysqlClient {
+  override async query(connection: unknown, query: { sql?: string } | string): Promise<unknown> {
+    try {
+      return await super.query(connection, query)
+    } catch (error) {
+      throw toDatabaseError(error, typeof query === 'string' ? query : (query.sql ?? ''))
+    }
+  }
+
+  override async acquireRawConnection(): Promise<unknown> {
+    try {
+      return await super.acquireRawConnection()
+    } catch (error) {
+      throw toDatabaseError(error, 'connect')
+    }
+  }
+}
+
+const unreachable = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'EPIPE',
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+  'ER_SERVER_SHUTDOWN',
+  'ER_CON_COUNT_ERROR',
+])
+const refused = new Set([
+  'ER_ACCESS_DENIED_ERROR',
+  'ER_DBACCESS_DENIED_ERROR',
+  'ER_BAD_DB_ERROR',
+  'ER_ACCESS_DENIED_NO_PASSWORD_ERROR',
+])
+
+/** What a driver's error means, without a word of the statement's values. */
+export function toDatabaseError(error: unknown, sql: string): ServiceError {
+  if (error instanceof ServiceError) return error
+  const { code = '', errno = 0, name = '' } = error as { code?: string; errno?: number; name?: string }
+  if (
+    unreachable.has(code) ||
+    name === 'KnexTimeoutError' ||
+    /closed state|Connection lost|connection is closed/i.test(String(error))
+  ) {
+    return new DatabaseError(
+      'db.unreachable',
+      `the database cannot be reached (${code || name || 'connection lost'})`,
+      {
+        temporary: true,
+        errno,
+        hint: 'check that it runs and that database.url names its host and port or its socket',
+      },
+    )
+  }
+  if (refused.has(code)) {
+    return new DatabaseError('db.access_denied', `the database refused the connection (${code})`, {
+      temporary: false,
+      errno,
+      hint: 'check the user and the database name in database.url, and database.password_file',
+    })
+  }
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'HANDSHAKE_SSL_ERROR') {
+    return new DatabaseError('db.access_denied', `the database offers no TLS that can be trusted (${code})`, {
+      temporary: false,
+      errno,
+      hint: 'off this host TLS is required: enable it on the server and name its CA in database.ca_file',
+    })
+  }
+  if (errno === checkViolatedMariaDb || errno === checkViolatedMySql) {
+    return new DatabaseError('db.constraint', 'the database refused a value (a check of the schema)', {
+      temporary: false,
+      errno,
+    })
+  }
+  const statement = /^\s*(\w+)(?:[^`]*?`(\w+)`)?/.exec(sql)
+  const what = [statement?.[1]?.toLowerCase(), statement?.[2]].filter(Boolean).join(' on ')
+  return new DatabaseError(
+    'db.failed',
+    `the database refused a statement (${code || name || 'unknown'}${what === '' ? '' : `, ${what}`})`,
+    {
+      temporary: true,
+      errno,
+    },
+  )
+}
+
+const checkViolatedMariaDb = 4025
+const checkViolatedMySql = 3819
+const lockWaitTimeout = 1205
+const deadlock = 1213
+
+/** Runs `work` in a transaction; a deadlock or a lock wait that timed out is tried again from its start, three times. */
+export async function inTransaction<T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction(work)
+    } catch (error) {
+      const passing = error instanceof DatabaseError && (error.errno === deadlock || error.errno === lockWaitTimeout)
+      if (!passing || attempt > 3) throw error
+      await new Promise(resolve => setTimeout(resolve, attempt * 20 * (1 + Math.random())))
+    }
+  }
+}
+
+/** Throws unless the server is one that we work on and its schema fits this program. */
+export async function checkDatabase(db: Knex): Promise<void> {
+  await checkServer(db)
+  const found = await readSchemaVersion(db)
+  if (found === undefined || found.version < schemaVersion.version) {
+    throw new DatabaseError(
+      'db.schema_old',
+      found === undefined
+        ? 'the database has no schema yet'
+        : `the schema is version ${found.version}, this program needs ${schemaVersion.version}`,
+      {
+        temporary: false,
+        errno: 0,
+        hint: 'run `letterlock migrate`',
+      },
+    )
+  }
+  if (found.compatibleFrom > schemaVersion.version) {
+    throw new DatabaseError(
+      'db.schema_new',
+      `the schema is version ${found.version} and works with programs from ${found.compatibleFrom} on, this one is ${schemaVersion.version}`,
+      {
+        temporary: false,
+        errno: 0,
+        hint: 'upgrade letterlock on this host',
+      },
+    )
+  }
+}
+
+/** Throws `db.unsupported` for MySQL before 8.0.16 or MariaDB before 10.6: they ignore checks or lack SKIP LOCKED. */
+export async function checkServer(db: Knex): Promise<void> {
+  const [[row]] = (await db.raw('SELECT VERSION() AS version')) as [[{ version: string }]]
+  const [major = 0, minor = 0, patch = 0] = (/(\d+)\.(\d+)\.(\d+)/.exec(row.version) ?? []).slice(1).map(Number)
+  const number = major * 1e6 + minor * 1e3 + patch
+  if (number >= (row.version.includes('MariaDB') ? 10_006_000 : 8_000_016)) return
+  throw new DatabaseError('db.unsupported', `the database server is ${row.version}`, {
+    temporary: false,
+    errno: 0,
+    hint: 'letterlock needs MySQL 8.0.16 or MariaDB 10.6, or newer',
+  })
+}
+
+/** The schema's version, or undefined where there is none. */
+export async function readSchemaVersion(db: Knex): Promise<{ version: number; compatibleFrom: number } | undefined> {
+  const [tables] = (await db.raw("SHOW TABLES LIKE 'schema_version'")) as [unknown[]]
+  if (tables.length === 0) return undefined
+  const row = await db('schema_version').first('version', 'compatible_from')
+  return row === undefined ? undefined : { version: row.version, compatibleFrom: row.compatible_from }
+}
