@@ -1,0 +1,47 @@
+// PURE. Where to resume a mailbox. UIDs mean something only under their UIDVALIDITY (RFC 9051 §2.3.1.1): when it changes, the
+// mailbox is read again from its start and what is known is recognised by its content.
+import type { MailboxState, MessageMeta } from '../fetch/mailbox.ts'
+
+/** Of the mail that was there at the first poll: all of it, none, or what came since that day. */
+export type StartFrom = 'all' | 'new' | Date
+
+export interface Cursor {
+  uidValidity: number
+  lastUid: number
+  startBeforeUid: number
+  rereadBeforeUid: number
+}
+
+export type StoredCursor = { [K in keyof Cursor]: K extends 'uidValidity' ? number | null : number }
+
+/** A server may omit UIDNEXT; then every UID counts as below it. */
+const afterEveryUid = 2 ** 32 - 1
+
+/** The stored cursor where it still holds, or a new one from the start of the mailbox. */
+export function resumeFrom(stored: StoredCursor, state: MailboxState, startFrom: StartFrom): Cursor {
+  const { uidValidity, uidNext } = state
+  if (stored.uidValidity === uidValidity) return { ...stored, uidValidity }
+  const end = uidNext ?? afterEveryUid
+  if (stored.uidValidity !== null) return { uidValidity, lastUid: 0, startBeforeUid: end, rereadBeforeUid: end }
+  const lastUid = startFrom === 'new' && uidNext !== null ? uidNext - 1 : 0
+  return { uidValidity, lastUid, startBeforeUid: end, rereadBeforeUid: 0 }
+}
+
+/** True if the message is to become ours, by the account's choice of what to take of the mail that was already there. */
+export function isWanted(meta: MessageMeta, cursor: Cursor, startFrom: StartFrom, accountCreatedAt: Date): boolean {
+  if (startFrom === 'all' || meta.uid >= cursor.startBeforeUid) return true
+  return meta.receivedAt >= (startFrom === 'new' ? accountCreatedAt : startFrom)
+}
+
+/** True if the server says the same as when nothing was left to fetch: no need to open the mailbox. */
+export function isUnchanged(
+  stored: { uidValidity: number | null; seenUidNext: number | null; seenMessages: number | null },
+  state: MailboxState,
+): boolean {
+  return (
+    state.uidNext !== null &&
+    stored.uidValidity === state.uidValidity &&
+    stored.seenUidNext === state.uidNext &&
+    stored.seenMessages === state.messages
+  )
+}
