@@ -10,6 +10,7 @@ export async function up(db: Knex): Promise<void> {
       key_ids_json TEXT NOT NULL COMMENT 'ids of the keys it holds, hex',
       started_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
       last_seen_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+      lease_until DATETIME(3) NOT NULL COMMENT 'until when the accounts that it owns are its own',
       PRIMARY KEY (id),
       KEY workers_last_seen_at (last_seen_at)
     ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci COMMENT='heartbeats'`)

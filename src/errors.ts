@@ -42,6 +42,7 @@ export type ServiceErrorCode =
   | 'raw.unwritable'
   | 'redis.access_denied'
   | 'redis.evicting'
+  | 'redis.unsupported'
   | 'redis.unreachable'
 
 export type ErrorCode = MessageErrorCode | AccountErrorCode | ServiceErrorCode

@@ -11,7 +11,7 @@ export interface Candidate<T> {
 }
 
 export type ThreadDecision<T> =
-  | { kind: 'append'; ticket: T; reason: string }
+  | { kind: 'append'; ticket: T; reason: string; reopens: boolean }
   | { kind: 'open'; linked: T | null; reason: string }
   | { kind: 'ignore'; reason: string }
 
@@ -21,8 +21,11 @@ const answers: ReadonlySet<Kind> = new Set(['auto-reply', 'bounce', 'feedback-re
 /** Ids that may lead to a ticket, the most telling first: In-Reply-To, then References from the newest (RFC 5256 §"REFERENCES"). */
 export function threadIds(message: Pick<ParsedMessage, 'inReplyTo' | 'references' | 'messageId'>): string[] {
   const ids = [message.inReplyTo, ...message.references.toReversed()]
-  return [...new Set(ids)].filter(id => id !== '' && id !== message.messageId)
+  return [...new Set(ids)].filter(id => id !== '' && id !== message.messageId).slice(0, maxIds)
 }
+
+/** A mail may name thousands; the newest decide. */
+const maxIds = 50
 
 /** Decides from the candidates, which are in the order of `threadIds`. */
 export function threadMessage<T>(message: ParsedMessage, candidates: readonly Candidate<T>[]): ThreadDecision<T> {
@@ -30,11 +33,11 @@ export function threadMessage<T>(message: ParsedMessage, candidates: readonly Ca
   if (answers.has(message.kind)) {
     return first === undefined
       ? { kind: 'ignore', reason: message.kind }
-      : { kind: 'append', ticket: first.ticket, reason: message.kind }
+      : { kind: 'append', ticket: first.ticket, reason: message.kind, reopens: false }
   }
   const sender = message.from?.address.toLowerCase() ?? ''
   const own = candidates.find(candidate => candidate.participants.has(sender))
-  if (own !== undefined) return { kind: 'append', ticket: own.ticket, reason: 'reference' }
+  if (own !== undefined) return { kind: 'append', ticket: own.ticket, reason: 'reference', reopens: true }
   if (first !== undefined) return { kind: 'open', linked: first.ticket, reason: 'stranger-reference' }
   return { kind: 'open', linked: null, reason: 'new' }
 }

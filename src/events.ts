@@ -1,0 +1,85 @@
+// Every business event: one function, one log line, one counter. Ids are in the log only; labels of counters are closed lists.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Log } from './log.ts'
+import type { PollReport } from './poll/poll-account.ts'
+import type { Outcome } from './schedule/outcome.ts'
+
+export interface Events {
+  registry: Registry
+  pollStarted(account: number): void
+  pollFinished(account: number, ms: number, report: PollReport): void
+  /** `before`: the code of the poll before; what fails on in the same way is not told again. */
+  pollFailed(account: number, ms: number, outcome: Outcome, error: unknown, before: string | null): void
+  pollAborted(account: number, ms: number): void
+  accountRecovered(account: number, code: string): void
+  ownership(owned: number): void
+}
+
+const results = ['created', 'appended', 'ignored', 'duplicate', 'quarantined'] as const
+
+export function createEvents(log: Log): Events {
+  const registry = new Registry()
+  const registers = [registry]
+  const mails = new Counter({
+    name: 'letterlock_mails_total',
+    help: 'Mails taken in, by their end',
+    labelNames: ['result'],
+    registers,
+  })
+  const bytes = new Counter({ name: 'letterlock_mail_bytes_total', help: 'Bytes of mail taken in', registers })
+  const polls = new Counter({
+    name: 'letterlock_polls_total',
+    help: 'Polls, by how they ended',
+    labelNames: ['end'],
+    registers,
+  })
+  const failures = new Counter({
+    name: 'letterlock_poll_failures_total',
+    help: 'Polls that failed, by code',
+    labelNames: ['code'],
+    registers,
+  })
+  const seconds = new Histogram({
+    name: 'letterlock_poll_seconds',
+    help: 'How long polls took',
+    buckets: [0.05, 0.1, 0.5, 1, 5, 15, 60, 300],
+    registers,
+  })
+  const lastSuccess = new Gauge({
+    name: 'letterlock_last_poll_success_timestamp_seconds',
+    help: 'When a poll last worked (unix time)',
+    registers,
+  })
+  const accounts = new Gauge({ name: 'letterlock_accounts_owned', help: 'Accounts that this worker polls', registers })
+  for (const result of results) mails.inc({ result }, 0)
+  for (const end of ['done', 'failed', 'aborted']) polls.inc({ end }, 0)
+
+  return {
+    registry,
+    pollStarted: account => log.debug({ event: 'poll', account }, 'start'),
+    pollFinished(account, ms, report) {
+      const counts = results.filter(result => report[result] > 0)
+      for (const result of counts) mails.inc({ result }, report[result])
+      bytes.inc(report.bytes)
+      polls.inc({ end: 'done' })
+      seconds.observe(ms / 1000)
+      lastSuccess.setToCurrentTime()
+      const level = counts.length > 0 ? 'info' : 'debug'
+      log[level]({ event: 'poll', account, ms, ...report }, 'done')
+    },
+    pollFailed(account, ms, outcome, error, before) {
+      polls.inc({ end: 'failed' })
+      failures.inc({ code: outcome.code })
+      seconds.observe(ms / 1000)
+      const known = outcome.code === before && outcome.code !== 'internal'
+      const level = known ? 'debug' : outcome.kind === 'retry' && outcome.code !== 'internal' ? 'warn' : 'error'
+      log[level]({ event: 'poll', account, ms, ...outcome, error }, 'fail')
+    },
+    pollAborted(account, ms) {
+      polls.inc({ end: 'aborted' })
+      log.debug({ event: 'poll', account, ms }, 'aborted')
+    },
+    accountRecovered: (account, code) => log.info({ event: 'account', account, code }, 'works again'),
+    ownership: owned => accounts.set(owned),
+  }
+}

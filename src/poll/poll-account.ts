@@ -1,0 +1,141 @@
+// One poll of an account, from the open connection to the last cursor. Read this file first.
+//
+// The server is asked for STATUS first; only a mailbox that has something is opened. What waits to be flagged, moved or deleted
+// from an earlier poll comes first, then new mail in windows, batch by batch (take-mail.ts). One mailbox that fails does not
+// keep the others of its account from being polled, and a server that will not flag or move does not keep mail from coming in.
+import type { Knex } from 'knex'
+import { AccountError, isAbort } from '../errors.ts'
+import type { ImapSession, Mailbox } from '../fetch/mailbox.ts'
+import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/mailboxes.ts'
+import type { PolledAccount } from '../store/polled-account.ts'
+import { findRetries } from '../store/quarantine.ts'
+import { findUnsettled, updateSettled } from '../store/unsettled.ts'
+import { type Cursor, isUnchanged, resumeFrom, type StartFrom } from './cursor.ts'
+import type { MailEnd } from './decide-ends.ts'
+import type { IngestDeps } from './ingest-batch.ts'
+import type { BatchLimits } from './plan-batches.ts'
+import { retakeMail, takeMail } from './take-mail.ts'
+
+export interface PollDeps extends IngestDeps {
+  db: Knex
+  limits: BatchLimits
+  /** A connection that is logged in; closed or kept for the next poll when it is disposed. */
+  openSession(account: PolledAccount, signal: AbortSignal): Promise<ImapSession>
+}
+
+/** How many mails ended how. */
+export type PollReport = Record<MailEnd['result'], number> & { bytes: number }
+
+/** What one poll of one account works with. */
+export interface Poll {
+  account: PolledAccount
+  deps: PollDeps
+  signal: AbortSignal
+  report: PollReport
+}
+
+/** Polls every enabled mailbox of the account. Throws the first failure once the other mailboxes had their turn. */
+export async function pollAccount(account: PolledAccount, deps: PollDeps, signal: AbortSignal): Promise<PollReport> {
+  const report = { created: 0, appended: 0, ignored: 0, duplicate: 0, quarantined: 0, bytes: 0 }
+  await using session = await deps.openSession(account, signal)
+  const failures: unknown[] = []
+  for (const mailbox of await findMailboxes(deps.db, account.id)) {
+    try {
+      await pollMailbox({ account, deps, signal, report }, session, mailbox, failures)
+    } catch (error) {
+      if (!session.usable || !isOfMailbox(error)) throw error
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+  return report
+}
+
+/** True for a failure that the other mailboxes of the account need not share. */
+function isOfMailbox(error: unknown): boolean {
+  return error instanceof AccountError && (error.code === 'imap.mailbox_missing' || error.code === 'imap.refused')
+}
+
+async function pollMailbox(
+  poll: Poll,
+  session: ImapSession,
+  stored: StoredMailbox,
+  failures: unknown[],
+): Promise<void> {
+  const { account, deps, signal } = poll
+  signal.throwIfAborted()
+  const work = await findWork(deps.db, stored)
+  if (!work.any && isUnchanged(stored, await session.status(stored.name))) return
+  const mailbox = await session.select(stored.name, work.unsettled || changesMail(account) ? 'read-write' : 'read-only')
+  const cursor = await resume(poll, mailbox, stored)
+  const box = { mailbox, stored, cursor }
+
+  const settle = () =>
+    settleMail(poll, mailbox, stored, cursor).catch(error => noteFailure(failures, error, session, signal))
+  await settle()
+  await retakeMail(poll, box, work.retries)
+  await takeMail(poll, box, settle)
+  await updateMailbox(deps.db, stored.id, account.lease, { seen: mailbox.state })
+}
+
+/** What is to be done even where the server has no new mail. */
+async function findWork(
+  db: Knex,
+  stored: StoredMailbox,
+): Promise<{ any: boolean; unsettled: boolean; retries: number[] }> {
+  const { id, accountId, uidValidity } = stored
+  if (uidValidity === null) return { any: true, unsettled: false, retries: [] }
+  const unsettled = (await findUnsettled(db, { id, accountId, uidValidity }, 1)).length > 0
+  const retries = await findRetries(db, id, uidValidity)
+  const stale = stored.listedSecondsAgo === null || stored.listedSecondsAgo > listAgainSeconds
+  return { any: unsettled || retries.length > 0 || stored.trying !== null || stale, unsettled, retries }
+}
+
+/** STATUS is believed for so long; then the UIDs are listed even if nothing seems to be new. */
+const listAgainSeconds = 900
+
+function changesMail(account: PolledAccount): boolean {
+  return account.afterIngest.kind !== 'keep'
+}
+
+/** The cursor to go on from; a new one (first poll, UIDVALIDITY changed) is written down before it is used. */
+async function resume(poll: Poll, mailbox: Mailbox, stored: StoredMailbox): Promise<Cursor> {
+  const { account, deps } = poll
+  const cursor = resumeFrom(stored, mailbox.state, account.startFrom)
+  if (cursor.uidValidity === stored.uidValidity) return cursor
+  const lastUid =
+    account.startFrom instanceof Date ? await uidBefore(mailbox, account.startFrom, cursor) : cursor.lastUid
+  await updateMailbox(deps.db, stored.id, account.lease, { ...cursor, lastUid, trying: null })
+  stored.trying = null
+  return { ...cursor, lastUid }
+}
+
+const dayMs = 86_400_000
+
+/** The highest UID that need not be listed for `--start DATE`. SEARCH SINCE disregards time and zone (RFC 9051 §6.4.4): a day earlier is safe. */
+async function uidBefore(mailbox: Mailbox, start: Exclude<StartFrom, string>, cursor: Cursor): Promise<number> {
+  const since = await mailbox.listSince(new Date(start.getTime() - dayMs))
+  return Math.max(0, since.reduce((lowest, uid) => Math.min(lowest, uid), cursor.startBeforeUid) - 1)
+}
+
+/** Flags, moves or deletes on the server what is ours by now. */
+async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, cursor: Cursor): Promise<void> {
+  const place = { id: stored.id, accountId: stored.accountId, uidValidity: cursor.uidValidity }
+  for (;;) {
+    const groups = await findUnsettled(poll.deps.db, place, settleAtOnce)
+    if (groups.length === 0) return
+    for (const { action, uids } of groups) {
+      poll.signal.throwIfAborted()
+      await mailbox.settle(uids, action)
+      await updateSettled(poll.deps.db, place, uids)
+    }
+  }
+}
+
+const settleAtOnce = 500
+
+/** A server that will not flag or move is reported when the poll is over; mail comes in meanwhile. */
+function noteFailure(failures: unknown[], error: unknown, session: ImapSession, signal: AbortSignal): void {
+  if (isAbort(error, signal) || !session.usable || !isOfMailbox(error)) throw error
+  failures.push(error)
+}

@@ -1,0 +1,283 @@
+// New mail of one mailbox, batch by batch: while batch n is parsed and committed, batch n+1 is on the wire.
+//
+// What is tried is noted in the mailbox's row before it is tried, and the transaction that makes it ours clears the note. A note
+// that is found means that the last try died, with the process or the connection: then the same mail is tried in halves, down
+// to one; a mail that dies five times alone is quarantined as unfetchable, and the mailbox goes on.
+import { AccountError, isAbort, ServiceError } from '../errors.ts'
+import type { FetchedMessage, Mailbox, MessageMeta } from '../fetch/mailbox.ts'
+import { inTransaction } from '../store/database.ts'
+import { insertUnfetchable } from '../store/ingest.ts'
+import { type MailboxChange, type StoredMailbox, type Trying, updateMailbox } from '../store/mailboxes.ts'
+import { lockLease } from '../store/workers.ts'
+import { type Cursor, isWanted } from './cursor.ts'
+import type { KeptMail } from './decide-ends.ts'
+import { commitBatch, keepBatch } from './ingest-batch.ts'
+import { type PlannedBatch, planBatches } from './plan-batches.ts'
+import type { Poll } from './poll-account.ts'
+
+/** An open mailbox; its cursor moves with every batch. */
+export interface OpenMailbox {
+  mailbox: Mailbox
+  stored: StoredMailbox
+  cursor: Cursor
+}
+
+/** UIDs that are listed at once. */
+const windowSize = 1000
+/** Tries of one mail alone. */
+const maxFailures = 5
+
+/** Takes in everything past the cursor. `settle` is called between windows, while no fetch is open. */
+export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<void> {
+  if (box.stored.trying !== null) await takeCautiously(poll, box, box.stored.trying)
+  for (;;) {
+    poll.signal.throwIfAborted()
+    const listed = await box.mailbox.list(box.cursor.lastUid + 1, windowSize)
+    if (listed.length === 0) return
+    await takeWindow(poll, box, listed)
+    await settle()
+  }
+}
+
+async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[]): Promise<void> {
+  const batches = plan(poll, box, listed, poll.deps.limits.messages)
+  await note(poll, box, toTrying(batches[0]))
+  await using line = createLine(poll, box)
+  for (const [i, batch] of batches.entries()) {
+    const fetched = await fetchBatch(poll, box, batch)
+    const trying = fetched.failure === null ? toTrying(batches[i + 1]) : suspect(fetched)
+    await line.add(fetched, { lastUid: fetched.lastUid, trying })
+    if (fetched.failure !== null) throw fetched.failure
+  }
+}
+
+function plan(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[], messages: number): PlannedBatch[] {
+  const { account, deps } = poll
+  const wanted = (meta: MessageMeta) => isWanted(meta, box.cursor, account.startFrom, account.createdAt)
+  return planBatches(listed, wanted, { ...deps.limits, messages })
+}
+
+function toTrying(batch: PlannedBatch | undefined): Trying | null {
+  const [uid] = batch?.uids ?? []
+  return batch === undefined || uid === undefined ? null : { uid, size: batch.uids.length, failures: 0 }
+}
+
+interface Line extends AsyncDisposable {
+  /** Takes a fetched batch on; waits until there is room for it. */
+  add(fetched: FetchedBatch, change: MailboxChange): Promise<void>
+}
+
+/**
+ * Two batches behind the wire: one is written and parsed while the one before it is committed. Its end waits until all of it is
+ * ours, also when the wire failed.
+ */
+function createLine(poll: Poll, box: OpenMailbox): Line {
+  let keeping: { kept: Promise<KeptMail[]>; change: MailboxChange } | null = null
+  let committing = Promise.resolve()
+  const commitKept = () => {
+    if (keeping === null) return
+    const { kept, change } = keeping
+    keeping = null
+    committing = kept.then(mails => commit(poll, box, mails, change))
+    committing.catch(() => {})
+  }
+  return {
+    async add(fetched, change) {
+      await committing
+      commitKept()
+      const kept = keep(poll, box, fetched.mails)
+      kept.catch(() => {})
+      keeping = { kept, change }
+    },
+    async [Symbol.asyncDispose]() {
+      await committing
+      commitKept()
+      await committing
+    },
+  }
+}
+
+async function keep(poll: Poll, box: OpenMailbox, mails: readonly FetchedMessage[]): Promise<KeptMail[]> {
+  return mails.length === 0 ? [] : await keepBatch(poll.deps, contextOf(poll, box), mails)
+}
+
+async function commit(poll: Poll, box: OpenMailbox, kept: readonly KeptMail[], change: MailboxChange): Promise<void> {
+  const ends = await commitBatch(poll.deps, contextOf(poll, box), kept, change)
+  if (change.lastUid !== undefined) box.cursor.lastUid = change.lastUid
+  for (const {
+    result,
+    kept: { mail },
+  } of ends) {
+    poll.report[result] += 1
+    poll.report.bytes += mail.source.length
+  }
+}
+
+function contextOf(poll: Poll, box: OpenMailbox) {
+  return { account: poll.account, mailbox: box.stored, cursor: box.cursor }
+}
+
+interface FetchedBatch {
+  mails: FetchedMessage[]
+  /** The cursor once these are ours. */
+  lastUid: number
+  /** Why the rest is missing; null: nothing is. */
+  failure: unknown
+  /** The first mail that did not come. */
+  missing: number | null
+}
+
+/** Fetches a batch. What came before a failure is not lost: the mails up to the first one that is missing are handed on. */
+async function fetchBatch(poll: Poll, box: OpenMailbox, batch: PlannedBatch): Promise<FetchedBatch> {
+  const found = new Map<number, FetchedMessage>()
+  const failure = await fetchInto(poll, box, batch.uids, found)
+  poll.signal.throwIfAborted()
+  const missing = failure === null ? await findMissing(poll, box, batch.uids, found) : firstAbsent(batch.uids, found)
+  if (missing === null) return { mails: inOrder(batch.uids, found), lastUid: batch.lastUid, failure: null, missing }
+  const before = batch.uids.filter(uid => uid < missing)
+  return {
+    mails: inOrder(before, found),
+    lastUid: missing - 1,
+    failure: failure ?? withheld(poll, missing),
+    missing,
+  }
+}
+
+async function fetchInto(
+  poll: Poll,
+  box: OpenMailbox,
+  uids: readonly number[],
+  found: Map<number, FetchedMessage>,
+): Promise<unknown> {
+  if (uids.length === 0) return null
+  try {
+    for await (const mail of box.mailbox.fetch(uids, poll.deps.limits.maxBytes)) found.set(mail.uid, mail)
+    return null
+  } catch (error) {
+    return error
+  }
+}
+
+/** A UID that an answer omits is asked for again before it counts as gone: servers omit and deliver late. */
+async function findMissing(
+  poll: Poll,
+  box: OpenMailbox,
+  uids: readonly number[],
+  found: Map<number, FetchedMessage>,
+): Promise<number | null> {
+  const omitted = uids.filter(uid => !found.has(uid))
+  if (omitted.length === 0) return null
+  const there = [...(await box.mailbox.stillThere(omitted))].sort((a, b) => a - b)
+  const failure = await fetchInto(poll, box, there, found)
+  if (failure !== null) throw failure
+  return firstAbsent(there, found)
+}
+
+function firstAbsent(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): number | null {
+  return uids.find(uid => !found.has(uid)) ?? null
+}
+
+function inOrder(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): FetchedMessage[] {
+  return uids.flatMap(uid => found.get(uid) ?? [])
+}
+
+function withheld(poll: Poll, uid: number): AccountError {
+  return new AccountError(
+    'imap.refused',
+    `the server lists UID ${uid} of account ${poll.account.id} but does not send it`,
+    {
+      temporary: true,
+      hint: 'the mail is asked for again; if the server never sends it, it is shown in quarantine',
+    },
+  )
+}
+
+/** The mail that did not come is tried alone next time; unless waiting, and not the mail, is what the failure asks for. */
+function suspect(fetched: FetchedBatch): Trying | null {
+  if (fetched.missing === null || !blamesMail(fetched.failure)) return null
+  return { uid: fetched.missing, size: 1, failures: 1 }
+}
+
+function blamesMail(failure: unknown): boolean {
+  if (failure instanceof ServiceError) return failure.code === 'db.failed' || failure.code === 'db.constraint'
+  return !(failure instanceof AccountError) || (failure.code !== 'lease.lost' && failure.code !== 'imap.throttled')
+}
+
+/** Tries again what died, in halves and one batch at a time. */
+async function takeCautiously(poll: Poll, box: OpenMailbox, died: Trying): Promise<void> {
+  const listed = await box.mailbox.list(box.cursor.lastUid + 1, died.size)
+  const batches = plan(poll, box, listed, Math.max(1, Math.floor(died.size / 2)))
+  for (const batch of batches) {
+    poll.signal.throwIfAborted()
+    const [first] = batch.uids
+    if (first === undefined) continue
+    const failures = died.size === 1 && first === died.uid ? died.failures : 0
+    if (failures >= maxFailures) await giveUp(poll, box, listed.find(meta => meta.uid === first) as MessageMeta)
+    else await tryAlone(poll, box, batch, failures)
+  }
+  await note(poll, box, null)
+}
+
+/** One batch with nothing beside it. Its failure is counted before it happens, because the process may not live to count it. */
+async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failures: number): Promise<void> {
+  const trying = {
+    uid: batch.uids[0] as number,
+    size: batch.uids.length,
+    failures: batch.uids.length === 1 ? failures + 1 : 0,
+  }
+  await note(poll, box, trying)
+  try {
+    const fetched = await fetchBatch(poll, box, batch)
+    const next = fetched.missing === trying.uid ? trying : suspect(fetched)
+    await takeAlone(poll, box, fetched, { lastUid: fetched.lastUid, trying: next }, trying.failures === maxFailures)
+    if (fetched.failure !== null) throw fetched.failure
+  } catch (error) {
+    if (isAbort(error, poll.signal) || !blamesMail(error))
+      await note(poll, box, { ...trying, failures }).catch(() => {})
+    throw error
+  }
+}
+
+/** At the last try, a mail whose rows the database refuses is quarantined with its bytes. */
+async function takeAlone(
+  poll: Poll,
+  box: OpenMailbox,
+  fetched: FetchedBatch,
+  change: MailboxChange,
+  last: boolean,
+): Promise<void> {
+  const kept = await keep(poll, box, fetched.mails)
+  try {
+    await commit(poll, box, kept, change)
+  } catch (error) {
+    if (!last || !blamesMail(error)) throw error
+    const refused = kept.map(mail => ({ ...mail, fault: 'unstorable', parsed: null }))
+    await commit(poll, box, refused, change)
+  }
+}
+
+/** The fifth failure: the mail stays on the server, its row says why, and the cursor passes it. */
+async function giveUp(poll: Poll, box: OpenMailbox, meta: MessageMeta): Promise<void> {
+  const { account, deps } = poll
+  const place = { accountId: account.id, mailboxId: box.stored.id, afterIngest: account.afterIngest, ...box.cursor }
+  await inTransaction(deps.db, async trx => {
+    await lockLease(trx, account.lease)
+    await insertUnfetchable(trx, place, meta)
+    await updateMailbox(trx, box.stored.id, account.lease, { lastUid: meta.uid, trying: null })
+  })
+  box.cursor.lastUid = meta.uid
+  poll.report.quarantined += 1
+}
+
+async function note(poll: Poll, box: OpenMailbox, trying: Trying | null): Promise<void> {
+  await updateMailbox(poll.deps.db, box.stored.id, poll.account.lease, { trying })
+}
+
+/** Mails that an operator asked for again; the cursor stays. What does not come keeps its row. */
+export async function retakeMail(poll: Poll, box: OpenMailbox, uids: readonly number[]): Promise<void> {
+  for (const uid of uids) {
+    const fetched = await fetchBatch(poll, box, { uids: [uid], lastUid: uid })
+    if (fetched.failure !== null) throw fetched.failure
+    await commit(poll, box, await keep(poll, box, fetched.mails), {})
+  }
+}

@@ -1,0 +1,97 @@
+// The connection to Redis or Valkey. Off the host TLS is required. It holds the queue and nothing that MySQL could not rebuild;
+// a server that may evict keys is refused all the same, because a queue that loses single keys does not heal by itself.
+import { readFileSync } from 'node:fs'
+import { Redis, type RedisOptions } from 'ioredis'
+import type { Config } from '../config.ts'
+import { ServiceError } from '../errors.ts'
+import { isLocal, readPassword } from '../store/database.ts'
+
+/** `commands` fail at once while Redis is away; a `worker` waits for it. */
+export type RedisUse = 'commands' | 'worker'
+
+/** Opens a connection that reconnects by itself, at most 3 s apart; nothing is connected yet. Give it an `error` listener. */
+export function openRedis(url: string, config: Config['redis'], use: RedisUse): Redis {
+  const waits: RedisOptions =
+    use === 'worker' ? { maxRetriesPerRequest: null } : { maxRetriesPerRequest: 1, commandTimeout: 10_000 }
+  const redis = new Redis({
+    ...placeOf(url, config),
+    ...waits,
+    lazyConnect: true,
+    connectTimeout: 5_000,
+    enableOfflineQueue: use === 'worker',
+    retryStrategy: attempt => Math.min(3_000, 100 * 2 ** Math.min(attempt, 10)),
+  })
+  redis.on('error', () => {})
+  return redis
+}
+
+function placeOf(url: string, config: Config['redis']): RedisOptions {
+  const password = readPassword(config.passwordFile, 'redis-password')
+  const secret = password === undefined ? {} : { password }
+  if (url.startsWith('unix://')) return { path: url.slice('unix://'.length), ...secret }
+  const { protocol, hostname, port, pathname, username } = new URL(url)
+  const tls = protocol === 'rediss:'
+  if (!tls && !isLocal(hostname)) {
+    throw new ServiceError('config.invalid', 'redis.url names another host without TLS', {
+      temporary: false,
+      hint: 'use rediss://, with redis.ca_file if its certificate is not from a public CA',
+    })
+  }
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port || 6379),
+    db: Number(pathname.slice(1) || 0),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...secret,
+    ...(tls ? { tls: config.caFile === '' ? {} : { ca: readFileSync(config.caFile) } } : {}),
+  }
+}
+
+/** Connects if needed; throws unless the server is one that we can work on: reachable, letting us in, 6.2 or newer, evicting nothing. */
+export async function checkRedis(redis: Redis): Promise<void> {
+  const facts = await readInfo(redis)
+  const [major = 0, minor = 0] = (facts.get('redis_version') ?? '').split('.').map(Number)
+  if (major < 6 || (major === 6 && minor < 2)) {
+    throw new ServiceError('redis.unsupported', `the Redis server is ${facts.get('redis_version')}`, {
+      temporary: false,
+      hint: 'letterlock needs Redis 6.2 or Valkey 7.2, or newer',
+    })
+  }
+  const policy = facts.get('maxmemory_policy') ?? 'noeviction'
+  if (policy === 'noeviction') return
+  throw new ServiceError('redis.evicting', `Redis may evict keys (maxmemory-policy is ${policy})`, {
+    temporary: false,
+    hint: 'run `redis-cli config set maxmemory-policy noeviction` and write the same into redis.conf',
+  })
+}
+
+/** INFO as name → value. Throws `redis.unreachable` or `redis.access_denied`. */
+export async function readInfo(redis: Redis): Promise<Map<string, string>> {
+  try {
+    if (redis.status === 'wait') await redis.connect()
+    const lines = (await redis.info()).split(/\r?\n/)
+    return new Map(
+      lines
+        .filter(line => line.includes(':'))
+        .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+    )
+  } catch (error) {
+    throw toRedisError(error)
+  }
+}
+
+/** What a failure of ioredis means. Its messages may hold commands with their arguments, so they are not passed on. */
+export function toRedisError(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error
+  const { message = '', code = '' } = error as { message?: string; code?: string }
+  if (/^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)/.test(message)) {
+    return new ServiceError('redis.access_denied', `Redis refused the connection (${message.split(' ')[0]})`, {
+      temporary: false,
+      hint: 'check redis.password_file and the user in redis.url',
+    })
+  }
+  return new ServiceError('redis.unreachable', `Redis cannot be reached${code === '' ? '' : ` (${code})`}`, {
+    temporary: true,
+    hint: 'check that it runs and that redis.url names its host and port or its socket',
+  })
+}

@@ -1,0 +1,140 @@
+// What a poll needs of an account's row, and what a poll's end is written back as. The row may have been written by a
+// helpdesk's plain SQL, so its texts are checked here.
+import type { Knex } from 'knex'
+import { AccountError } from '../errors.ts'
+import type { AfterIngest, Destination } from '../fetch/mailbox.ts'
+import type { StartFrom } from '../poll/cursor.ts'
+import type { Lease } from './workers.ts'
+
+export interface PolledAccount {
+  id: number
+  destination: Destination
+  afterIngest: AfterIngest
+  startFrom: StartFrom
+  createdAt: Date
+  /** Polls that failed since the last one that worked. */
+  failures: number
+  /** Null while it works. */
+  code: string | null
+  lease: Lease
+}
+
+/**
+ * The account, if it is this worker's, enabled and due. Throws AccountError `account.misconfigured` for a row that makes
+ * no sense.
+ */
+export async function findDueAccount(db: Knex, accountId: number, owner: string): Promise<PolledAccount | undefined> {
+  const row = await db('accounts')
+    .where({ id: accountId, lease_owner: owner, enabled: true })
+    .whereNull('removed_at')
+    .where(due => due.whereNull('next_attempt_at').orWhereRaw('next_attempt_at <= UTC_TIMESTAMP(3)'))
+    .first(
+      'id',
+      'address',
+      'host',
+      'port',
+      'security',
+      'username',
+      'ca_pem',
+      'after_ingest',
+      'start_from',
+      'failures',
+      'code',
+      'fence',
+      'created_at',
+    )
+  if (row === undefined) return undefined
+  return {
+    id: row.id,
+    destination: {
+      host: row.host,
+      port: row.port,
+      security: row.security,
+      username: row.username === '' ? row.address : row.username,
+      caPem: row.ca_pem,
+    },
+    afterIngest: toAfterIngest(row.after_ingest, row.id),
+    startFrom: toStartFrom(row.start_from, row.id),
+    createdAt: row.created_at,
+    failures: row.failures,
+    code: row.code,
+    lease: { accountId: row.id, owner, fence: Number(row.fence) },
+  }
+}
+
+/** `keep`, `seen`, `delete` or `move:MAILBOX`. */
+export function toAfterIngest(text: string, accountId: number): AfterIngest {
+  if (text === 'keep' || text === 'seen' || text === 'delete') return { kind: text }
+  if (text.startsWith('move:') && text.length > 5) return { kind: 'move', mailbox: text.slice(5) }
+  throw misconfigured(accountId, 'after_ingest', '`keep`, `seen`, `delete` or `move:MAILBOX`')
+}
+
+/** `all`, `new` or a day as `2026-11-24` (UTC). */
+export function toStartFrom(text: string, accountId: number): StartFrom {
+  if (text === 'all' || text === 'new') return text
+  const day = new Date(`${text}T00:00:00Z`)
+  if (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(day.getTime())) return day
+  throw misconfigured(accountId, 'start_from', '`all`, `new` or a day as 2026-11-24')
+}
+
+function misconfigured(accountId: number, column: string, allowed: string): AccountError {
+  return new AccountError('account.misconfigured', `account ${accountId} has a ${column} that says nothing known`, {
+    temporary: false,
+    hint: `set it to ${allowed}`,
+  })
+}
+
+/** How a poll ended. `afterMs`: no attempt before then; null: at the next slot. */
+export type PollEnd =
+  | { state: 'active' }
+  | { state: 'failing' | 'waiting'; code: string; hint: string; afterMs: number | null }
+
+/** Writes the end of a poll, if the account still has this owner. */
+export async function updatePollEnd(db: Knex, accountId: number, owner: string, end: PollEnd): Promise<void> {
+  const now = db.raw('UTC_TIMESTAMP(3)')
+  const values =
+    end.state === 'active'
+      ? {
+          state: 'active',
+          code: null,
+          hint: null,
+          failures: 0,
+          last_success_at: now,
+          last_attempt_at: now,
+          next_attempt_at: null,
+        }
+      : {
+          state: end.state,
+          code: end.code,
+          hint: end.hint.slice(0, 1000),
+          failures: db.raw('LEAST(failures + 1, 1000000)'),
+          last_attempt_at: now,
+          next_attempt_at:
+            end.afterMs === null
+              ? null
+              : db.raw('UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND', [Math.round(end.afterMs * 1000)]),
+        }
+  await db('accounts').where({ id: accountId, lease_owner: owner }).update(values)
+}
+
+/** The accounts that this worker owns and polls, for its schedule. */
+export async function findOwnedAccounts(
+  db: Knex,
+  owner: string,
+): Promise<{ id: number; pollEveryS: number; retryDue: boolean; neverPolled: boolean }[]> {
+  const rows: { id: number; poll_every_s: number; retry_due: number; never_polled: number }[] = await db('accounts')
+    .where({ lease_owner: owner, enabled: true })
+    .whereNull('removed_at')
+    .select(
+      'id',
+      'poll_every_s',
+      db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
+      db.raw('(last_attempt_at IS NULL) AS never_polled'),
+    )
+  return rows.map(row => ({
+    id: row.id,
+    pollEveryS: row.poll_every_s,
+    retryDue: row.retry_due === 1,
+    neverPolled: row.never_polled === 1,
+  }))
+}

@@ -1,0 +1,41 @@
+// What is still to be done on the server with mail that is ours: flag, move, delete. Only mail kept whole, and only under the
+// UIDVALIDITY under which it was taken in.
+import type { Knex } from 'knex'
+import type { AfterIngest } from '../fetch/mailbox.ts'
+import { toAfterIngest } from './polled-account.ts'
+
+export interface UnsettledGroup {
+  action: AfterIngest
+  uids: number[]
+}
+
+/** Up to `limit` mails that wait, the oldest first, by what is to be done with them. */
+export async function findUnsettled(
+  db: Knex,
+  mailbox: { id: number; accountId: number; uidValidity: number },
+  limit: number,
+): Promise<UnsettledGroup[]> {
+  const rows: { uid: number; after_ingest: string }[] = await db('sources')
+    .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity, complete: true })
+    .whereNull('settled_at')
+    .orderBy('uid')
+    .limit(limit)
+    .select('uid', 'after_ingest')
+  const groups = Map.groupBy(rows, row => row.after_ingest)
+  return [...groups].map(([text, group]) => ({
+    action: toAfterIngest(text, mailbox.accountId),
+    uids: group.map(row => row.uid),
+  }))
+}
+
+/** Notes that it was done. */
+export async function updateSettled(
+  db: Knex,
+  mailbox: { id: number; uidValidity: number },
+  uids: readonly number[],
+): Promise<void> {
+  await db('sources')
+    .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity })
+    .whereIn('uid', uids)
+    .update({ settled_at: db.raw('UTC_TIMESTAMP(3)') })
+}

@@ -1,0 +1,81 @@
+// Workers and the accounts that they own. A worker's accounts are its own until `workers.lease_until`, one row renewed by its
+// heartbeat; every change of an account's owner raises the account's fencing number, and whoever writes an account's mail
+// checks that number first, so that a worker that slept through its lease cannot write. Only the database's clock is asked.
+import type { Knex } from 'knex'
+import { AccountError } from '../errors.ts'
+
+/** The right to poll one account. */
+export interface Lease {
+  accountId: number
+  owner: string
+  fence: number
+}
+
+export interface WorkerIdentity {
+  /** `<host>-<process>-<random>`, at most 64 characters. */
+  id: string
+  host: string
+  version: string
+}
+
+/** Tells the others that this worker lives, and renews what it owns. */
+export async function beatWorker(db: Knex, worker: WorkerIdentity, leaseSeconds: number): Promise<void> {
+  await db.raw(
+    `INSERT INTO workers (id, host, version, key_ids_json, lease_until)
+       VALUES (:id, :host, :version, '[]', UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND)
+       ON DUPLICATE KEY UPDATE last_seen_at = UTC_TIMESTAMP(3), lease_until = UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND`,
+    { ...worker, leaseSeconds },
+  )
+}
+
+/** Ids and hosts of the workers whose leases hold. */
+export async function findLiveWorkers(db: Knex): Promise<{ id: string; host: string }[]> {
+  return await db('workers').whereRaw('lease_until > UTC_TIMESTAMP(3)').select('id', 'host')
+}
+
+/** Ids of workers whose leases ended at least `graceSeconds` ago. */
+export async function findDeadWorkers(db: Knex, graceSeconds: number): Promise<string[]> {
+  return await db('workers').whereRaw('lease_until < UTC_TIMESTAMP(3) - INTERVAL ? SECOND', [graceSeconds]).pluck('id')
+}
+
+/** Gives up everything that the worker owns and forgets it. */
+export async function removeWorker(db: Knex, id: string): Promise<void> {
+  await db('accounts')
+    .where({ lease_owner: id })
+    .update({ lease_owner: null, fence: db.raw('fence + 1') })
+  await db('workers').where({ id }).delete()
+}
+
+/** How many accounts are to be polled by somebody. */
+export async function countPolledAccounts(db: Knex): Promise<number> {
+  const row = await db('accounts').where({ enabled: true }).whereNull('removed_at').count({ count: '*' }).first()
+  return Number(row?.count ?? 0)
+}
+
+/** Takes up to `limit` accounts that nobody owns, or whose owner's lease ended. Returns how many. */
+export async function takeAccounts(db: Knex, owner: string, limit: number): Promise<number> {
+  const [result] = (await db.raw(
+    `UPDATE accounts SET lease_owner = :owner, fence = fence + 1
+       WHERE enabled = 1 AND removed_at IS NULL
+         AND (lease_owner IS NULL
+              OR lease_owner NOT IN (SELECT id FROM workers WHERE lease_until > UTC_TIMESTAMP(3)))
+       ORDER BY id LIMIT :limit`,
+    { owner, limit },
+  )) as [{ affectedRows: number }]
+  return result.affectedRows
+}
+
+/** Gives these accounts up, for others to take. */
+export async function releaseAccounts(db: Knex, owner: string, accountIds: readonly number[]): Promise<void> {
+  await db('accounts')
+    .where({ lease_owner: owner })
+    .whereIn('id', accountIds)
+    .update({ lease_owner: null, fence: db.raw('fence + 1') })
+}
+
+/** Locks the account's row until the transaction ends. Throws AccountError `lease.lost` if the account has another owner by now. */
+export async function lockLease(trx: Knex.Transaction, lease: Lease): Promise<void> {
+  const row = await trx('accounts').where({ id: lease.accountId }).forUpdate().first('fence', 'lease_owner')
+  if (row?.lease_owner === lease.owner && Number(row.fence) === lease.fence) return
+  throw new AccountError('lease.lost', `account ${lease.accountId} is no longer this worker's`, { temporary: true })
+}
