@@ -13,14 +13,15 @@ export type RedisUse = 'commands' | 'worker'
 export function openRedis(url: string, config: Config['redis'], use: RedisUse): Redis {
   const waits: RedisOptions =
     use === 'worker' ? { maxRetriesPerRequest: null } : { maxRetriesPerRequest: 1, commandTimeout: 10_000 }
-  const redis = new Redis({
+  const options: RedisOptions = {
     ...placeOf(url, config),
     ...waits,
     lazyConnect: true,
     connectTimeout: 5_000,
     enableOfflineQueue: use === 'worker',
     retryStrategy: attempt => Math.min(3_000, 100 * 2 ** Math.min(attempt, 10)),
-  })
+  }
+  const redis = new Redis({ ...options, replyMapping: 'legacy' })
   redis.on('error', () => {})
   return redis
 }

@@ -37,19 +37,20 @@ export interface SchedulerDeps {
   isRunning(accountId: number): boolean
 }
 
-/** Renews the lease and evens out who owns what. Only MySQL is asked. */
-export async function claimAccounts(deps: SchedulerDeps): Promise<void> {
+/** Renews the lease and evens out who owns what; returns how many accounts are this worker's. Only MySQL is asked. */
+export async function claimAccounts(deps: SchedulerDeps): Promise<number> {
   const { db, worker } = deps
   await beatWorker(db, worker, deps.leaseSeconds)
   const live = await findLiveWorkers(db)
   const share = Math.ceil((await countPolledAccounts(db)) / Math.max(1, live.length))
   const owned = await findOwnedAccounts(db, worker.id)
-  if (owned.length < share) await takeAccounts(db, worker.id, share - owned.length)
+  const taken = owned.length < share ? await takeAccounts(db, worker.id, share - owned.length) : 0
   const surplus = owned
     .filter(account => !deps.isRunning(account.id))
     .slice(0, Math.max(0, owned.length - share))
     .map(account => account.id)
   if (surplus.length > 0) await releaseAccounts(db, worker.id, surplus)
+  return owned.length + taken - surplus.length
 }
 
 /** Makes the queue's schedule what MySQL says. */

@@ -1,0 +1,293 @@
+// Composition root: builds everything once, in the order in which it depends on each other, and releases it in reverse. A start
+// that fails half-way closes what was opened. An absent database or Redis is waited for; what no waiting cures is thrown.
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Config } from './config.ts'
+import { isAbort, ServiceError } from './errors.ts'
+import { createEvents, type Events } from './events.ts'
+import { openSession } from './fetch/imap-session.ts'
+import { createSessionKeeper } from './fetch/session-keeper.ts'
+import { createHealth, type Health, type Part } from './health.ts'
+import { createLog, type Log } from './log.ts'
+import { openParsePool } from './parse/parse-pool.ts'
+import { createPolledSessions } from './poll/polled-sessions.ts'
+import { openQueue, type PollQueue } from './schedule/queue.ts'
+import { checkRedis, openRedis, toRedisError } from './schedule/redis.ts'
+import {
+  buryDeadWorkers,
+  claimAccounts,
+  removeQueue,
+  repairSchedule,
+  type SchedulerDeps,
+} from './schedule/scheduler.ts'
+import { type PollWorker, startWorker } from './schedule/worker.ts'
+import { checkDatabase, openDatabase } from './store/database.ts'
+import { migrate } from './store/migrate.ts'
+import { openRawDirectory } from './store/raw-directory.ts'
+import { checkRawDirectory } from './store/raw-identity.ts'
+import { removeWorker, type WorkerIdentity } from './store/workers.ts'
+import { openStored } from './vault/credentials.ts'
+import { version } from './version.ts'
+import { openServer } from './web/server.ts'
+
+export interface DaemonOptions {
+  /** Starts the sample mailboxes too. */
+  demo: boolean
+  /** What a person who waits may read; default: standard error. */
+  progress?: (line: string) => void
+  log?: Log
+}
+
+export interface Daemon extends AsyncDisposable {
+  workerId: string
+  /** `http://127.0.0.1:8025`. */
+  url: string
+}
+
+/** Runs until SIGTERM or SIGINT. */
+export async function runDaemon(config: Config, options: DaemonOptions): Promise<void> {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort(new Error(`stopped by ${name}`)))
+  try {
+    await using _daemon = await startDaemon(config, options, stop.signal)
+    if (!stop.signal.aborted) await new Promise(resolve => stop.signal.addEventListener('abort', resolve))
+    setTimeout(giveUpStopping, stopWithinMs).unref()
+  } catch (error) {
+    if (!isAbort(error, stop.signal)) throw error
+  }
+}
+
+/** What was not committed by then is rolled back by the database when the connection breaks. */
+const stopWithinMs = 9_500
+
+function giveUpStopping(): void {
+  process.stderr.write('letterlock could not stop in time; what was in hand is rolled back\n')
+  process.exit(1)
+}
+
+/** Starts everything; resolves once accounts are polled. */
+export async function startDaemon(config: Config, options: DaemonOptions, signal: AbortSignal): Promise<Daemon> {
+  const log = options.log ?? createLog(config.log)
+  const health = createHealth(log)
+  const events = createEvents(log)
+  await using stack = new AsyncDisposableStack()
+  health.fail('starting', new ServiceError('embedded.not_running', 'letterlock is starting', { temporary: true }))
+  const server = stack.use(await openServer(config.web.listen, health, events.registry))
+
+  const places = await startPlaces(config, options, stack, signal)
+  const base: Base = { config, log, health, events, signal, stack }
+  const db = await connectDatabase(base, places.databaseUrl)
+  const { commands, blocking } = await connectRedis(base, places.redisUrl)
+  const worker = identify()
+  await checkRawDirectory(db, rawDirectory(config), { host: worker.host, shared: config.raw.shared })
+  if (options.demo) await startDemo(base, db, options)
+  await startPolling(base, db, commands, blocking, worker)
+
+  health.mend('starting')
+  log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
+  const url = `http://${listening(server.addresses())}`
+  if (places.embedded) tellWhere(config, options, url)
+  const opened = stack.move()
+  return { workerId: worker.id, url, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+interface Base {
+  config: Config
+  log: Log
+  health: Health
+  events: Events
+  signal: AbortSignal
+  stack: AsyncDisposableStack
+}
+
+interface Places {
+  databaseUrl: string
+  redisUrl: string
+  embedded: boolean
+}
+
+/** Where the servers are: as configured, or embedded ones that are started now. */
+async function startPlaces(
+  config: Config,
+  options: DaemonOptions,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Places> {
+  const mariadb = config.database.url === ''
+  const redis = config.redis.url === ''
+  if (!mariadb && !redis) return { databaseUrl: config.database.url, redisUrl: config.redis.url, embedded: false }
+  const { startEmbedded } = await import('./embedded/servers.ts')
+  const progress = options.progress ?? toStderr
+  const directory = path.join(config.data.directory, 'embedded')
+  const servers = stack.use(await startEmbedded({ directory, mariadb, redis, progress, signal }))
+  return {
+    databaseUrl: mariadb ? servers.databaseUrl : config.database.url,
+    redisUrl: redis ? servers.redisUrl : config.redis.url,
+    embedded: true,
+  }
+}
+
+function toStderr(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+async function connectDatabase(base: Base, url: string): Promise<Knex> {
+  const db = openDatabase(url, base.config.database)
+  base.stack.defer(() => db.destroy())
+  if (base.config.database.url === '') await migrate(db)
+  await untilReachable(base, 'database', () => checkDatabase(db))
+  return db
+}
+
+async function connectRedis(base: Base, url: string): Promise<{ commands: Redis; blocking: Redis }> {
+  const commands = openRedis(url, base.config.redis, 'commands')
+  base.stack.defer(() => commands.disconnect())
+  await untilReachable(base, 'redis', () => checkRedis(commands))
+  const blocking = openRedis(url, base.config.redis, 'worker')
+  base.stack.defer(() => blocking.disconnect())
+  return { commands, blocking }
+}
+
+/** Tries until the far side answers; only its absence is waited for. */
+async function untilReachable(base: Base, part: Part, check: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    base.signal.throwIfAborted()
+    try {
+      await check()
+      return base.health.mend(part)
+    } catch (error) {
+      if (!(error instanceof ServiceError) || !error.temporary) throw error
+      base.health.fail(part, error)
+      await wait(Math.min(5_000, 250 * 2 ** attempt), undefined, { signal: base.signal })
+    }
+  }
+}
+
+function identify(): WorkerIdentity {
+  const host = hostname().slice(0, 255)
+  return { id: `${host.slice(0, 40)}-${process.pid}-${randomBytes(6).toString('hex')}`, host, version }
+}
+
+/** Where raw mail lies. */
+export function rawDirectory(config: Config): string {
+  return path.join(config.data.directory, 'raw')
+}
+
+async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<void> {
+  const { startDemo, insertDemoAccounts } = await import('./embedded/demo.ts')
+  const directory = path.join(base.config.data.directory, 'embedded')
+  const progress = options.progress ?? toStderr
+  const demo = base.stack.use(await startDemo({ directory, progress, signal: base.signal }))
+  await insertDemoAccounts(db, demo.accounts)
+}
+
+async function startPolling(
+  base: Base,
+  db: Knex,
+  redis: Redis,
+  blocking: Redis,
+  worker: WorkerIdentity,
+): Promise<void> {
+  const { config, stack, health, events } = base
+  const pool = stack.use(openParsePool({ threads: config.poll.parseThreads, deadlineMs: parseDeadlineMs }))
+  const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
+  const queue = openQueue(redis, config.redis.prefix, worker.id)
+  stack.defer(() => queue.close())
+  stack.defer(() => leave(db, redis, config.redis.prefix, worker.id))
+  const common = { db, redis, prefix: config.redis.prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds }
+  const running: { worker?: PollWorker } = {}
+  const deps = { ...common, isRunning: (id: number) => running.worker?.isRunning(id) ?? false }
+  await claimAccounts(deps)
+  running.worker = stack.use(
+    startWorker({
+      db,
+      raw: openRawDirectory(rawDirectory(config)),
+      parse: source => pool.parse(source),
+      limits: {
+        messages: config.poll.batchMessages,
+        bytes: config.poll.batchBytes,
+        maxBytes: config.mail.maxBytes,
+      },
+      openSession: createPolledSessions({ keeper, openSession, openSecret: openStored(db) }),
+      redis: blocking,
+      prefix: config.redis.prefix,
+      workerId: worker.id,
+      concurrency: config.poll.concurrency,
+      events,
+      health,
+    }),
+  )
+  stack.use(keepInOrder(base, deps, queue))
+}
+
+const parseDeadlineMs = 30_000
+const keepIdleMs = 10 * 60_000
+
+/** What this worker held is free at once, for others or for its next start. */
+async function leave(db: Knex, redis: Redis, prefix: string, workerId: string): Promise<void> {
+  await removeQueue(redis, prefix, workerId).catch(() => {})
+  await removeWorker(db, workerId).catch(() => {})
+}
+
+/** The beat: the lease, the shares, the schedule, every few seconds and as soon as Redis is back. */
+function keepInOrder(base: Base, deps: SchedulerDeps, queue: PollQueue): AsyncDisposable {
+  const everyMs = Math.min(5_000, (deps.leaseSeconds * 1000) / 4)
+  const stop = new AbortController()
+  const again = { now: new AbortController() }
+  deps.redis.on('ready', () => again.now.abort())
+  const loop = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      again.now = new AbortController()
+      await beat(base, deps, queue)
+      await wait(everyMs, undefined, { signal: AbortSignal.any([stop.signal, again.now.signal]) }).catch(() => {})
+    }
+  }
+  const done = loop()
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await done
+    },
+  }
+}
+
+async function beat(base: Base, deps: SchedulerDeps, queue: PollQueue): Promise<void> {
+  try {
+    base.events.ownership(await claimAccounts(deps))
+    base.health.mend('database')
+  } catch (error) {
+    return base.health.fail('database', error)
+  }
+  try {
+    await repairSchedule({ ...deps, queue })
+    await buryDeadWorkers(deps)
+    base.health.mend('redis')
+  } catch (error) {
+    if (error instanceof ServiceError) base.health.fail('database', error)
+    else base.health.fail('redis', toRedisError(error))
+  }
+}
+
+function listening(addresses: ReturnType<Awaited<ReturnType<typeof openServer>>['addresses']>): string {
+  const [first] = addresses
+  if (first === undefined || typeof first === 'string') return first ?? ''
+  return first.family === 'IPv6' ? `[${first.address}]:${first.port}` : `${first.address}:${first.port}`
+}
+
+function tellWhere(config: Config, options: DaemonOptions, url: string): void {
+  const tell = options.progress ?? toStderr
+  tell(`letterlock runs: health and metrics at ${url}, mail and databases in ${config.data.directory}`)
+  if (options.demo) {
+    tell('three sample mailboxes are being read, and a new mail comes every 20 s. In another terminal:')
+    tell('  npx letterlock ticket list')
+    tell('  npx letterlock ticket show ID')
+    return
+  }
+  tell('next, in another terminal, add an account (its password is asked for):')
+  tell('  npx letterlock account add support@example.com --host imap.example.com')
+  tell('Ctrl-C stops it')
+}
