@@ -42,12 +42,16 @@ export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promi
 async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[]): Promise<void> {
   const batches = plan(poll, box, listed, poll.deps.limits.messages)
   await note(poll, box, toTrying(batches[0]))
-  await using line = createLine(poll, box)
-  for (const [i, batch] of batches.entries()) {
-    const fetched = await fetchBatch(poll, box, batch)
-    const trying = fetched.failure === null ? toTrying(batches[i + 1]) : suspect(fetched)
-    await line.add(fetched, { lastUid: fetched.lastUid, trying })
-    if (fetched.failure !== null) throw fetched.failure
+  const line = createLine(poll, box)
+  try {
+    for (const [i, batch] of batches.entries()) {
+      const fetched = await fetchBatch(poll, box, batch)
+      const trying = fetched.failure === null ? toTrying(batches[i + 1]) : suspect(fetched)
+      await line.add(fetched, { lastUid: fetched.lastUid, trying })
+      if (fetched.failure !== null) throw fetched.failure
+    }
+  } finally {
+    await line.end()
   }
 }
 
@@ -62,15 +66,14 @@ function toTrying(batch: PlannedBatch | undefined): Trying | null {
   return batch === undefined || uid === undefined ? null : { uid, size: batch.uids.length, failures: 0 }
 }
 
-interface Line extends AsyncDisposable {
+interface Line {
   /** Takes a fetched batch on; waits until there is room for it. */
   add(fetched: FetchedBatch, change: MailboxChange): Promise<void>
+  /** Waits until all of it is ours, also when the wire failed. */
+  end(): Promise<void>
 }
 
-/**
- * Two batches behind the wire: one is written and parsed while the one before it is committed. Its end waits until all of it is
- * ours, also when the wire failed.
- */
+/** Two batches behind the wire: one is written and parsed while the one before it is committed. */
 function createLine(poll: Poll, box: OpenMailbox): Line {
   let keeping: { kept: Promise<KeptMail[]>; change: MailboxChange } | null = null
   let committing = Promise.resolve()
@@ -89,7 +92,7 @@ function createLine(poll: Poll, box: OpenMailbox): Line {
       kept.catch(() => {})
       keeping = { kept, change }
     },
-    async [Symbol.asyncDispose]() {
+    async end() {
       await committing
       commitKept()
       await committing
