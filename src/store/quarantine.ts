@@ -1,5 +1,8 @@
 // Mails that could not become a ticket and are to be tried again.
 import type { Knex } from 'knex'
+import type { AfterIngest } from '../fetch/mailbox.ts'
+import { toAfterIngest } from './polled-account.ts'
+import type { RawPlace } from './raw-store.ts'
 
 /** UIDs of quarantined mails of the mailbox that an operator asked for again and whose bytes must come from the server. */
 export async function findRetries(db: Knex, mailboxId: number, uidValidity: number): Promise<number[]> {
@@ -9,4 +12,60 @@ export async function findRetries(db: Knex, mailboxId: number, uidValidity: numb
     .orderBy('uid')
     .limit(100)
     .pluck('uid')
+}
+
+export interface QuarantinedMail {
+  id: number
+  accountId: number
+  mailboxId: number
+  uidValidity: number
+  uid: number
+  size: number
+  receivedAt: Date
+  afterIngest: AfterIngest
+  /** Null: not all of its bytes are kept. */
+  place: RawPlace | null
+}
+
+/** The quarantined mail with this sources.id. */
+export async function findQuarantined(db: Knex, id: number): Promise<QuarantinedMail | undefined> {
+  const row = await db('sources')
+    .where({ id, result: 'quarantined' })
+    .first(
+      'account_id',
+      'mailbox_id',
+      'uid_validity',
+      'uid',
+      'size',
+      'sha256',
+      'complete',
+      'batch',
+      'batch_offset',
+      'stored_size',
+      'received_at',
+      'after_ingest',
+      'created_at',
+    )
+  if (row === undefined) return undefined
+  return {
+    id,
+    accountId: row.account_id,
+    mailboxId: row.mailbox_id,
+    uidValidity: row.uid_validity,
+    uid: row.uid,
+    size: row.size,
+    receivedAt: row.received_at ?? row.created_at,
+    afterIngest: toAfterIngest(row.after_ingest, row.account_id),
+    place:
+      row.complete === 1
+        ? { batch: row.batch, offset: row.batch_offset, size: row.stored_size, sha256: row.sha256 }
+        : null,
+  }
+}
+
+/** Marks the mail as asked for again. */
+export async function requestRetry(db: Knex, id: number): Promise<void> {
+  await db('sources')
+    .where({ id, result: 'quarantined' })
+    .update({ retry_at: db.raw('UTC_TIMESTAMP(3)') })
 }

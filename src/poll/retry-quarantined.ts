@@ -1,0 +1,43 @@
+// An operator asks for a quarantined mail again. Where its bytes are kept it is parsed and ended anew at once; where they are not,
+// the worker that owns the account fetches it from the server at its next poll.
+import type { Knex } from 'knex'
+import { CommandError } from '../errors.ts'
+import { inTransaction } from '../store/database.ts'
+import { findQuarantined, type QuarantinedMail, requestRetry } from '../store/quarantine.ts'
+import type { RawStore } from '../store/raw-store.ts'
+import type { KeptMail, MailEnd } from './decide-ends.ts'
+import { endMails, type IngestDeps, parseMail } from './ingest-batch.ts'
+
+export interface RetryEnd {
+  /** The mail's new end; `pending` where it must be fetched first. */
+  result: MailEnd['result'] | 'pending'
+  reason: string
+  /** tickets.id */
+  ticket: number | null
+}
+
+/** Throws CommandError where there is no such quarantined mail. */
+export async function retryQuarantined(
+  db: Knex,
+  raw: RawStore,
+  parse: IngestDeps['parse'],
+  sourceId: number,
+): Promise<RetryEnd> {
+  const mail = await findQuarantined(db, sourceId)
+  if (mail === undefined) {
+    throw new CommandError(`source ${sourceId} is not in quarantine`, '`letterlock quarantine list` shows what is')
+  }
+  await requestRetry(db, sourceId)
+  if (mail.place === null) return { result: 'pending', reason: 'fetched at the next poll', ticket: null }
+  const source = await raw.read(mail.place)
+  const kept = { mail: { ...mail, source, complete: true }, place: mail.place, ...(await parseMail({ parse }, source)) }
+  const [end] = await inTransaction(db, trx => endAgain(trx, mail, kept))
+  if (end === undefined) throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
+  return { result: end.result, reason: end.reason, ticket: end.ticket?.id ?? null }
+}
+
+/** Whoever retries does not own the account: the account's row is locked all the same, so that no poll threads beside it. */
+async function endAgain(trx: Knex.Transaction, mail: QuarantinedMail, kept: KeptMail): Promise<MailEnd[]> {
+  await trx('accounts').where({ id: mail.accountId }).forUpdate().first('id')
+  return await endMails(trx, { ...mail, rereadBeforeUid: 0 }, [kept])
+}

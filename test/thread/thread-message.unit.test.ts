@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import type { ParsedMessage } from '../../src/parse/parsed-message.ts'
+import { participantsOf, threadIds, threadMessage } from '../../src/thread/thread-message.ts'
+import { message } from '../support/messages.ts'
+
+const anna = { name: 'Anna', address: 'Anna@example.org' }
+const ticket = (name: string, ...participants: string[]) => ({ ticket: name, participants: new Set(participants) })
+
+test('appends the reply of somebody who takes part, whatever the case of the address', () => {
+  const reply = message({ from: anna, inReplyTo: 'a@x' })
+  expect(threadMessage(reply, [ticket('first', 'anna@example.org')])).toMatchObject({
+    kind: 'append',
+    ticket: 'first',
+    reopens: true,
+  })
+})
+
+test('opens a linked ticket for a stranger who refers to one', () => {
+  const reply = message({ from: anna, references: ['a@x'] })
+  expect(threadMessage(reply, [ticket('first', 'bob@example.org')])).toEqual({
+    kind: 'open',
+    linked: 'first',
+    reason: 'stranger-reference',
+  })
+})
+
+test('prefers the ticket in which the sender takes part to an earlier candidate', () => {
+  const found = threadMessage(message({ from: anna }), [ticket('other', 'bob@x'), ticket('own', 'anna@example.org')])
+  expect(found).toMatchObject({ kind: 'append', ticket: 'own' })
+})
+
+test.each<ParsedMessage['kind']>(['auto-reply', 'bounce', 'feedback-report', 'loop'])(
+  'never opens a ticket for %s',
+  kind => {
+    expect(threadMessage(message({ kind }), [])).toEqual({ kind: 'ignore', reason: kind })
+  },
+)
+
+test('a bounce joins the ticket that it belongs to without reopening it', () => {
+  expect(threadMessage(message({ kind: 'bounce' }), [ticket('first')])).toMatchObject({
+    kind: 'append',
+    reopens: false,
+  })
+})
+
+test('a mail of a web form opens a ticket', () => {
+  expect(threadMessage(message({ kind: 'auto-generated' }), [])).toMatchObject({ kind: 'open', reason: 'new' })
+})
+
+test('asks for In-Reply-To first, then for References from the newest, each once and never for itself', () => {
+  const ids = threadIds({ messageId: 'me@x', inReplyTo: 'c@x', references: ['a@x', 'b@x', 'c@x', 'me@x'] })
+  expect(ids).toEqual(['c@x', 'b@x', 'a@x'])
+})
+
+test('does not follow thousands of references', () => {
+  const references = Array.from({ length: 10_000 }, (_, i) => `${i}@x`)
+  const ids = threadIds({ messageId: '', inReplyTo: '', references })
+  expect(ids).toHaveLength(50)
+  expect(ids[0]).toBe('9999@x')
+})
+
+test('everybody named takes part, once', () => {
+  const people = participantsOf(
+    message({ from: anna, to: [{ name: '', address: 'ANNA@example.org' }], cc: [{ name: '', address: '' }] }),
+  )
+  expect(people).toEqual(['anna@example.org'])
+})
