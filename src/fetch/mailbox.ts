@@ -65,6 +65,8 @@ export interface Mailbox {
 export interface ImapSession extends AsyncDisposable {
   /** False once the connection is closed, by whomever. */
   readonly usable: boolean
+  /** Asks the server (NOOP): false if the connection turns out to be dead. */
+  isAlive(): Promise<boolean>
   /** Upper-case capabilities after login. */
   readonly capabilities: ReadonlySet<string>
   /** STATUS without selecting. Throws `imap.mailbox_missing` if there is no such mailbox. */

@@ -30,6 +30,7 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
       get usable() {
         return session.usable
       },
+      isAlive: () => session.isAlive(),
       capabilities: session.capabilities,
       status: name => session.status(name),
       select: (name, access) => session.select(name, access),

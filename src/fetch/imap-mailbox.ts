@@ -1,0 +1,126 @@
+// A selected mailbox, on imapflow. Mail is fetched with BODY.PEEK[] (nothing is marked as read), one command a batch.
+import type { FetchMessageObject } from 'imapflow'
+import type { Wire } from './imap-session.ts'
+import { toState } from './imap-session.ts'
+import type { AfterIngest, FetchedMessage, Mailbox, MessageMeta } from './mailbox.ts'
+
+/** SELECT or EXAMINE. */
+export async function openMailbox(wire: Wire, name: string, access: 'read-only' | 'read-write'): Promise<Mailbox> {
+  const { client } = wire
+  const opened = await wire.run('SELECT', () => client.mailboxOpen(name, { readOnly: access === 'read-only' }))
+  const { uidValidity, uidNext, exists } = opened as { uidValidity?: bigint; uidNext?: number; exists?: number }
+  const state = toState(wire, { uidValidity, uidNext, exists })
+  /** UIDs that SEARCH gave and that are not listed yet, ascending: a large mailbox is not searched anew for every window. */
+  let found: number[] = []
+  const sizes = new Map<number, number>()
+  return {
+    name,
+    state,
+    async list(firstUid, limit) {
+      found = found.filter(uid => uid >= firstUid)
+      if (found.length === 0) found = await search(wire, { uid: `${firstUid}:*` }, firstUid)
+      const metas = await listWindow(wire, firstUid, found.slice(0, limit))
+      const window = metas.slice(0, limit)
+      sizes.clear()
+      for (const meta of window) sizes.set(meta.uid, meta.size)
+      return window
+    },
+    listSince: since => search(wire, { since }, 1),
+    fetch: (uids, maxBytes) => fetchMails(wire, uids, maxBytes, sizes),
+    stillThere: async uids => new Set(uids.length === 0 ? [] : await search(wire, { uid: toSet(uids) }, 1)),
+    settle: (uids, action) => settle(wire, uids, action),
+  }
+}
+
+async function search(wire: Wire, query: object, firstUid: number): Promise<number[]> {
+  const found = await wire.run('SEARCH', () => wire.client.search(query, { uid: true }))
+  if (!Array.isArray(found)) throw wire.refusal('SEARCH')
+  return [...new Set(found)].filter(uid => uid >= firstUid).sort((a, b) => a - b)
+}
+
+/** Size and date of the UIDs of a window; also of those that FETCH shows and SEARCH did not, and of those the other way about. */
+async function listWindow(wire: Wire, firstUid: number, uids: readonly number[]): Promise<MessageMeta[]> {
+  const last = uids.at(-1)
+  const metas = new Map<number, MessageMeta>(uids.map(uid => [uid, { uid, size: 0, receivedAt: new Date(0) }]))
+  if (wire.client.mailbox && wire.client.mailbox.exists === 0 && last === undefined) return []
+  await wire.run('FETCH', async () => {
+    const range = `${firstUid}:${last ?? '*'}`
+    for await (const row of wire.client.fetch(range, { uid: true, size: true, internalDate: true }, { uid: true })) {
+      if (row.uid >= firstUid) metas.set(row.uid, toMeta(row))
+    }
+  })
+  return [...metas.values()].sort((a, b) => a.uid - b.uid)
+}
+
+function toMeta(row: FetchMessageObject): MessageMeta {
+  const date = row.internalDate === undefined ? new Date(0) : new Date(row.internalDate)
+  return { uid: row.uid, size: row.size ?? 0, receivedAt: Number.isNaN(date.getTime()) ? new Date(0) : date }
+}
+
+async function* fetchMails(
+  wire: Wire,
+  uids: readonly number[],
+  maxBytes: number,
+  sizes: ReadonlyMap<number, number>,
+): AsyncIterable<FetchedMessage> {
+  const whole = uids.filter(uid => (sizes.get(uid) ?? 0) <= maxBytes)
+  const oversize = uids.filter(uid => (sizes.get(uid) ?? 0) > maxBytes)
+  if (whole.length > 0) yield* fetchPart(wire, whole, 'source')
+  if (oversize.length > 0) yield* fetchPart(wire, oversize, 'headers')
+}
+
+async function* fetchPart(
+  wire: Wire,
+  uids: readonly number[],
+  part: 'source' | 'headers',
+): AsyncIterable<FetchedMessage> {
+  const wanted = new Set(uids)
+  const query = { uid: true, size: true, internalDate: true, [part]: true }
+  try {
+    for await (const row of wire.client.fetch(toSet(uids), query, { uid: true })) {
+      const source = row[part]
+      if (source === undefined || !wanted.delete(row.uid)) continue
+      yield { ...toMeta(row), source, complete: part === 'source' }
+    }
+  } catch (error) {
+    throw wire.toError(error, 'FETCH')
+  }
+}
+
+/** `1:4,7` of ascending or unordered UIDs (RFC 9051 sequence-set). */
+export function toSet(uids: readonly number[]): string {
+  const ranges: [number, number][] = []
+  for (const uid of [...uids].sort((a, b) => a - b)) {
+    const last = ranges.at(-1)
+    if (last !== undefined && uid <= last[1] + 1) last[1] = uid
+    else ranges.push([uid, uid])
+  }
+  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}:${to}`)).join(',')
+}
+
+async function settle(wire: Wire, uids: readonly number[], action: AfterIngest): Promise<void> {
+  const { client } = wire
+  const set = toSet(uids)
+  const uid = { uid: true }
+  const done = async (during: string, command: () => Promise<unknown>): Promise<void> => {
+    if (!(await wire.run(during, command))) throw wire.refusal(during)
+  }
+  if (uids.length === 0 || action.kind === 'keep') return
+  if (action.kind === 'seen')
+    return await done('STORE', () => client.messageFlagsAdd(set, ['\\Seen'], { ...uid, silent: true }))
+  if (action.kind === 'delete') return await remove(wire, set, done)
+  if (client.capabilities.has('MOVE')) return await done('MOVE', () => client.messageMove(set, action.mailbox, uid))
+  await done('COPY', () => client.messageCopy(set, action.mailbox, uid))
+  await remove(wire, set, done)
+}
+
+/** Without UIDPLUS, EXPUNGE would take other people's deletions along: the mail stays, marked. */
+async function remove(
+  wire: Wire,
+  set: string,
+  done: (during: string, command: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const { client } = wire
+  if (client.capabilities.has('UIDPLUS')) return await done('EXPUNGE', () => client.messageDelete(set, { uid: true }))
+  await done('STORE', () => client.messageFlagsAdd(set, ['\\Deleted'], { uid: true, silent: true }))
+}
