@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openSession } from '../../src/fetch/imap-session.ts'
+import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
+import { rawMail } from '../support/messages.ts'
+
+let dovecot: TestDovecot
+const account = { id: 17 }
+const password = () => Buffer.from(user.password)
+
+beforeAll(async () => {
+  dovecot = await startTestDovecot()
+})
+afterAll(() => dovecot[Symbol.asyncDispose]())
+
+async function readAll(mails: AsyncIterable<{ uid: number; source: Buffer }>) {
+  const found: { uid: number; source: Buffer }[] = []
+  for await (const { uid, source } of mails) found.push({ uid, source })
+  return found
+}
+
+test.each(['tls', 'starttls', 'cleartext'] as const)('reads mail byte for byte over %s', async security => {
+  const mail = rawMail({ id: `${security}@x`, body: 'ü'.repeat(1000) })
+  dovecot.deliver(user.name, `Box-${security}`, [mail])
+  await using session = await openSession(account, dovecot.destination(security), password())
+  expect(await session.status(`Box-${security}`)).toMatchObject({ uidNext: 2, messages: 1 })
+  const mailbox = await session.select(`Box-${security}`, 'read-only')
+  const listed = await mailbox.list(1, 10)
+  expect(listed).toMatchObject([{ uid: 1, size: mail.length }])
+  expect(await readAll(mailbox.fetch([1], 1e6))).toEqual([{ uid: 1, source: mail }])
+})

@@ -1,0 +1,39 @@
+// A Dovecot for one test file.
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type Dovecot, type DovecotOptions, startDovecot } from '../../src/embedded/dovecot.ts'
+import type { Destination } from '../../src/fetch/mailbox.ts'
+
+export const user = { name: 'support', password: 'a right Passw0rd: ü' }
+
+export interface TestDovecot extends Dovecot {
+  /** Where `user` logs in. */
+  destination(security: Destination['security']): Destination
+}
+
+export async function startTestDovecot(options: Partial<DovecotOptions> = {}): Promise<TestDovecot> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-dovecot-'))
+  chmodSync(directory, 0o711)
+  const dovecot = await startDovecot({
+    directory: path.join(directory, 'd'),
+    users: [user],
+    progress: line => process.stderr.write(`${line}\n`),
+    signal: new AbortController().signal,
+    ...options,
+  })
+  return {
+    ...dovecot,
+    destination: security => ({
+      host: dovecot.host,
+      port: dovecot.ports[security],
+      security,
+      username: user.name,
+      caPem: dovecot.caPem,
+    }),
+    async [Symbol.asyncDispose]() {
+      await dovecot[Symbol.asyncDispose]()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}

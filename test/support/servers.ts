@@ -1,0 +1,39 @@
+// What a test gets of the servers that run for all tests: a database of its own with the schema in it, a prefix in Redis.
+import { randomBytes } from 'node:crypto'
+import type { Knex } from 'knex'
+import { inject } from 'vitest'
+import { toConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { migrate } from '../../src/store/migrate.ts'
+
+export interface TestDatabase extends AsyncDisposable {
+  url: string
+  db: Knex
+}
+
+/** The defaults; tests add what they need. */
+export const defaults = toConfig({ file: undefined, toml: '', env: {}, directory: '/' })
+
+/** A fresh database, migrated unless told otherwise; dropped when it is disposed. */
+export async function createTestDatabase(options: { migrated: boolean } = { migrated: true }): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const server = openDatabase(inject('databaseUrl'), defaults.database)
+  await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`)
+  const url = inject('databaseUrl').replace('/letterlock?', `/${name}?`)
+  const db = openDatabase(url, defaults.database)
+  if (options.migrated) await migrate(db)
+  return {
+    url,
+    db,
+    async [Symbol.asyncDispose]() {
+      await db.destroy()
+      await server.raw(`DROP DATABASE ${name}`)
+      await server.destroy()
+    },
+  }
+}
+
+/** Where Redis is, and a prefix that no other test has. */
+export function testRedis(): { url: string; prefix: string } {
+  return { url: inject('redisUrl'), prefix: `test-${randomBytes(6).toString('hex')}` }
+}
