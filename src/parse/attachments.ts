@@ -1,0 +1,83 @@
+// Attachments: which leaves of the tree they are, what they are called, and where their bytes lie in the raw mail.
+import { createHash } from 'node:crypto'
+import { decodeText } from './headers.ts'
+import type { Attachment, PartPlace } from './parsed-message.ts'
+import { decodeBody, leavesOf, type Part } from './skeleton.ts'
+
+/** A mail with more is shown with the first ones; the raw mail has them all. */
+const maxAttachments = 500
+
+/** True for a leaf that is text to show; everything else is an attachment. */
+export function isBodyText(leaf: Part): boolean {
+  const { value } = leaf.type
+  if (value !== 'text/plain' && value !== 'text/html') return false
+  if (leaf.disposition.value === 'attachment') return false
+  return !hasFileName(leaf) || leaf.disposition.value === 'inline' || leaf.disposition.value === ''
+}
+
+function hasFileName(leaf: Part): boolean {
+  return (leaf.disposition.params.get('filename') ?? leaf.type.params.get('name') ?? '') !== ''
+}
+
+/** The attachments in the order of the mail. `html` decides whether one is inline. */
+export function findAttachments(source: Buffer, root: Part, html: string | null): Attachment[] {
+  const parents = new Map<Part, Part>()
+  const walk = (part: Part): void => {
+    for (const child of part.children) {
+      parents.set(child, part)
+      walk(child)
+    }
+  }
+  walk(root)
+  return leavesOf(root)
+    .filter(leaf => !isBodyText(leaf) && !isEmptyMultipart(leaf))
+    .slice(0, maxAttachments)
+    .map(leaf => toAttachment(source, leaf, parents.get(leaf), html))
+}
+
+/** A multipart without parts carries nothing. */
+function isEmptyMultipart(leaf: Part): boolean {
+  return leaf.type.value.startsWith('multipart/')
+}
+
+function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, html: string | null): Attachment {
+  const place = placeOf(leaf)
+  const bytes = readPlace(source, place)
+  const contentId =
+    leaf.headers
+      .first('content-id')
+      .replace(/^\s*<|>\s*$/g, '')
+      .trim() || null
+  const referred = contentId !== null && (html?.toLowerCase().includes(`cid:${contentId.toLowerCase()}`) ?? false)
+  const related = parent?.type.value === 'multipart/related' && leaf.disposition.value === 'inline'
+  return {
+    filename: fileNameOf(leaf),
+    contentType: leaf.type.value,
+    size: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    contentId,
+    inline: referred || related,
+    part: place,
+  }
+}
+
+function placeOf(leaf: Part): PartPlace {
+  const encoding = leaf.encoding === 'base64' || leaf.encoding === 'quoted-printable' ? leaf.encoding : 'identity'
+  return { offset: leaf.start, length: leaf.end - leaf.start, encoding }
+}
+
+/** Decoded bytes of a part of the raw mail. */
+export function readPlace(source: Buffer, place: PartPlace): Buffer {
+  return decodeBody(source.subarray(place.offset, place.offset + place.length), place.encoding)
+}
+
+/** As the sender gave it, without folders and control characters; null if there is none. */
+function fileNameOf(leaf: Part): string | null {
+  const raw = leaf.disposition.params.get('filename') || leaf.type.params.get('name') || ''
+  const decoded = raw.includes('=?') ? decodeText(raw) : raw
+  const name = decoded
+    .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '')
+    .replace(/^.*[\\/](?=[^\\/])/, '')
+    .trim()
+  return name === '' ? null : name.slice(0, 255)
+}

@@ -1,0 +1,213 @@
+// Text and HTML of a mail, from its tree of parts. HTML is sanitised for display: no scripts, no forms, no remote content (the
+// address of a remote image is kept in data-remote-src, for when a reader asks for it), only styles that cannot fetch or cover.
+import { convert } from 'html-to-text'
+import sanitizeHtml from 'sanitize-html'
+import { decodeCharset } from './charset.ts'
+import { decodeBody, type Part } from './skeleton.ts'
+
+export interface Body {
+  /** Whole plain text. */
+  text: string
+  /** Sanitised; null without HTML. */
+  html: string | null
+  /** The HTML as it came, for telling quotations from new words; null without HTML. */
+  rawHtml: string | null
+}
+
+/** Characters; what is longer is cut and marked. */
+const maxText = 500_000
+const maxHtml = 500_000
+/** html-to-text takes long over large newsletters; what comes after this is left out of the text. */
+const maxConverted = 200_000
+const mark = '\n[… cut: the original has more]'
+
+interface Piece {
+  kind: 'text' | 'html'
+  content: string
+  /** The same is also there in the other form. */
+  alternative: boolean
+}
+
+/** Reads the text parts. `isText` tells which leaves are text to show. */
+export function readBody(source: Buffer, root: Part, isText: (leaf: Part) => boolean): Body {
+  const pieces = collect(source, root, isText, false)
+  const htmls = pieces.filter(piece => piece.kind === 'html')
+  const rawHtml = htmls.length === 0 ? null : bound(joinHtml(pieces), maxHtml)
+  return {
+    text: bound(joinText(pieces), maxText),
+    html: rawHtml === null ? null : sanitise(rawHtml),
+    rawHtml,
+  }
+}
+
+function collect(source: Buffer, part: Part, isText: (leaf: Part) => boolean, alternative: boolean): Piece[] {
+  if (part.children.length > 0) {
+    const inside = part.children.flatMap(child => collect(source, child, isText, alternative))
+    if (part.type.value !== 'multipart/alternative') return inside
+    const kinds = new Set(inside.filter(piece => piece.content.trim() !== '').map(piece => piece.kind))
+    return kinds.size < 2 ? inside : inside.map(piece => ({ ...piece, alternative: true }))
+  }
+  if (!isText(part)) return []
+  const kind = part.type.value === 'text/html' ? 'html' : 'text'
+  return [{ kind, content: readText(source, part), alternative }]
+}
+
+/** The decoded text of a leaf, line ends as `\n`. */
+export function readText(source: Buffer, part: Part): string {
+  const bytes = decodeBody(source.subarray(part.start, part.end), part.encoding)
+  const declared = part.type.params.get('charset') ?? ''
+  const charset = declared === '' && part.type.value === 'text/html' ? charsetOfHtml(bytes) : declared
+  const text = decodeCharset(bytes, charset).replace(/\r\n?/g, '\n').replaceAll('\0', '')
+  return part.type.params.get('format')?.toLowerCase() === 'flowed'
+    ? unflow(text, part.type.params.get('delsp')?.toLowerCase() === 'yes')
+    : text
+}
+
+function charsetOfHtml(bytes: Buffer): string {
+  return /<meta[^>]+charset\s*=\s*["']?([\w-]+)/i.exec(bytes.toString('latin1', 0, 2048))?.[1] ?? ''
+}
+
+/** RFC 3676 §4: lines that end in a space go on in the next one of the same quotation depth. */
+function unflow(text: string, deleteSpace: boolean): string {
+  const out: { depth: number; line: string; open: boolean }[] = []
+  for (const raw of text.split('\n')) {
+    const quote = /^>*/.exec(raw)?.[0] ?? ''
+    const line = raw.slice(quote.length).replace(/^ /, '')
+    const last = out.at(-1)
+    const open = line.endsWith(' ') && line !== '-- '
+    if (last?.open && last.depth === quote.length && line !== '-- ') {
+      last.line = (deleteSpace ? last.line.slice(0, -1) : last.line) + line
+      last.open = open
+    } else out.push({ depth: quote.length, line, open })
+  }
+  return out.map(({ depth, line }) => `${'>'.repeat(depth)}${depth > 0 && line !== '' ? ' ' : ''}${line}`).join('\n')
+}
+
+function joinText(pieces: readonly Piece[]): string {
+  const shown = pieces.filter(piece => piece.kind === 'text' || !piece.alternative)
+  return shown
+    .map(piece => (piece.kind === 'text' ? piece.content : textOfHtml(piece.content)))
+    .map(text => text.replace(/\n+$/, ''))
+    .filter(text => text.trim() !== '')
+    .join('\n\n')
+}
+
+function joinHtml(pieces: readonly Piece[]): string {
+  const shown = pieces.filter(piece => piece.kind === 'html' || !piece.alternative)
+  return shown
+    .map(piece => (piece.kind === 'html' ? piece.content : `<pre>${escapeHtml(piece.content)}</pre>`))
+    .filter(html => html.trim() !== '' && html !== '<pre></pre>')
+    .join('\n')
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
+}
+
+/** HTML as a reader without a browser sees it. */
+export function textOfHtml(html: string): string {
+  const visible = html.length > maxConverted ? html.slice(0, maxConverted) : html
+  return convert(visible, {
+    wordwrap: false,
+    limits: { maxInputLength: maxConverted, maxDepth: 100 },
+    selectors: [
+      { selector: 'a', options: { ignoreHref: true } },
+      { selector: 'img', format: 'skip' },
+      { selector: 'style', format: 'skip' },
+      { selector: 'head', format: 'skip' },
+      ...[1, 2, 3, 4, 5, 6].map(level => ({ selector: `h${level}`, options: { uppercase: false } })),
+    ],
+  }).replaceAll('\0', '')
+}
+
+function bound(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, '')}${mark}`
+}
+
+const tags = (
+  'a abbr address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del details dfn div dl dt ' +
+  'em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nav ol p pre q rp rt ruby s samp ' +
+  'section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr'
+).split(' ')
+
+const layout = [
+  'align',
+  'valign',
+  'width',
+  'height',
+  'bgcolor',
+  'border',
+  'cellpadding',
+  'cellspacing',
+  'dir',
+  'lang',
+  'title',
+]
+
+/** HTML that may be shown: nothing in it runs, fetches or leaves its place. */
+export function sanitise(html: string): string {
+  return sanitizeHtml(html, {
+    allowedTags: tags,
+    allowedAttributes: {
+      '*': [...layout, 'style'],
+      a: ['href', 'name'],
+      img: ['src', 'data-remote-src', 'alt'],
+      font: ['color', 'size', 'face'],
+      td: ['colspan', 'rowspan'],
+      th: ['colspan', 'rowspan', 'scope'],
+      ol: ['start', 'type'],
+    },
+    allowedSchemes: ['http', 'https', 'mailto', 'tel'],
+    allowedSchemesByTag: { img: ['cid'] },
+    allowedSchemesAppliedToAttributes: ['href', 'src'],
+    allowProtocolRelative: false,
+    parseStyleAttributes: false,
+    nestingLimit: 100,
+    nonTextTags: [
+      'script',
+      'style',
+      'textarea',
+      'option',
+      'noscript',
+      'title',
+      'template',
+      'iframe',
+      'object',
+      'embed',
+      'svg',
+      'math',
+    ],
+    transformTags: { '*': cleanAttributes },
+  }).replaceAll('\0', '')
+}
+
+function cleanAttributes(
+  tagName: string,
+  attribs: Record<string, string>,
+): { tagName: string; attribs: Record<string, string> } {
+  const kept = { ...attribs }
+  delete kept['data-remote-src']
+  if (kept.style !== undefined) kept.style = safeStyle(kept.style)
+  if (kept.style === '') delete kept.style
+  if (tagName === 'img' && /^\s*(https?:)?\/\//i.test(kept.src ?? '')) {
+    kept['data-remote-src'] = kept.src as string
+    delete kept.src
+  }
+  return { tagName, attribs: kept }
+}
+
+const safeProperties =
+  /^(background-color|border(-(top|right|bottom|left|collapse|spacing|color|style|width|radius))*|color|direction|display|font(-(family|size|style|variant|weight))?|height|letter-spacing|line-height|list-style-type|margin(-(top|right|bottom|left))?|max-width|min-width|padding(-(top|right|bottom|left))?|text-(align|decoration|indent|transform)|vertical-align|white-space|width|word-(break|spacing|wrap))$/
+
+/** Declarations of harmless properties, without functions and escapes: no url(), no expression(), no way out of the frame. */
+function safeStyle(style: string): string {
+  return style
+    .split(';')
+    .map(declaration => declaration.split(':'))
+    .filter(([name = '', value = '', ...more]) => {
+      const harmless = /^[\w\s#%.,'"!/-]*$/.test(value) || /^\s*rgba?\([\d\s.,%]*\)\s*$/i.test(value)
+      return more.length === 0 && safeProperties.test(name.trim().toLowerCase()) && harmless
+    })
+    .map(([name = '', value = '']) => `${name.trim().toLowerCase()}: ${value.trim()}`)
+    .join('; ')
+}

@@ -1,0 +1,166 @@
+// Bytes of some charset → text. Labels as in mail (RFC 2978 names and the mistakes around them); the WHATWG decoders of the
+// platform first, iconv-lite for what they lack, two small ones for what both lack. Wrong or missing labels are repaired: bytes
+// that are not what the label says are looked at themselves.
+import iconv from 'iconv-lite'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
+/** Never throws. `label` may be empty. */
+export function decodeCharset(bytes: Uint8Array, label: string): string {
+  const name = normalise(label)
+  if (isAscii(bytes) && !shifting.has(name)) return latin1(bytes)
+  if (name === '' || name === 'us-ascii' || name === 'utf-8' || name === '8bit' || name.includes('unknown'))
+    return guess(bytes)
+  if (name === 'hz-gb-2312') return fromHz(bytes)
+  if (name === 'iso-2022-kr') return fromIso2022Kr(bytes)
+  if (name === 'utf-7') return iconv.decode(Buffer.from(bytes), 'utf-7')
+  const text = decodeWith(bytes, name)
+  if (text === undefined) return guess(bytes)
+  return text.includes('\ufffd') ? better(text, guess(bytes)) : text
+}
+
+/** Charsets that write other letters with ASCII bytes. */
+const shifting: ReadonlySet<string> = new Set([
+  'iso-2022-jp',
+  'iso-2022-kr',
+  'hz-gb-2312',
+  'utf-7',
+  'utf-16',
+  'utf-16le',
+  'utf-16be',
+  'utf-32',
+  'utf-32le',
+  'utf-32be',
+])
+
+function normalise(label: string): string {
+  const name = label
+    .trim()
+    .toLowerCase()
+    .replace(/^["']|["']$/g, '')
+    .replace(/^x-(?=sjis|gbk|euc|mac)/, 'x-')
+    .replace(/_/g, '-')
+  return aliases[name] ?? name
+}
+
+const aliases: Readonly<Record<string, string>> = {
+  ascii: 'us-ascii',
+  'ansi-x3.4-1968': 'us-ascii',
+  '7bit': 'us-ascii',
+  utf8: 'utf-8',
+  'unicode-1-1-utf-7': 'utf-7',
+  utf7: 'utf-7',
+  'ks-c-5601-1987': 'euc-kr',
+  ksc5601: 'euc-kr',
+  'shift-jis': 'shift_jis',
+  sjis: 'shift_jis',
+  cp932: 'shift_jis',
+  'iso-2022-jp-ms': 'iso-2022-jp',
+  'iso-2022-jp-1': 'iso-2022-jp',
+  'iso-2022-jp-2': 'iso-2022-jp',
+  cp936: 'gbk',
+  gb2312: 'gb18030',
+  gbk: 'gb18030',
+  'gb-2312': 'gb18030',
+  cp1252: 'windows-1252',
+  cp1251: 'windows-1251',
+  cp1250: 'windows-1250',
+  'iso-8859-8-i': 'iso-8859-8',
+  hz: 'hz-gb-2312',
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte > 0x7f) return false
+  return true
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+type Decoder = InstanceType<typeof TextDecoder>
+
+const decoders = new Map<string, Decoder | null>()
+
+function decodeWith(bytes: Uint8Array, name: string): string | undefined {
+  if (!decoders.has(name)) decoders.set(name, openDecoder(name))
+  const decoder = decoders.get(name)
+  if (decoder) return decoder.decode(bytes)
+  return iconv.encodingExists(name) ? iconv.decode(Buffer.from(bytes), name) : undefined
+}
+
+function openDecoder(name: string): Decoder | null {
+  try {
+    return new TextDecoder(name)
+  } catch {
+    return null
+  }
+}
+
+/** What bytes without a true label are: UTF-8 if they are valid, else the most plausible of what such mail is written in. */
+export function guess(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    // Not UTF-8.
+  }
+  if (isNearlyUtf8(bytes)) return new TextDecoder('utf-8').decode(bytes)
+  const western = decodeWith(bytes, 'windows-1252') ?? latin1(bytes)
+  const eastern = ['shift_jis', 'gb18030', 'euc-kr'].map(name => ({ name, text: decodeFatal(bytes, name) }))
+  const [best] = eastern
+    .map(({ text }) => ({ text: text ?? '', score: text === undefined ? 0 : plausibility(text) }))
+    .sort((a, b) => b.score - a.score)
+  return best !== undefined && best.score > 0.8 ? best.text : western
+}
+
+/** Mostly well-formed multi-byte sequences, as of a text that was cut or joined in the middle of a letter. */
+function isNearlyUtf8(bytes: Uint8Array): boolean {
+  const text = new TextDecoder('utf-8').decode(bytes)
+  const broken = [...text].filter(letter => letter === '\ufffd').length
+  const foreign = [...text].filter(letter => letter > '\u007f').length
+  return foreign - broken > 4 * broken
+}
+
+function decodeFatal(bytes: Uint8Array, name: string): string | undefined {
+  try {
+    return new TextDecoder(name, { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** Share of the foreign letters that are common in East Asian text; few letters prove nothing. */
+function plausibility(text: string): number {
+  const foreign = [...text].filter(letter => letter > '\u007f')
+  if (foreign.length < 2) return 0
+  const common = foreign.filter(letter => /[\u3000-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff00-\uffef]/.test(letter))
+  const kana = foreign.filter(letter => /[\u3040-\u30ff]/.test(letter)).length
+  const rare = foreign.filter(letter => /[\uff61-\uff9f]/.test(letter)).length
+  return (common.length - rare) / foreign.length + (kana / foreign.length) * 0.1
+}
+
+function better(labelled: string, guessed: string): string {
+  const broken = (text: string) => text.split('\ufffd').length
+  return broken(guessed) < broken(labelled) ? guessed : labelled
+}
+
+/** RFC 1843: `~{` begins GB 2312 in seven bits, `~}` ends it. */
+function fromHz(bytes: Uint8Array): string {
+  return latin1(bytes)
+    .replace(/~\r?\n/g, '')
+    .replace(/~\{([\s\S]*?)(~\}|$)/g, (_, run: string) => eightBit(run, 'gb18030'))
+    .replace(/~~/g, '~')
+}
+
+/** RFC 1557: SO begins KS X 1001 in seven bits, SI ends it. */
+function fromIso2022Kr(bytes: Uint8Array): string {
+  const [so, si, esc] = ['\u000e', '\u000f', '\u001b']
+  return latin1(bytes)
+    .replaceAll(`${esc}$)C`, '')
+    .replace(new RegExp(`${so}([^${si}\\n]*)(?:${si}|(?=\\n)|$)`, 'g'), (_, run: string) => eightBit(run, 'euc-kr'))
+}
+
+function eightBit(run: string, charset: string): string {
+  const bytes = Buffer.from(run, 'latin1').map(byte => (byte > 0x20 ? byte | 0x80 : byte))
+  return new TextDecoder(charset).decode(bytes)
+}

@@ -1,0 +1,140 @@
+// The parts of a mail, found by a scan for boundaries over the bytes (RFC 2046 §5.1): nothing is decoded or copied. Attachments are
+// later cut out of the raw mail by these offsets. Bounded in depth and number: a mail that nests without end is read as far as that.
+import { type Headers, parseHeaders, parseStructured, type StructuredValue } from './headers.ts'
+
+export interface Part {
+  headers: Headers
+  type: StructuredValue
+  disposition: StructuredValue
+  /** Content-Transfer-Encoding, lower case. */
+  encoding: string
+  /** The body, from its first byte to the one after its last. */
+  start: number
+  end: number
+  children: Part[]
+}
+
+const maxParts = 1_000
+const maxDepth = 50
+const maxHeaderBytes = 1_048_576
+
+/** The mail as a tree. */
+export function findParts(source: Buffer): Part {
+  const budget = { parts: maxParts }
+  return readPart(source, 0, source.length, 'text/plain', 0, budget)
+}
+
+/** Leaves of the tree, in the order of the mail. */
+export function leavesOf(part: Part): Part[] {
+  return part.children.length === 0 ? [part] : part.children.flatMap(leavesOf)
+}
+
+function readPart(
+  source: Buffer,
+  start: number,
+  end: number,
+  defaultType: string,
+  depth: number,
+  budget: { parts: number },
+): Part {
+  const body = bodyStart(source, start, end)
+  const headers = parseHeaders(source.subarray(start, Math.min(body, start + maxHeaderBytes)))
+  const type = parseStructured(headers.first('content-type') || defaultType)
+  const part: Part = {
+    headers,
+    type: type.value.includes('/') ? type : { value: defaultType, params: type.params },
+    disposition: parseStructured(headers.first('content-disposition')),
+    encoding: headers
+      .first('content-transfer-encoding')
+      .trim()
+      .toLowerCase()
+      .replace(/[^a-z0-9-].*$/, ''),
+    start: body,
+    end,
+    children: [],
+  }
+  const boundary = type.params.get('boundary')
+  if (!part.type.value.startsWith('multipart/') || boundary === undefined || boundary === '' || depth >= maxDepth)
+    return part
+  const childType = part.type.value === 'multipart/digest' ? 'message/rfc822' : 'text/plain'
+  for (const [from, to] of sectionsOf(source, body, end, boundary)) {
+    if (budget.parts-- <= 0) break
+    part.children.push(readPart(source, from, to, childType, depth + 1, budget))
+  }
+  return part
+}
+
+/** After the first empty line; a part that begins with one has no header. */
+function bodyStart(source: Buffer, start: number, end: number): number {
+  for (let line = start; line < end; ) {
+    const feed = source.indexOf(0x0a, line)
+    if (feed < 0 || feed >= end) return end
+    if (feed === line || (feed === line + 1 && source[line] === 0x0d)) return feed + 1
+    line = feed + 1
+  }
+  return end
+}
+
+/** From the end of each boundary line to the line break before the next one. */
+function sectionsOf(source: Buffer, start: number, end: number, boundary: string): [number, number][] {
+  const mark = Buffer.from(`--${boundary}`, 'latin1')
+  const sections: [number, number][] = []
+  let open = -1
+  for (let at = source.indexOf(mark, start); at >= 0 && at < end; at = source.indexOf(mark, at + mark.length)) {
+    if (at > start && source[at - 1] !== 0x0a) continue
+    const after = at + mark.length
+    const closing = source[after] === 0x2d && source[after + 1] === 0x2d
+    const feed = source.indexOf(0x0a, after)
+    const lineEnd = feed < 0 || feed >= end ? end : feed
+    const rest = source.toString('latin1', after + (closing ? 2 : 0), lineEnd)
+    if (rest.trim() !== '') continue
+    if (open >= 0) sections.push([open, beforeBreak(source, open, at)])
+    open = closing ? -1 : Math.min(lineEnd + 1, end)
+    if (closing) break
+  }
+  if (open >= 0 && open < end) sections.push([open, end])
+  return sections
+}
+
+function beforeBreak(source: Buffer, from: number, at: number): number {
+  let to = at
+  if (to > from && source[to - 1] === 0x0a) to--
+  if (to > from && source[to - 1] === 0x0d) to--
+  return to
+}
+
+/** Decoded bytes of a body. Base64 and quoted-printable as tolerant as senders are careless (RFC 2045 §6). */
+export function decodeBody(bytes: Buffer, encoding: string): Buffer {
+  if (encoding === 'base64') return Buffer.from(bytes.toString('latin1').replace(/[^A-Za-z0-9+/=]/g, ''), 'base64')
+  if (encoding === 'quoted-printable') return fromQuotedPrintable(bytes)
+  return bytes
+}
+
+function fromQuotedPrintable(bytes: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(bytes.length)
+  let length = 0
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number
+    if (byte !== 0x3d) {
+      out[length++] = byte
+      continue
+    }
+    const lineEnd = softBreak(bytes, i + 1)
+    if (lineEnd > 0) {
+      i = lineEnd
+      continue
+    }
+    const value = Number.parseInt(bytes.toString('latin1', i + 1, i + 3), 16)
+    const isHex = /^[0-9a-f]{2}$/i.test(bytes.toString('latin1', i + 1, i + 3))
+    out[length++] = isHex ? value : byte
+    if (isHex) i += 2
+  }
+  return out.subarray(0, length)
+}
+
+/** The index of the line feed if only blanks stand before it, else 0. */
+function softBreak(bytes: Buffer, from: number): number {
+  let i = from
+  while (bytes[i] === 0x20 || bytes[i] === 0x09 || bytes[i] === 0x0d) i++
+  return bytes[i] === 0x0a ? i : i >= bytes.length ? bytes.length : 0
+}
