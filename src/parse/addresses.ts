@@ -1,6 +1,5 @@
 // Address lists (RFC 5322 §3.4), tolerant: groups, comments, quotes, encoded-words in any place, commas in unquoted names,
 // missing brackets, trailing dots. One broken address does not take the others along.
-import { domainToUnicode } from 'node:url'
 import { decodeText } from './headers.ts'
 import type { Address } from './parsed-message.ts'
 
@@ -110,7 +109,7 @@ function cutAt(piece: string, length: number, masked: string): [string, string] 
 
 function nameOf(raw: string, charset: string): string {
   const decodedFirst = raw.includes('=?') ? decodeText(unquoteName(raw), charset) : decodeText(raw, charset)
-  return unquoteName(withoutTrailingComment(decodedFirst)).replace(/\s+/g, ' ').trim()
+  return unquoteName(decodedFirst).replace(/\s+/g, ' ').trim()
 }
 
 function unquoteName(text: string): string {
@@ -119,10 +118,6 @@ function unquoteName(text: string): string {
   if (quoted !== null) return (quoted[1] ?? '').replace(/\\(.)/g, '$1')
   if (/^'[^']*'$/.test(trimmed)) return trimmed.slice(1, -1)
   return trimmed.replace(/"((?:\\.|[^"\\])*)"/g, '$1').replace(/^"|"$/g, '')
-}
-
-function withoutTrailingComment(text: string): string {
-  return text
 }
 
 function comment(text: string): string | null {
@@ -135,25 +130,20 @@ function withoutComments(text: string): string {
 
 /** The addr-spec with its domain in lower case; `mailto:`, routes, spaces and trailing dots fall away. */
 function cleanAddress(raw: string): string {
-  const text = (raw.includes('=?') ? decodeText(raw) : raw)
+  const text = decodeText(raw)
     .replace(/^mailto:/i, '')
     .replace(/^@[^:]*:/, '')
-    .replace(/\((?:[^()])*\)/g, '')
+    .replace(/\([^()]*\)/g, '')
   const at = text.lastIndexOf('@')
-  if (at < 0)
-    return decodeText(text)
-      .trim()
-      .replace(/^["']+|["']+$/g, '')
+  if (at < 0) return text.trim().replace(/^["']+|["']+$/g, '')
   const local = text.slice(0, at).trim()
   const domain = text
     .slice(at + 1)
     .replace(/\s+/g, '')
     .replace(/[.>,;'"]+$/, '')
     .toLowerCase()
-  const unicode = domain.includes('xn--') ? domain : domain
-  return decodeText(
-    `${/^".*"$/.test(local) ? simplify(local) : local.replace(/\s+/g, '')}@${domainToUnicode(unicode) === '' ? unicode : unicode}`,
-  ).replace(/^'(?=[^']*$)/, '')
+  const mailbox = /^".*"$/.test(local) ? simplify(local) : local.replace(/\s+/g, '').replace(/^'(?=[^']*$)/, '')
+  return `${mailbox}@${domain}`
 }
 
 /** Quotes that are not needed. */

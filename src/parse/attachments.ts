@@ -10,6 +10,7 @@ const maxAttachments = 500
 /** True for a leaf that is text to show; everything else is an attachment. */
 export function isBodyText(leaf: Part): boolean {
   const { value } = leaf.type
+  if (value === 'message/delivery-status' || value === 'message/global-delivery-status') return true
   if (value !== 'text/plain' && value !== 'text/html') return false
   if (leaf.disposition.value === 'attachment') return false
   return !hasFileName(leaf) || leaf.disposition.value === 'inline' || leaf.disposition.value === ''

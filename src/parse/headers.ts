@@ -66,7 +66,9 @@ export function decodeText(raw: string, charset = ''): string {
   return pieces.map(piece => decodeCharset(piece.bytes, piece.charset === '' ? charset : piece.charset)).join('')
 }
 
+/** `raw` holds bytes as latin1; text with other letters is decoded already. */
 function decodeRaw(raw: string, charset: string): string {
+  if (/[\u0100-\uffff]/.test(raw)) return raw
   const bytes = Buffer.from(raw, 'latin1')
   if (raw.includes('\u001b$')) return decodeCharset(bytes, 'iso-2022-jp')
   if (!/[\x80-\xff]/.test(raw)) return raw
@@ -230,7 +232,7 @@ function parseOther(text: string): number | null {
   return inRange(iso)
 }
 
-/** What DATETIME can hold, and no mail is older than mail. */
+/** What DATETIME can hold, and a clock may have said. */
 function inRange(time: number): number | null {
-  return Number.isFinite(time) && time >= Date.UTC(1970, 0, 1) && time < Date.UTC(2100, 0, 1) ? time : null
+  return Number.isFinite(time) && time >= Date.UTC(1900, 0, 1) && time < Date.UTC(2100, 0, 1) ? time : null
 }
