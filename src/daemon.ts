@@ -75,7 +75,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const health = createHealth(log)
   const events = createEvents(log)
   await using stack = new AsyncDisposableStack()
-  health.fail('starting', new ServiceError('embedded.not_running', 'letterlock is starting', { temporary: true }))
+  health.fail('start', new ServiceError('embedded.not_running', 'letterlock is starting', { temporary: true }))
   const server = stack.use(await openServer(config.web.listen, health, events.registry))
 
   const places = await startPlaces(config, options, stack, signal)
@@ -87,7 +87,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   if (options.demo) await startDemo(base, db, options)
   await startPolling(base, db, commands, blocking, worker)
 
-  health.mend('starting')
+  health.mend('start')
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
   const url = `http://${listening(server.addresses())}`
   if (places.embedded) tellWhere(config, options, url)

@@ -3,7 +3,7 @@
 import { IngestError } from './errors.ts'
 import type { Log } from './log.ts'
 
-export type Part = 'starting' | 'database' | 'redis' | 'raw' | 'schedule'
+export type Part = 'start' | 'database' | 'redis' | 'raw'
 
 export interface Problem {
   part: Part
@@ -27,16 +27,14 @@ export function createHealth(log: Log): Health {
       const problem = toProblem(part, error)
       const known = down.get(part)
       down.set(part, { ...problem, since: known?.since ?? Date.now() })
-      if (known?.code !== problem.code) log.error({ event: 'service down', ...problem, error }, `${part} is down`)
+      if (part !== 'start' && known?.code !== problem.code)
+        log.error({ event: 'service down', ...problem, error }, `${part} is down`)
     },
     mend(part) {
       const known = down.get(part)
       if (known === undefined) return
       down.delete(part)
-      log.info(
-        { event: 'service up', part, ms: Date.now() - known.since },
-        `${part} works${part === 'starting' ? '' : ' again'}`,
-      )
+      if (part !== 'start') log.info({ event: 'service up', part, ms: Date.now() - known.since }, `${part} works again`)
     },
     problems: () => [...down.values()].map(({ since: _, ...problem }) => problem),
   }

@@ -106,11 +106,33 @@ export function guess(bytes: Uint8Array): string {
   }
   if (isNearlyUtf8(bytes)) return new TextDecoder('utf-8').decode(bytes)
   const western = decodeWith(bytes, 'windows-1252') ?? latin1(bytes)
-  const eastern = ['shift_jis', 'gb18030', 'euc-kr'].map(name => ({ name, text: decodeFatal(bytes, name) }))
-  const [best] = eastern
-    .map(({ text }) => ({ text: text ?? '', score: text === undefined ? 0 : plausibility(text) }))
+  const [best] = candidates(bytes)
+    .map(name => decodeFatal(bytes, name) ?? '')
+    .map(text => ({ text, score: plausibility(text) }))
     .sort((a, b) => b.score - a.score)
   return best !== undefined && best.score > 0.8 ? best.text : western
+}
+
+/**
+ * Which East Asian charsets the bytes may be in. Western text has its letters above 0x9F one by one between ASCII ones; GBK and
+ * EUC-KR have them in pairs; Shift_JIS begins most letters with a byte of 0x81 to 0x9F, where windows-1252 has hardly a letter.
+ */
+function candidates(bytes: Uint8Array): string[] {
+  let [high, low, paired] = [0, 0, 0]
+  for (let i = 0; i < bytes.length; i++) {
+    if ((bytes[i] as number) < 0x80) continue
+    high++
+    if ((bytes[i] as number) < 0xa0) low++
+    if ((bytes[i] as number) >= 0xa1 && (bytes[i + 1] ?? 0) >= 0xa1) {
+      high++
+      paired += 2
+      i++
+    }
+  }
+  const found: string[] = []
+  if (paired >= 0.9 * high && high >= 4) found.push('gb18030', 'euc-kr')
+  if (low >= 0.4 * high && low >= 2) found.push('shift_jis')
+  return found
 }
 
 /** Mostly well-formed multi-byte sequences, as of a text that was cut or joined in the middle of a letter. */

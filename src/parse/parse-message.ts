@@ -56,7 +56,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
 }
 
 /** Decoded bytes of one attachment of the mail, checked against its hash. Throws MessageError `message.unparseable`. */
-export async function attachmentBytes(raw: Buffer, attachment: Attachment): Promise<Buffer> {
+export async function attachmentBytes(raw: Buffer, attachment: Pick<Attachment, 'part' | 'sha256'>): Promise<Buffer> {
   const { source } = withoutEnvelope(raw)
   const bytes =
     attachment.part === null ? await findBySha256(source, attachment.sha256) : readPlace(raw, attachment.part)

@@ -1,0 +1,81 @@
+// What a command works on: the configured database and Redis, or the embedded ones of a running `npm start`.
+import path from 'node:path'
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import { type Config, readSources, toConfig } from '../config.ts'
+import { ServiceError } from '../errors.ts'
+import { checkDatabase, openDatabase } from '../store/database.ts'
+import type { RawStore } from '../store/raw-store.ts'
+
+export interface GlobalOptions {
+  config?: string
+}
+
+export function loadConfig(options: GlobalOptions): Config {
+  return toConfig(readSources(options.config))
+}
+
+export interface Urls {
+  databaseUrl: string
+  redisUrl: string
+}
+
+/** Where the servers are. Throws `embedded.not_running` where they would be embedded and nobody runs them. */
+export async function findServers(config: Config): Promise<Urls> {
+  if (config.database.url !== '' && config.redis.url !== '')
+    return { databaseUrl: config.database.url, redisUrl: config.redis.url }
+  const { findEmbedded } = await import('../embedded/servers.ts')
+  const found = findEmbedded(path.join(config.data.directory, 'embedded'))
+  const databaseUrl = config.database.url || found?.databaseUrl || ''
+  const redisUrl = config.redis.url || found?.redisUrl || ''
+  if (databaseUrl === '') {
+    throw new ServiceError(
+      'embedded.not_running',
+      `no database: database.url is empty and nothing runs on ${config.data.directory}`,
+      {
+        temporary: true,
+        hint: 'run `npm start` in another terminal, or set database.url (LETTERLOCK_DATABASE_URL)',
+      },
+    )
+  }
+  return { databaseUrl, redisUrl }
+}
+
+/** Lends a database whose schema fits. */
+export async function withDatabase<T>(
+  options: GlobalOptions,
+  use: (db: Knex, config: Config) => Promise<T>,
+): Promise<T> {
+  const config = loadConfig(options)
+  const { databaseUrl } = await findServers(config)
+  const db = openDatabase(databaseUrl, config.database)
+  try {
+    await checkDatabase(db)
+    return await use(db, config)
+  } finally {
+    await db.destroy()
+  }
+}
+
+/** Lends a connection to Redis, or undefined where there is none to be had. */
+export async function withRedis<T>(config: Config, use: (redis: Redis | undefined) => Promise<T>): Promise<T> {
+  const { redisUrl } = await findServers(config)
+  if (redisUrl === '') return await use(undefined)
+  const { openRedis, readInfo } = await import('../schedule/redis.ts')
+  const redis = openRedis(redisUrl, config.redis, 'commands')
+  try {
+    const reached = await readInfo(redis).then(
+      () => true,
+      () => false,
+    )
+    return await use(reached ? redis : undefined)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** The raw mail of this host. */
+export async function openRaw(config: Config): Promise<RawStore> {
+  const { openRawDirectory } = await import('../store/raw-directory.ts')
+  return openRawDirectory(path.join(config.data.directory, 'raw'))
+}

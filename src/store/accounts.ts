@@ -1,0 +1,319 @@
+// Accounts as operators see and change them. What a poll needs of an account is in polled-account.ts.
+import type { Knex } from 'knex'
+import { CommandError } from '../errors.ts'
+import type { Destination } from '../fetch/mailbox.ts'
+import { inTransaction } from './database.ts'
+
+export type AccountState = 'active' | 'failing' | 'waiting' | 'paused'
+
+/** As `account list --json` prints it. */
+export interface AccountView {
+  id: number
+  address: string
+  host: string
+  port: number
+  security: Destination['security']
+  username: string
+  enabled: boolean
+  state: AccountState
+  code: string | null
+  hint: string | null
+  lastSuccessAt: Date | null
+  lastAttemptAt: Date | null
+  /** The next slot while it works, or when a failing one is tried again; null: at once, or never (paused). */
+  nextAttemptAt: Date | null
+  failures: number
+  /** Seconds since the last poll that worked (or since it was added) beyond its interval; 0 if it is in time. */
+  behindSeconds: number
+}
+
+/** What `account show` adds. */
+export interface AccountDetail extends AccountView {
+  everySeconds: number
+  afterIngest: string
+  startFrom: string
+  mailboxes: { name: string; enabled: boolean; uidValidity: number | null; lastUid: number }[]
+  hasPassword: boolean
+  ownCa: boolean
+  createdAt: Date
+}
+
+interface Row {
+  id: number
+  address: string
+  host: string
+  port: number
+  security: Destination['security']
+  username: string
+  enabled: number
+  state: 'active' | 'failing' | 'waiting'
+  code: string | null
+  hint: string | null
+  last_success_at: Date | null
+  last_attempt_at: Date | null
+  next_at: Date | null
+  failures: number
+  behind: number
+  poll_every_s: number
+  after_ingest: string
+  start_from: string
+  ca_pem: string | null
+  created_at: Date
+}
+
+function selectAccounts(db: Knex): Knex.QueryBuilder {
+  return db('accounts')
+    .whereNull('removed_at')
+    .orderBy('id')
+    .select(
+      'id',
+      'address',
+      'host',
+      'port',
+      'security',
+      'username',
+      'enabled',
+      'state',
+      'code',
+      'hint',
+      'last_success_at',
+      'last_attempt_at',
+      'failures',
+      'poll_every_s',
+      'after_ingest',
+      'start_from',
+      'ca_pem',
+      'created_at',
+      db.raw('COALESCE(next_attempt_at, last_attempt_at + INTERVAL poll_every_s SECOND) AS next_at'),
+      db.raw(
+        'GREATEST(0, TIMESTAMPDIFF(SECOND, COALESCE(last_success_at, created_at), UTC_TIMESTAMP(3)) - CAST(poll_every_s AS SIGNED)) AS behind',
+      ),
+    )
+}
+
+function toView(row: Row): AccountView {
+  const enabled = row.enabled === 1
+  return {
+    id: row.id,
+    address: row.address,
+    host: row.host,
+    port: row.port,
+    security: row.security,
+    username: row.username === '' ? row.address : row.username,
+    enabled,
+    state: enabled ? row.state : 'paused',
+    code: row.code,
+    hint: row.hint,
+    lastSuccessAt: row.last_success_at,
+    lastAttemptAt: row.last_attempt_at,
+    nextAttemptAt: enabled ? row.next_at : null,
+    failures: row.failures,
+    behindSeconds: enabled ? Number(row.behind) : 0,
+  }
+}
+
+export async function findAccounts(db: Knex): Promise<AccountView[]> {
+  return ((await selectAccounts(db)) as Row[]).map(toView)
+}
+
+/** `which` is an id or an address. Throws CommandError where there is none, or an address names several. */
+export async function getAccount(db: Knex, which: string): Promise<AccountDetail> {
+  const query = selectAccounts(db)
+  const rows = (await (/^\d+$/.test(which) ? query.where({ id: which }) : query.where({ address: which }))) as Row[]
+  const [row, other] = rows
+  if (row === undefined) throw new CommandError(`there is no account ${which}`, '`letterlock account list` shows all')
+  if (other !== undefined) {
+    const ids = rows.map(found => found.id).join(', ')
+    throw new CommandError(`several accounts have the address ${which}`, `name one by its id: ${ids}`)
+  }
+  return await toDetail(db, row)
+}
+
+async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
+  const mailboxes: { name: string; enabled: number; uid_validity: number | null; last_uid: number }[] = await db(
+    'mailboxes',
+  )
+    .where({ account_id: row.id })
+    .orderBy('id')
+    .select('name', 'enabled', 'uid_validity', 'last_uid')
+  const secret = await db('credentials')
+    .where({ account_id: row.id, kind: 'password' })
+    .first(db.raw("(COALESCE(plaintext, '') <> '' OR sealed IS NOT NULL) AS present"))
+  return {
+    ...toView(row),
+    everySeconds: row.poll_every_s,
+    afterIngest: row.after_ingest,
+    startFrom: row.start_from,
+    mailboxes: mailboxes.map(box => ({
+      name: box.name,
+      enabled: box.enabled === 1,
+      uidValidity: box.uid_validity,
+      lastUid: box.last_uid,
+    })),
+    hasPassword: secret?.present === 1,
+    ownCa: row.ca_pem !== null,
+    createdAt: row.created_at,
+  }
+}
+
+/** The destination of the account's connections, with its own CA. */
+export async function getDestination(db: Knex, id: number): Promise<Destination> {
+  const row = await db('accounts').where({ id }).first('address', 'host', 'port', 'security', 'username', 'ca_pem')
+  return {
+    host: row.host,
+    port: row.port,
+    security: row.security,
+    username: row.username === '' ? row.address : row.username,
+    caPem: row.ca_pem,
+  }
+}
+
+export interface NewAccount {
+  address: string
+  host: string
+  port: number
+  security: Destination['security']
+  /** '' for the address. */
+  username: string
+  caPem: string | null
+  everySeconds: number
+  afterIngest: string
+  startFrom: string
+  mailboxes: readonly string[]
+  enabled: boolean
+  password: string | null
+}
+
+/** Inserts an account with its mailboxes and password. Throws CommandError for an address that is there already. */
+export async function insertAccount(db: Knex, account: NewAccount): Promise<number> {
+  return await inTransaction(db, async trx => {
+    const same = await trx('accounts')
+      .where({ address: account.address })
+      .whereNull('removed_at')
+      .forUpdate()
+      .first('id')
+    if (same !== undefined) {
+      throw new CommandError(
+        `the address is account ${same.id} already`,
+        `change it with \`letterlock account set ${same.id}\`, or remove it first`,
+      )
+    }
+    const [id] = await trx('accounts').insert({
+      address: account.address,
+      host: account.host,
+      port: account.port,
+      security: account.security,
+      username: account.username,
+      ca_pem: account.caPem,
+      poll_every_s: account.everySeconds,
+      after_ingest: account.afterIngest,
+      start_from: account.startFrom,
+      enabled: account.enabled,
+    })
+    const accountId = id as number
+    for (const name of account.mailboxes) await trx('mailboxes').insert({ account_id: accountId, name })
+    if (account.password !== null) await storePassword(trx, accountId, account.password)
+    return accountId
+  })
+}
+
+/** What may be changed; what is left out stays. */
+export type AccountChange = Partial<Omit<NewAccount, 'address' | 'mailboxes' | 'startFrom'>> & {
+  mailboxes?: readonly string[]
+}
+
+/**
+ * Changes an account. Where its server or user changes, the password is asked for again: whoever may write an account must not
+ * be able to have a stored password sent elsewhere. Throws CommandError.
+ */
+export async function updateAccount(db: Knex, id: number, change: AccountChange): Promise<void> {
+  await inTransaction(db, async trx => {
+    const before = await trx('accounts')
+      .where({ id })
+      .forUpdate()
+      .first('host', 'port', 'security', 'username', 'ca_pem')
+    const moves = movesSecret(before, change)
+    if (moves !== undefined && (change.password ?? null) === null) {
+      throw new CommandError(
+        `the ${moves} of account ${id} cannot be changed without its password`,
+        'give the password too (--password-stdin): a stored one is never sent to another server',
+      )
+    }
+    await trx('accounts')
+      .where({ id })
+      .update({ ...columnsOf(change), next_attempt_at: null })
+    if (change.mailboxes !== undefined) await replaceMailboxes(trx, id, change.mailboxes)
+    if (typeof change.password === 'string') await storePassword(trx, id, change.password)
+  })
+}
+
+function movesSecret(before: Record<string, unknown>, change: AccountChange): string | undefined {
+  if (change.host !== undefined && change.host !== before.host) return 'host'
+  if (change.port !== undefined && change.port !== before.port) return 'port'
+  if (change.security !== undefined && change.security !== before.security) return 'security'
+  if (change.username !== undefined && change.username !== before.username) return 'user name'
+  if (change.caPem !== undefined && change.caPem !== before.ca_pem) return 'CA'
+  return undefined
+}
+
+function columnsOf(change: AccountChange): Record<string, unknown> {
+  const columns = {
+    host: change.host,
+    port: change.port,
+    security: change.security,
+    username: change.username,
+    ca_pem: change.caPem,
+    poll_every_s: change.everySeconds,
+    after_ingest: change.afterIngest,
+    enabled: change.enabled,
+  }
+  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
+}
+
+/** Mailboxes that are no longer named keep their cursor, and are no longer polled. */
+async function replaceMailboxes(trx: Knex, accountId: number, names: readonly string[]): Promise<void> {
+  await trx('mailboxes').where({ account_id: accountId }).whereNotIn('name', names).update({ enabled: false })
+  for (const name of names) {
+    await trx('mailboxes').insert({ account_id: accountId, name }).onConflict().merge({ enabled: true })
+  }
+}
+
+/** The one place that writes a secret. */
+export async function storePassword(db: Knex, accountId: number, password: string): Promise<void> {
+  await db('credentials')
+    .insert({ account_id: accountId, kind: 'password', plaintext: password })
+    .onConflict()
+    .merge({ plaintext: password })
+  await db('accounts').where({ id: accountId }).update({ next_attempt_at: null })
+}
+
+/** Pauses or resumes. */
+export async function updateEnabled(db: Knex, id: number, enabled: boolean): Promise<void> {
+  await db('accounts').where({ id }).update({ enabled, next_attempt_at: null })
+}
+
+/** Due at once; returns the worker that owns it, or null. */
+export async function makeDue(db: Knex, id: number): Promise<string | null> {
+  await db('accounts').where({ id }).update({ next_attempt_at: null })
+  const row = await db('accounts')
+    .join('workers', 'workers.id', 'accounts.lease_owner')
+    .where('accounts.id', id)
+    .whereRaw('workers.lease_until > UTC_TIMESTAMP(3)')
+    .first('workers.id as owner')
+  return row?.owner ?? null
+}
+
+/** Takes the account out of service: its secrets are deleted, its tickets and sources stay. */
+export async function removeAccount(db: Knex, id: number): Promise<void> {
+  await inTransaction(db, async trx => {
+    await trx('credentials').where({ account_id: id }).delete()
+    await trx('accounts')
+      .where({ id })
+      .update({
+        removed_at: trx.raw('UTC_TIMESTAMP(3)'),
+        enabled: false,
+        lease_owner: null,
+        fence: trx.raw('fence + 1'),
+      })
+  })
+}

@@ -1,0 +1,264 @@
+// Tickets as people read them.
+import type { Knex } from 'knex'
+import { CommandError } from '../errors.ts'
+import type { Address, Bounce, Kind } from '../parse/parsed-message.ts'
+import type { RawPlace } from './raw-store.ts'
+
+/** As `ticket list --json` prints it. */
+export interface TicketView {
+  id: number
+  ref: string
+  subject: string
+  requester: Address
+  /** The account's address. */
+  account: string
+  status: 'open' | 'closed'
+  messages: number
+  createdAt: Date
+  updatedAt: Date
+}
+
+export interface AttachmentView {
+  /** For `--attachment N`: from 1, counted through the whole ticket. */
+  number: number
+  filename: string | null
+  contentType: string
+  size: number
+  sha256: string
+  contentId: string | null
+  inline: boolean
+}
+
+export interface MessageView {
+  id: number
+  from: Address
+  to: Address[]
+  cc: Address[]
+  date: Date | null
+  kind: Kind
+  subject: string
+  text: string
+  html: string | null
+  reply: string
+  attachments: AttachmentView[]
+  messageId: string
+  bounce: Bounce | null
+  source: { account: string; mailbox: string; uidValidity: number; uid: number; sha256: string | null; size: number }
+}
+
+export interface TicketDetail extends Omit<TicketView, 'messages'> {
+  linkedTicket: number | null
+  messages: MessageView[]
+}
+
+export interface TicketFilter {
+  account?: string
+  status?: 'open' | 'closed'
+  limit: number
+}
+
+function selectTickets(db: Knex): Knex.QueryBuilder {
+  return db('tickets')
+    .join('accounts', 'accounts.id', 'tickets.account_id')
+    .select(
+      'tickets.id',
+      'tickets.ref',
+      'tickets.subject',
+      'tickets.requester_name',
+      'tickets.requester_address',
+      'accounts.address as account',
+      'tickets.status',
+      'tickets.messages',
+      'tickets.linked_ticket_id',
+      'tickets.created_at',
+      'tickets.updated_at',
+    )
+}
+
+interface TicketRow {
+  id: number
+  ref: string
+  subject: string
+  requester_name: string
+  requester_address: string
+  account: string
+  status: 'open' | 'closed'
+  messages: number
+  linked_ticket_id: number | null
+  created_at: Date
+  updated_at: Date
+}
+
+function toView(row: TicketRow): TicketView {
+  return {
+    id: row.id,
+    ref: row.ref,
+    subject: row.subject,
+    requester: { name: row.requester_name, address: row.requester_address },
+    account: row.account,
+    status: row.status,
+    messages: row.messages,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+/** The newest first. */
+export async function findTickets(db: Knex, filter: TicketFilter): Promise<TicketView[]> {
+  const query = selectTickets(db)
+    .orderBy('tickets.updated_at', 'desc')
+    .orderBy('tickets.id', 'desc')
+    .limit(filter.limit)
+  if (filter.status !== undefined) query.where('tickets.status', filter.status)
+  if (filter.account !== undefined) query.where('accounts.address', filter.account)
+  return ((await query) as TicketRow[]).map(toView)
+}
+
+/** `which` is an id or a ref (LL-…). Throws CommandError where there is none. */
+export async function getTicket(db: Knex, which: string): Promise<TicketDetail> {
+  const query = selectTickets(db)
+  const row: TicketRow | undefined = await (/^\d+$/.test(which)
+    ? query.where('tickets.id', which)
+    : query.where('tickets.ref', which.toUpperCase())
+  ).first()
+  if (row === undefined)
+    throw new CommandError(`there is no ticket ${which}`, '`letterlock ticket list` shows the newest')
+  return { ...toView(row), linkedTicket: row.linked_ticket_id, messages: await findMessages(db, row.id) }
+}
+
+interface MessageRow {
+  id: number
+  from_name: string
+  from_address: string
+  to_json: string
+  cc_json: string
+  date: Date | null
+  kind: Kind
+  subject: string
+  text: string
+  html: string | null
+  reply: string
+  message_id: string
+  bounce_json: string | null
+  account: string
+  mailbox: string
+  uid_validity: number
+  uid: number
+  sha256: string | null
+  size: number
+}
+
+async function findMessages(db: Knex, ticketId: number): Promise<MessageView[]> {
+  const rows: MessageRow[] = await db('messages')
+    .join('sources', 'sources.id', 'messages.source_id')
+    .join('mailboxes', 'mailboxes.id', 'sources.mailbox_id')
+    .join('accounts', 'accounts.id', 'sources.account_id')
+    .where('messages.ticket_id', ticketId)
+    .orderBy('messages.id')
+    .select(
+      'messages.id',
+      'messages.from_name',
+      'messages.from_address',
+      'messages.to_json',
+      'messages.cc_json',
+      'messages.date',
+      'messages.kind',
+      'messages.subject',
+      'messages.text',
+      'messages.html',
+      'messages.reply',
+      'messages.message_id',
+      'messages.bounce_json',
+      'accounts.address as account',
+      'mailboxes.name as mailbox',
+      'sources.uid_validity',
+      'sources.uid',
+      'sources.sha256',
+      'sources.size',
+    )
+  const attachments = await findAttachments(
+    db,
+    rows.map(row => row.id),
+  )
+  return rows.map(row => ({
+    id: row.id,
+    from: { name: row.from_name, address: row.from_address },
+    to: JSON.parse(row.to_json),
+    cc: JSON.parse(row.cc_json),
+    date: row.date,
+    kind: row.kind,
+    subject: row.subject,
+    text: row.text,
+    html: row.html,
+    reply: row.reply,
+    attachments: attachments.get(row.id) ?? [],
+    messageId: row.message_id,
+    bounce: row.bounce_json === null ? null : JSON.parse(row.bounce_json),
+    source: {
+      account: row.account,
+      mailbox: row.mailbox,
+      uidValidity: row.uid_validity,
+      uid: row.uid,
+      sha256: row.sha256,
+      size: row.size,
+    },
+  }))
+}
+
+async function findAttachments(db: Knex, messageIds: readonly number[]): Promise<Map<number, AttachmentView[]>> {
+  if (messageIds.length === 0) return new Map()
+  const rows = await db('attachments')
+    .whereIn('of_message', messageIds)
+    .orderBy(['of_message', 'position'])
+    .select('of_message', 'filename', 'content_type', 'size', 'sha256', 'content_id', 'inline')
+  const views = rows.map((row, i) => ({
+    messageId: row.of_message as number,
+    view: {
+      number: i + 1,
+      filename: row.filename,
+      contentType: row.content_type,
+      size: row.size,
+      sha256: row.sha256,
+      contentId: row.content_id,
+      inline: row.inline === 1,
+    },
+  }))
+  return new Map(
+    [...Map.groupBy(views, found => found.messageId)].map(([id, found]) => [id, found.map(({ view }) => view)]),
+  )
+}
+
+/** Where the raw mail of a message lies. Throws CommandError where not all of its bytes are kept. */
+export async function getRawPlace(db: Knex, messageId: number): Promise<RawPlace> {
+  const row = await db('messages')
+    .join('sources', 'sources.id', 'messages.source_id')
+    .where('messages.id', messageId)
+    .first('sources.batch', 'sources.batch_offset', 'sources.stored_size', 'sources.sha256')
+  if (row?.batch == null) throw new CommandError(`the original of message ${messageId} is not kept`)
+  return { batch: row.batch, offset: row.batch_offset, size: row.stored_size, sha256: row.sha256 }
+}
+
+export interface AttachmentPlace {
+  messageId: number
+  sha256: string
+  part: { offset: number; length: number; encoding: 'identity' | 'base64' | 'quoted-printable' } | null
+}
+
+/** The ticket's attachment with this number (from 1). */
+export async function findAttachmentPlace(
+  db: Knex,
+  ticketId: number,
+  number: number,
+): Promise<AttachmentPlace | undefined> {
+  const row = await db('attachments')
+    .join('messages', 'messages.id', 'attachments.of_message')
+    .where('messages.ticket_id', ticketId)
+    .orderBy(['attachments.of_message', 'attachments.position'])
+    .offset(number - 1)
+    .limit(1)
+    .first('messages.id as message_id', 'attachments.sha256', 'part_offset', 'part_length', 'part_encoding')
+  if (row === undefined) return undefined
+  const part =
+    row.part_offset === null ? null : { offset: row.part_offset, length: row.part_length, encoding: row.part_encoding }
+  return { messageId: row.message_id, sha256: row.sha256, part }
+}
