@@ -1,0 +1,125 @@
+// A whole daemon inside the test, on the test's database and Redis, with its log in memory.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Knex } from 'knex'
+import { type Config, toConfig } from '../../src/config.ts'
+import { type Daemon, startDaemon } from '../../src/daemon.ts'
+import type { Destination } from '../../src/fetch/mailbox.ts'
+import { createLog } from '../../src/log.ts'
+import { requestPoll } from '../../src/schedule/queue.ts'
+import { openRedis } from '../../src/schedule/redis.ts'
+import { insertAccount, type NewAccount } from '../../src/store/accounts.ts'
+import { createTestDatabase, type TestDatabase, testRedis } from './servers.ts'
+
+export interface World extends AsyncDisposable {
+  database: TestDatabase
+  db: Knex
+  config: Config
+  directory: string
+  /** Log lines of all its daemons. */
+  log: Record<string, unknown>[]
+  start(env?: Record<string, string>): Promise<Daemon>
+  add(destination: Destination, password: string, change?: Partial<NewAccount>): Promise<number>
+  /** Asks the owner for a poll at once, and waits until a poll that began after it has ended. */
+  poll(accountId: number): Promise<void>
+}
+
+export async function createWorld(env: Record<string, string> = {}): Promise<World> {
+  const database = await createTestDatabase()
+  const redis = testRedis()
+  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-world-'))
+  const log: Record<string, unknown>[] = []
+  const configOf = (more: Record<string, string>) =>
+    toConfig({
+      file: undefined,
+      toml: '',
+      directory: '/',
+      env: {
+        LETTERLOCK_DATABASE_URL: database.url,
+        LETTERLOCK_REDIS_URL: redis.url,
+        LETTERLOCK_REDIS_PREFIX: redis.prefix,
+        LETTERLOCK_DATA_DIRECTORY: directory,
+        LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
+        LETTERLOCK_LOG_LEVEL: 'debug',
+        ...env,
+        ...more,
+      },
+    })
+  const config = configOf({})
+  const stack = new AsyncDisposableStack()
+  stack.use(database)
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const { db } = database
+  return {
+    database,
+    db,
+    config,
+    directory,
+    log,
+    async start(more = {}) {
+      const stream = { write: (line: string) => void log.push(JSON.parse(line)) }
+      const mine = configOf(more)
+      const daemon = await startDaemon(
+        mine,
+        { demo: false, log: createLog(mine.log, stream) },
+        new AbortController().signal,
+      )
+      stack.defer(() => daemon[Symbol.asyncDispose]())
+      return daemon
+    },
+    add: (destination, password, change = {}) =>
+      insertAccount(db, {
+        address: 'support@example.com',
+        startFrom: 'all',
+        afterIngest: 'keep',
+        everySeconds: 3_600,
+        mailboxes: ['INBOX'],
+        enabled: true,
+        password,
+        ...destination,
+        ...change,
+      }),
+    async poll(accountId) {
+      const before = await attemptOf(db, accountId)
+      await db('accounts').where({ id: accountId }).update({ next_attempt_at: null })
+      const owner = await until(
+        async () => (await db('accounts').where({ id: accountId }).first('lease_owner'))?.lease_owner,
+      )
+      const commands = openRedis(redis.url, config.redis, 'commands')
+      await commands.connect()
+      await requestPoll(commands, redis.prefix, owner, accountId)
+      commands.disconnect()
+      await until(async () => (await attemptOf(db, accountId)) !== before)
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+async function attemptOf(db: Knex, accountId: number): Promise<string> {
+  const row = await db('accounts').where({ id: accountId }).first('last_attempt_at', 'failures')
+  return JSON.stringify(row)
+}
+
+const patienceMs = 40_000
+
+/** Asks until the answer is neither false nor undefined nor null; there is no event for what another process writes. */
+export async function until<T>(ask: () => Promise<T | undefined | null | false>): Promise<T> {
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined && answer !== null && answer !== false) return answer
+    if (Date.now() > deadline) throw new Error(`nothing came of it within ${patienceMs} ms: ${ask}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+/** How many mails have which end. */
+export async function ends(db: Knex): Promise<Record<string, number>> {
+  const rows: { result: string; n: number }[] = await db('sources')
+    .groupBy('result')
+    .orderBy('result')
+    .select('result')
+    .count({ n: '*' })
+  return Object.fromEntries(rows.map(({ result, n }) => [result, Number(n)]))
+}
