@@ -55,7 +55,9 @@ const schema = z.strictObject({
   poll: z
     .strictObject({
       concurrency: z.int().min(1).max(500).default(10),
+      timeout_seconds: z.int().min(1).max(3600).default(60),
       parse_threads: z.int().min(1).max(64).default(2),
+      parse_deadline_ms: z.int().min(100).max(600_000).default(30_000),
       batch_messages: z.int().min(1).max(1000).default(100),
       batch_bytes: z.int().min(65_536).max(268_435_456).default(8_388_608),
       lease_seconds: z.int().min(5).max(600).default(30),

@@ -193,7 +193,7 @@ async function startPolling(
   worker: WorkerIdentity,
 ): Promise<void> {
   const { config, stack, health, events } = base
-  const pool = stack.use(openParsePool({ threads: config.poll.parseThreads, deadlineMs: parseDeadlineMs }))
+  const pool = stack.use(openParsePool({ threads: config.poll.parseThreads, deadlineMs: config.poll.parseDeadlineMs }))
   const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
   const queue = openQueue(redis, config.redis.prefix, worker.id)
   stack.defer(() => queue.close())
@@ -212,7 +212,13 @@ async function startPolling(
         bytes: config.poll.batchBytes,
         maxBytes: config.mail.maxBytes,
       },
-      openSession: createPolledSessions({ keeper, openSession, openSecret: openStored(db) }),
+      openSession: createPolledSessions({
+        keeper,
+        openSession,
+        openSecret: openStored(db),
+        timeoutMs: config.poll.timeoutSeconds * 1000,
+        maxLiteralBytes: config.mail.maxBytes + literalSlackBytes,
+      }),
       redis: blocking,
       prefix: config.redis.prefix,
       workerId: worker.id,
@@ -224,7 +230,8 @@ async function startPolling(
   stack.use(keepInOrder(base, deps, queue))
 }
 
-const parseDeadlineMs = 30_000
+/** A size that a server states may be a little wrong; one that is far off breaks the connection. */
+const literalSlackBytes = 16_777_216
 const keepIdleMs = 10 * 60_000
 
 /** What this worker held is free at once, for others or for its next start. */

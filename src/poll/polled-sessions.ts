@@ -15,9 +15,12 @@ export interface SessionDeps {
     account: { id: number },
     destination: Destination,
     password: Buffer,
-    options: { signal: AbortSignal },
+    options: { signal: AbortSignal; timeoutMs: number; maxLiteralBytes: number },
   ): Promise<ImapSession>
   openSecret: OpenSecret
+  /** For silence in the middle of an answer. */
+  timeoutMs: number
+  maxLiteralBytes: number
 }
 
 export function createPolledSessions(deps: SessionDeps): PollDeps['openSession'] {
@@ -47,7 +50,11 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
 
 async function logIn(deps: SessionDeps, account: PolledAccount, signal: AbortSignal): Promise<ImapSession> {
   return await withSecret(account, deps.openSecret, secret =>
-    deps.openSession(account, account.destination, secret.password, { signal }),
+    deps.openSession(account, account.destination, secret.password, {
+      signal,
+      timeoutMs: deps.timeoutMs,
+      maxLiteralBytes: deps.maxLiteralBytes,
+    }),
   )
 }
 
