@@ -48,7 +48,11 @@ export async function startServer(start: ServerStart): Promise<ServerProcess> {
   const { pid } = child
   if (pid === undefined) throw failed(start, 'it could not be started')
   child.unref()
-  const server = { pid, ended, [Symbol.asyncDispose]: () => stopProcess(pid, ended, start.stopSignal ?? 'SIGTERM') }
+  const stop = (): Promise<void> => {
+    child.ref()
+    return stopProcess(pid, ended, start.stopSignal ?? 'SIGTERM')
+  }
+  const server = { pid, ended, [Symbol.asyncDispose]: () => stop() }
   try {
     await untilReady(start, () => child.exitCode !== null || child.signalCode !== null)
   } catch (error) {

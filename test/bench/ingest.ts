@@ -1,0 +1,220 @@
+// How fast mail becomes tickets: a mailbox on a Dovecot over TLS into MariaDB, everything durable, against mbsync, which writes the same
+// mailbox to files, in the same run. Prints one JSON object; numbers of one machine compare only with each other.
+//
+//   node test/bench/ingest.ts [--mails 5000] [--sizes 10000:30000] [--rounds 1]
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+import { toConfig } from '../../src/config.ts'
+import { startDovecot } from '../../src/embedded/dovecot.ts'
+import { startEmbedded } from '../../src/embedded/servers.ts'
+import { insertAccount } from '../../src/store/accounts.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { migrate } from '../../src/store/migrate.ts'
+
+const { values } = parseArgs({
+  options: {
+    mails: { type: 'string', default: '5000' },
+    sizes: { type: 'string', default: '10000:30000' },
+    rounds: { type: 'string', default: '1' },
+  },
+})
+const count = Number(values.mails)
+const [smallest = 10_000, largest = 30_000] = values.sizes.split(':').map(Number)
+const user = { name: 'bench', password: 'benchmark' }
+const signal = new AbortController().signal
+const progress = (line: string): void => void process.stderr.write(`${line}\n`)
+
+await using stack = new AsyncDisposableStack()
+const root = mkdtempSync(path.join(tmpdir(), 'letterlock-bench-'))
+chmodSync(root, 0o711)
+stack.defer(() => rmSync(root, { recursive: true, force: true }))
+const servers = stack.use(
+  await startEmbedded({ directory: path.join(root, 'embedded'), mariadb: true, redis: true, progress, signal }),
+)
+const dovecot = stack.use(
+  await startDovecot({ directory: path.join(root, 'dovecot'), users: [user], progress, signal }),
+)
+
+progress(`writing ${count} mails of ${smallest} to ${largest} bytes …`)
+const bytes = deliverMails()
+const rounds: object[] = []
+for (let round = 1; round <= Number(values.rounds); round++) rounds.push(await measure(round))
+process.stdout.write(`${JSON.stringify({ mails: count, bytes, rounds }, null, 2)}\n`)
+
+async function measure(round: number): Promise<object> {
+  const mbsync = await runMbsync(round)
+  const letterlock = await runLetterlock(round)
+  return {
+    mbsyncSeconds: mbsync,
+    letterlockSeconds: letterlock.seconds,
+    mailsPerSecond: letterlock.seconds === null ? null : Math.round(count / letterlock.seconds),
+    timesMbsync: mbsync === null ? null : Number((letterlock.seconds / mbsync).toFixed(2)),
+    peakRssMb: letterlock.peakRssMb,
+  }
+}
+
+/** Text with an HTML alternative; every fourth mail has an attachment, every third is a reply. */
+function deliverMails(): number {
+  let total = 0
+  let batch: Buffer[] = []
+  for (let i = 0; i < count; i++) {
+    const size = smallest + ((i * 7919) % Math.max(1, largest - smallest))
+    const mail = benchMail(i, size)
+    total += mail.length
+    batch.push(mail)
+    if (batch.length === 500 || i === count - 1) {
+      dovecot.deliver(user.name, 'INBOX', batch)
+      batch = []
+    }
+  }
+  return total
+}
+
+function benchMail(i: number, size: number): Buffer {
+  const reply = i % 3 === 2 ? [`In-Reply-To: <${i - 1}@bench.example>`, `References: <${i - 1}@bench.example>`] : []
+  const words = 'The parcel came on Tuesday, größer als erwartet, and one of the cups was broken. '
+  const attachment = i % 4 === 3
+  const half = Math.floor(size / (attachment ? 4 : 2))
+  const text = words.repeat(Math.ceil(half / words.length))
+  const parts = [
+    `--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${lines(text)}`,
+    `--b\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><body><p>${lines(text)}</p></body></html>`,
+    ...(attachment
+      ? [
+          `--b\r\nContent-Type: application/pdf; name="a${i}.pdf"\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.alloc(
+            Math.floor((size / 2) * 0.73),
+            i & 255,
+          )
+            .toString('base64')
+            .replace(/.{76}/g, '$&\r\n')}`,
+        ]
+      : []),
+  ]
+  const type = attachment ? 'mixed' : 'alternative'
+  const head = [
+    `From: Customer ${i % 997} <c${i % 997}@customers.example>`,
+    'To: support@bench.example',
+    `Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= ${i}`,
+    `Message-ID: <${i}@bench.example>`,
+    'Date: Tue, 24 Nov 2026 10:00:00 +0000',
+    ...reply,
+    'MIME-Version: 1.0',
+    `Content-Type: multipart/${type}; boundary=b`,
+  ]
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${parts.join('\r\n')}\r\n--b--\r\n`)
+}
+
+function lines(text: string): string {
+  return text.replace(/(.{70,76}) /g, '$1\r\n')
+}
+
+/** Seconds, or null where mbsync is not installed. */
+async function runMbsync(round: number): Promise<number | null> {
+  const target = path.join(root, `mbsync-${round}`)
+  mkdirSync(target)
+  const ca = path.join(root, 'ca.pem')
+  writeFileSync(ca, dovecot.caPem)
+  const config = path.join(root, 'mbsyncrc')
+  writeFileSync(
+    config,
+    `IMAPStore far
+Host localhost
+Port ${dovecot.ports.tls}
+User ${user.name}
+Pass ${user.password}
+SSLType IMAPS
+SystemCertificates no
+CertificateFile ${ca}
+PipelineDepth 50
+
+MaildirStore near
+Path ${target}/
+Inbox ${target}/INBOX
+
+Channel bench
+Far :far:
+Near :near:
+Patterns INBOX
+Create Near
+Sync Pull
+SyncState ${target}/state-
+`,
+  )
+  const startedAt = performance.now()
+  try {
+    await promisify(execFile)('mbsync', ['-c', config, '-q', 'bench'], { maxBuffer: 1e8 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    progress('mbsync is not installed (Debian: isync): no comparison')
+    return null
+  }
+  const seconds = since(startedAt)
+  rmSync(target, { recursive: true })
+  return seconds
+}
+
+/** From the start of a daemon's poll to the last row; the daemon is a process of its own. */
+async function runLetterlock(round: number): Promise<{ seconds: number; peakRssMb: number }> {
+  const directory = path.join(root, `data-${round}`)
+  const name = `bench_${round}`
+  const databaseUrl = servers.databaseUrl.replace('/letterlock?', `/${name}?`)
+  const config = toConfig({ file: undefined, toml: '', env: {}, directory: '/' })
+  const server = openDatabase(servers.databaseUrl, config.database)
+  await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
+  const db = openDatabase(databaseUrl, config.database)
+  await migrate(db)
+  await insertAccount(db, {
+    address: 'support@bench.example',
+    host: dovecot.host,
+    port: dovecot.ports.tls,
+    security: 'tls',
+    username: user.name,
+    caPem: dovecot.caPem,
+    everySeconds: 3_600,
+    afterIngest: 'keep',
+    startFrom: 'all',
+    mailboxes: ['INBOX'],
+    enabled: false,
+    password: user.password,
+  })
+  const child = spawn(process.execPath, ['src/main.ts', 'run'], {
+    cwd: path.resolve(import.meta.dirname, '../..'),
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...process.env,
+      LETTERLOCK_DATABASE_URL: databaseUrl,
+      LETTERLOCK_REDIS_URL: servers.redisUrl,
+      LETTERLOCK_REDIS_PREFIX: name,
+      LETTERLOCK_DATA_DIRECTORY: directory,
+      LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
+      LETTERLOCK_LOG_LEVEL: 'warn',
+    },
+  })
+  await until(async () => (await db('workers').count({ n: '*' }).first())?.n === 1)
+  await db('accounts').update({ enabled: true })
+  await until(async () => (await db('mailboxes').whereNotNull('uid_validity').first('id')) !== undefined)
+  const startedAt = performance.now()
+  await until(async () => (await db('mailboxes').where({ last_uid: count }).first('id')) !== undefined)
+  const seconds = since(startedAt)
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]
+  const rows = await db('messages').count({ n: '*' }).first()
+  if (Number(rows?.n) !== count) throw new Error(`${rows?.n} messages instead of ${count}`)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  await db.destroy()
+  await server.raw(`DROP DATABASE ${name}`)
+  await server.destroy()
+  return { seconds, peakRssMb: Math.round(Number(peak) / 1024) }
+}
+
+async function until(ask: () => Promise<boolean>): Promise<void> {
+  while (!(await ask())) await new Promise(resolve => setTimeout(resolve, 10))
+}
+
+function since(startedAt: number): number {
+  return Number(((performance.now() - startedAt) / 1000).toFixed(2))
+}
