@@ -79,7 +79,7 @@ export async function up(db: Knex): Promise<void> {
       date DATETIME(3) NULL COMMENT 'the Date header; NULL: absent or unreadable',
       text MEDIUMTEXT NOT NULL,
       html MEDIUMTEXT NULL COMMENT 'sanitised',
-      reply MEDIUMTEXT NOT NULL COMMENT 'the new words',
+      reply MEDIUMTEXT NULL COMMENT 'the new words; NULL: all of text',
       bounce_json TEXT NULL,
       created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
       PRIMARY KEY (id),

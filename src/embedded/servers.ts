@@ -140,7 +140,7 @@ async function startMariadb(options: EmbeddedOptions, sockets: string): Promise<
       '--skip-networking',
       '--character-set-server=utf8mb4',
       '--innodb-buffer-pool-size=256M',
-      '--innodb-log-file-size=64M',
+      '--innodb-log-file-size=128M',
       '--innodb-flush-log-at-trx-commit=1',
       '--max-connections=200',
       '--skip-log-bin',

@@ -25,11 +25,14 @@ export function replyOf(text: string): string {
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
     .trim()
-  return reply === '' ? text.trim() : reply
+  return reply === '' || reply.length === text.trim().length ? text : reply
 }
 
+/** Quick: every introduction ends in a colon, or is a rule, or a header line. */
+const mayBegin = /:|--|__/
+
 function beginsQuotation(lines: readonly string[], line: string, i: number): boolean {
-  if (line.length > 400) return false
+  if (line.length > 400 || !mayBegin.test(line)) return false
   if (introductions.some(pattern => pattern.test(line)))
     return restIsQuoted(lines, i) || !/:\s*$/.test(line) || isLast(lines, i)
   return headerLine.test(line) && lines.slice(i + 1, i + 4).some(next => headerMore.test(next))

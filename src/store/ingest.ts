@@ -6,6 +6,7 @@ import type { Knex } from 'knex'
 import type { AfterIngest, MessageMeta } from '../fetch/mailbox.ts'
 import type { Address, ParsedMessage } from '../parse/parsed-message.ts'
 import type { BatchTicket, MailEnd, Original } from '../poll/decide-ends.ts'
+import { insertRows, type Row } from './insert-rows.ts'
 
 export interface BatchPlace {
   accountId: number
@@ -111,7 +112,7 @@ async function findTickets(trx: Knex, ids: readonly number[]): Promise<Map<numbe
 
 /** Writes tickets, sources, messages and what hangs on them. `replaced`: rows, by UID, in whose place a new one comes, under its id. */
 export async function insertMails(
-  trx: Knex,
+  trx: Knex.Transaction,
   place: BatchPlace,
   ends: readonly MailEnd[],
   replaced: ReadonlyMap<number, number>,
@@ -129,7 +130,7 @@ export async function insertMails(
   await nameOriginals(trx, ends, sourceIds)
 }
 
-async function insertTickets(trx: Knex, accountId: number, tickets: readonly BatchTicket[]): Promise<void> {
+async function insertTickets(trx: Knex.Transaction, accountId: number, tickets: readonly BatchTicket[]): Promise<void> {
   const opened = tickets.filter(ticket => ticket.opened !== null)
   if (opened.length === 0) return
   const byRef = new Map(opened.map(ticket => [newRef(), ticket]))
@@ -140,10 +141,10 @@ async function insertTickets(trx: Knex, accountId: number, tickets: readonly Bat
     requester_name: cut(ticket.opened?.requester.name ?? '', 500),
     requester_address: cut(ticket.opened?.requester.address ?? '', 500),
     messages: ticket.added,
-    created_at: ticket.opened?.at,
+    created_at: ticket.opened?.at ?? ticket.lastAt,
     updated_at: ticket.lastAt,
   }))
-  await insertAll(trx, 'tickets', rows)
+  await insertRows(trx, 'tickets', rows)
   const ids: { id: number; ref: string }[] = await trx('tickets')
     .whereIn('ref', [...byRef.keys()])
     .select('id', 'ref')
@@ -161,13 +162,13 @@ function newRef(): string {
 }
 
 async function insertSources(
-  trx: Knex,
+  trx: Knex.Transaction,
   place: BatchPlace,
   ends: readonly MailEnd[],
   replaced: ReadonlyMap<number, number>,
 ): Promise<Map<number, number>> {
   const rows = ends.map(({ kept, fingerprint, result, reason, ticket, original }) => ({
-    ...(replaced.has(kept.mail.uid) ? { id: replaced.get(kept.mail.uid) } : {}),
+    id: replaced.get(kept.mail.uid) ?? null,
     account_id: place.accountId,
     mailbox_id: place.mailboxId,
     uid_validity: place.uidValidity,
@@ -186,9 +187,11 @@ async function insertSources(
     stored_size: kept.place.size,
     received_at: kept.mail.receivedAt,
     after_ingest: toText(place.afterIngest),
-    settled_at: place.afterIngest.kind === 'keep' ? trx.raw('UTC_TIMESTAMP(3)') : null,
+    settled_at: place.afterIngest.kind,
   }))
-  await insertAll(trx, 'sources', rows)
+  await insertRows(trx, 'sources', rows, {
+    expressions: { settled_at: "IF(? = 'keep', UTC_TIMESTAMP(3), NULL)" },
+  })
   const ids: { id: number; uid: number }[] = await trx('sources')
     .where({ mailbox_id: place.mailboxId, uid_validity: place.uidValidity })
     .whereIn(
@@ -229,7 +232,7 @@ async function nameOriginals(trx: Knex, ends: readonly MailEnd[], sourceIds: Map
 }
 
 async function insertMessages(
-  trx: Knex,
+  trx: Knex.Transaction,
   accountId: number,
   ends: readonly MailEnd[],
   sourceIds: Map<number, number>,
@@ -241,7 +244,7 @@ async function insertMessages(
       : []
   })
   if (mails.length === 0) return
-  await insertAll(
+  await insertRows(
     trx,
     'messages',
     mails.map(mail => messageRow(mail)),
@@ -253,7 +256,7 @@ async function insertMessages(
     )
     .select('id', 'source_id')
   const idOf = new Map(ids.map(row => [row.source_id, row.id]))
-  await insertAll(
+  await insertRows(
     trx,
     'attachments',
     mails.flatMap(mail => attachmentRows(mail.message, idOf.get(mail.sourceId) as number)),
@@ -265,7 +268,7 @@ async function insertMessages(
   )
 }
 
-function messageRow(mail: { ticketId: number; sourceId: number; message: ParsedMessage; reason: string }): object {
+function messageRow(mail: { ticketId: number; sourceId: number; message: ParsedMessage; reason: string }): Row {
   const { ticketId, sourceId, message, reason } = mail
   return {
     ticket_id: ticketId,
@@ -283,7 +286,7 @@ function messageRow(mail: { ticketId: number; sourceId: number; message: ParsedM
     date: message.date === null ? null : new Date(message.date),
     text: message.text,
     html: message.html,
-    reply: message.reply,
+    reply: message.reply === message.text ? null : message.reply,
     bounce_json: message.bounce === null ? null : cut(JSON.stringify(message.bounce), 65_535),
   }
 }
@@ -293,7 +296,7 @@ function peopleJson(people: readonly Address[]): string {
   return JSON.stringify(people.slice(0, 1000))
 }
 
-function attachmentRows(message: ParsedMessage, messageId: number): object[] {
+function attachmentRows(message: ParsedMessage, messageId: number): Row[] {
   return message.attachments.map((attachment, i) => ({
     of_message: messageId,
     position: i + 1,
@@ -310,21 +313,21 @@ function attachmentRows(message: ParsedMessage, messageId: number): object[] {
 }
 
 async function insertMessageIds(
-  trx: Knex,
+  trx: Knex.Transaction,
   accountId: number,
   ids: readonly (readonly [string, number])[],
 ): Promise<void> {
   const rows = ids
     .filter(([id]) => id !== '')
     .map(([id, ticketId]) => ({ account_id: accountId, ticket_id: ticketId, message_id_sha256: hashOf(id) }))
-  await insertAll(trx, 'message_ids', rows, { once: 'id' })
+  await insertRows(trx, 'message_ids', rows, { once: 'id' })
 }
 
-async function insertParticipants(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
+async function insertParticipants(trx: Knex.Transaction, tickets: readonly BatchTicket[]): Promise<void> {
   const rows = tickets.flatMap(ticket =>
     [...ticket.newParticipants].map(address => ({ ticket_id: ticket.id, address: cut(address, 500) })),
   )
-  await insertAll(trx, 'participants', rows, { once: 'address' })
+  await insertRows(trx, 'participants', rows, { once: 'address' })
 }
 
 async function updateTickets(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
@@ -338,51 +341,6 @@ async function updateTickets(trx: Knex, tickets: readonly BatchTicket[]): Promis
         ...(ticket.reopened ? { status: 'open' } : {}),
       })
   }
-}
-
-/**
- * Multi-row INSERTs that stay well under the smallest max_allowed_packet. `once` names a column that is set to itself where a
- * unique key already holds the row (IGNORE would also swallow what does not fit).
- */
-async function insertAll(
-  trx: Knex,
-  table: string,
-  rows: readonly object[],
-  options: { once?: string } = {},
-): Promise<void> {
-  for (const chunk of packetsOf(rows)) {
-    const insert = trx(table).insert(chunk)
-    if (options.once === undefined) await insert
-    else
-      await insert
-        .onConflict()
-        .merge({ [options.once]: trx.raw('??', [`${table}.${options.once}`]) } as Record<string, Knex.Raw>)
-  }
-}
-
-const maxPacketBytes = 4_000_000
-const maxPacketRows = 100
-
-function packetsOf(rows: readonly object[]): object[][] {
-  const packets: object[][] = []
-  let packet: object[] = []
-  let bytes = 0
-  for (const row of rows) {
-    const cost = weightOf(row)
-    if (packet.length >= maxPacketRows || (packet.length > 0 && bytes + cost > maxPacketBytes)) {
-      packets.push(packet)
-      packet = []
-      bytes = 0
-    }
-    packet.push(row)
-    bytes += cost
-  }
-  return packet.length === 0 ? packets : [...packets, packet]
-}
-
-/** An upper bound of the row's bytes in a statement: three bytes a UTF-16 unit. */
-function weightOf(row: object): number {
-  return Object.values(row).reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length * 3 : 70), 0)
 }
 
 function hashOf(messageId: string): Buffer {

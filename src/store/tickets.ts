@@ -137,7 +137,7 @@ interface MessageRow {
   subject: string
   text: string
   html: string | null
-  reply: string
+  reply: string | null
   message_id: string
   bounce_json: string | null
   account: string
@@ -190,7 +190,7 @@ async function findMessages(db: Knex, ticketId: number): Promise<MessageView[]> 
     subject: row.subject,
     text: row.text,
     html: row.html,
-    reply: row.reply,
+    reply: row.reply ?? row.text,
     attachments: attachments.get(row.id) ?? [],
     messageId: row.message_id,
     bounce: row.bounce_json === null ? null : JSON.parse(row.bounce_json),

@@ -80,21 +80,15 @@ function benchMail(i: number, size: number): Buffer {
   const attachment = i % 4 === 3
   const half = Math.floor(size / (attachment ? 4 : 2))
   const text = words.repeat(Math.ceil(half / words.length))
-  const parts = [
-    `--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${lines(text)}`,
-    `--b\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><body><p>${lines(text)}</p></body></html>`,
-    ...(attachment
-      ? [
-          `--b\r\nContent-Type: application/pdf; name="a${i}.pdf"\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.alloc(
-            Math.floor((size / 2) * 0.73),
-            i & 255,
-          )
-            .toString('base64')
-            .replace(/.{76}/g, '$&\r\n')}`,
-        ]
-      : []),
-  ]
-  const type = attachment ? 'mixed' : 'alternative'
+  const alternative =
+    `--a\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${lines(text)}\r\n` +
+    `--a\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><body><p>${lines(text)}</p></body></html>\r\n--a--\r\n`
+  const file = Buffer.alloc(Math.floor((size / 2) * 0.73), i & 255)
+    .toString('base64')
+    .replace(/.{76}/g, '$&\r\n')
+  const body = attachment
+    ? `--b\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n${alternative}\r\n--b\r\nContent-Type: application/pdf; name="a${i}.pdf"\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n${file}\r\n--b--\r\n`
+    : alternative
   const head = [
     `From: Customer ${i % 997} <c${i % 997}@customers.example>`,
     'To: support@bench.example',
@@ -103,9 +97,9 @@ function benchMail(i: number, size: number): Buffer {
     'Date: Tue, 24 Nov 2026 10:00:00 +0000',
     ...reply,
     'MIME-Version: 1.0',
-    `Content-Type: multipart/${type}; boundary=b`,
+    `Content-Type: multipart/${attachment ? 'mixed; boundary=b' : 'alternative; boundary=a'}`,
   ]
-  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${parts.join('\r\n')}\r\n--b--\r\n`)
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function lines(text: string): string {
