@@ -1,71 +1,58 @@
-// `letterlock account …`
-import { X509Certificate } from 'node:crypto'
+// `letterlock account …`: adding, changing and removing accounts. Passwords come from a prompt, standard input or a file, and go
+// nowhere but into the store.
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import type { Destination } from '../fetch/mailbox.ts'
 import {
   type AccountChange,
-  type AccountDetail,
-  type AccountView,
-  findAccounts,
+  findAddresses,
   getAccount,
   getDestination,
   insertAccount,
+  insertOrRevive,
   makeDue,
+  movedPart,
   type NewAccount,
   removeAccount,
   updateAccount,
   updateEnabled,
 } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
+import { inTransaction, isLocal } from '../store/database.ts'
+import {
+  accountDefaults,
+  faultOfAddress,
+  faultOfPassword,
+  type GivenSettings,
+  portOf,
+  readPasswordFile,
+  type Settings,
+  toSettings,
+  toStart,
+} from './account-settings.ts'
+import type { AccountLine } from './accounts-csv.ts'
 import { actor } from './actor.ts'
 import { type GlobalOptions, withDatabase, withRedis } from './connect.ts'
-import {
-  ask,
-  askSecret,
-  confirm,
-  isInteractive,
-  paint,
-  print,
-  printJson,
-  printTable,
-  readSecretFromStdin,
-  time,
-} from './terminal.ts'
+import { ask, askSecret, confirm, isInteractive, paint, print, readSecretFromStdin, remark } from './terminal.ts'
 
 /** Options of `add` and `set`, as given. */
-export interface AccountOptions extends GlobalOptions {
-  host?: string
-  port?: string
-  security?: string
-  username?: string
-  mailbox?: string[]
-  every?: string
-  start?: string
-  after?: string
-  ca?: string
+export interface AccountOptions extends GlobalOptions, GivenSettings {
   oauth?: string
   passwordStdin?: boolean
   passwordFile?: string
+  askPassword?: boolean
 }
 
 export async function addAccount(address: string, options: AccountOptions): Promise<void> {
-  refuseOauth(options)
-  const settings = toSettings(options)
-  const { host } = settings
-  if (!/^[^\s@]+@[^\s@]+$/.test(address)) throw usage(`${address} is not an address`, 'as in support@example.com')
-  if (host === undefined) throw usage('--host is missing', 'the name of the IMAP server, as imap.example.com')
-  const password =
-    (await readPassword(options)) ?? (isInteractive() ? await askSecret(`Password for ${address}: `) : undefined)
-  if (password === undefined || password === '') {
-    throw usage(
-      'the password is missing',
-      'give it on standard input with --password-stdin, or in a file with --password-file',
-    )
-  }
+  const faults = [faultOfAddress(address) ?? []].flat()
+  if (options.host === undefined) faults.push('--host is missing: the name of the IMAP server, as imap.example.com')
+  const settings = readSettings(options, faults)
+  const { host = '', security = accountDefaults.security } = settings
+  const password = (await givenPassword(options)) ?? (await askPassword(`Password for ${address}: `))
+  const account: NewAccount = { ...accountDefaults, port: portOf(security), ...settings, host, address, password }
+  warnOfCleartext(account)
   await withDatabase(options, async db => {
-    const account = { ...defaults, ...settings, host, address, password, startFrom: settings.startFrom ?? 'all' }
     if (options.start === undefined && isInteractive()) account.startFrom = await askStart(account, password)
     const id = await insertAccount(db, account)
     await insertAudit(db, { actor: actor(), action: 'account.add', accountId: id })
@@ -74,127 +61,52 @@ export async function addAccount(address: string, options: AccountOptions): Prom
   })
 }
 
-const defaults: Omit<NewAccount, 'address' | 'host' | 'password'> = {
-  port: 993,
-  security: 'tls',
-  username: '',
-  caPem: null,
-  everySeconds: 60,
-  afterIngest: 'keep',
-  startFrom: 'all',
-  mailboxes: ['INBOX'],
-  enabled: true,
-}
-
-type Settings = Partial<
-  Pick<
-    NewAccount,
-    'host' | 'port' | 'security' | 'username' | 'caPem' | 'everySeconds' | 'afterIngest' | 'startFrom' | 'mailboxes'
-  >
->
-
 /** Checks what was given; all faults at once. Throws CommandError. */
-export function toSettings(options: AccountOptions): Settings {
-  const faults: string[] = []
-  const check = <T>(
-    value: string | undefined,
-    name: string,
-    read: (text: string) => T | undefined,
-    allowed: string,
-  ): T | undefined => {
-    const result = value === undefined ? undefined : read(value)
-    if (value !== undefined && result === undefined) faults.push(`${name} ${value}: ${allowed}`)
-    return result
-  }
-  const security = check(options.security, '--security', toSecurity, 'must be tls, starttls or cleartext')
-  const port =
-    check(options.port, '--port', toPort, 'must be a number from 1 to 65535') ??
-    (security === undefined ? undefined : portOf(security))
-  const settings: Record<string, unknown> = {
-    host: check(options.host, '--host', toHost, 'must be a host name or an IP address, without a scheme or a port'),
-    port,
-    security,
-    username: options.username,
-    everySeconds: check(options.every, '--every', toSeconds, 'must be a time from 1s to 24h, as 60s or 5m'),
-    startFrom: check(options.start, '--start', toStart, 'must be all, new or a day as 2026-11-24'),
-    afterIngest: check(options.after, '--after', toAfter, 'must be keep, seen, delete or move:MAILBOX'),
-    caPem: options.ca === undefined ? undefined : readCa(options.ca, faults),
-    mailboxes: options.mailbox,
-  }
-  if (faults.length > 0) throw new CommandError(faults.join('\n       '), undefined, 2)
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
-}
-
-function toSecurity(text: string): Destination['security'] | undefined {
-  return text === 'tls' || text === 'starttls' || text === 'cleartext' ? text : undefined
-}
-
-function portOf(security: Destination['security']): number {
-  return security === 'tls' ? 993 : 143
-}
-
-function toPort(text: string): number | undefined {
-  const port = Number(text)
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined
-}
-
-function toHost(text: string): string | undefined {
-  return /^[\p{L}\p{N}._-]{1,255}$|^[0-9a-f:.]+$/iu.test(text) ? text : undefined
-}
-
-function toSeconds(text: string): number | undefined {
-  const [, number, unit = 's'] = /^(\d{1,5})\s*(s|m|h)?$/.exec(text) ?? []
-  const seconds = Number(number) * (unit === 'h' ? 3600 : unit === 'm' ? 60 : 1)
-  return seconds >= 1 && seconds <= 86_400 ? seconds : undefined
-}
-
-function toStart(text: string): string | undefined {
-  if (text === 'all' || text === 'new') return text
-  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : undefined
-}
-
-function toAfter(text: string): string | undefined {
-  return /^(keep|seen|delete|move:.{1,290})$/.test(text) ? text : undefined
-}
-
-function readCa(file: string, faults: string[]): string | undefined {
-  try {
-    const pem = readFileSync(file, 'utf8')
-    new X509Certificate(pem)
-    return pem
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    faults.push(`--ca ${file}: ${missing ? 'there is no such file' : 'must be a file with a certificate in PEM form'}`)
-    return undefined
-  }
-}
-
-function refuseOauth(options: AccountOptions): void {
-  if (options.oauth !== undefined)
+function readSettings(options: AccountOptions, faults: string[] = []): Settings {
+  if (options.oauth !== undefined) {
     throw usage(
       'signing in with OAuth is not available in this version',
       'use a password, or an app password of the provider',
     )
+  }
+  const settings = toSettings(options, faults, name => `--${name}`)
+  if (faults.length === 0) return settings
+  throw usage(faults.join('\n       '), '`letterlock account add --help` has examples')
 }
 
 function usage(message: string, hint: string): CommandError {
   return new CommandError(message, hint, 2)
 }
 
-async function readPassword(options: AccountOptions): Promise<string | undefined> {
-  if (options.passwordStdin) return await readSecretFromStdin()
-  if (options.passwordFile === undefined) return undefined
-  try {
-    return readFileSync(options.passwordFile, 'utf8').split(/\r?\n/, 1)[0]
-  } catch {
-    throw usage(`the password file ${options.passwordFile} cannot be read`, 'check the path and its permissions')
-  }
+/** What the options name; undefined where none is given. Throws CommandError for one that is none. */
+async function givenPassword(options: AccountOptions): Promise<string | undefined> {
+  if (options.passwordStdin && options.passwordFile !== undefined)
+    throw usage('--password-stdin and --password-file are both given', 'the password can come from one place only')
+  if (options.passwordStdin) return checked(await readSecretFromStdin('Password: '))
+  if (options.passwordFile !== undefined) return checked(readPasswordFile(options.passwordFile))
+  return undefined
+}
+
+function checked(password: string): string {
+  const fault = faultOfPassword(password)
+  if (fault === undefined) return password
+  throw usage(fault, 'give it on standard input with --password-stdin, or in a file with --password-file')
+}
+
+async function askPassword(question: string): Promise<string> {
+  return checked(isInteractive() ? await askSecret(question) : '')
+}
+
+function warnOfCleartext({ security, host }: Pick<Destination, 'security' | 'host'>): void {
+  if (security === 'cleartext' && !isLocal(host))
+    remark(`warning: with cleartext, everybody between here and ${host} can read the password and the mail`)
 }
 
 const manyMails = 500
 
 /** Above 500 mails a person is asked what of them is to become tickets; a server that cannot be asked now is no obstacle. */
 async function askStart(account: NewAccount, password: string): Promise<string> {
+  remark(`looking at the mailboxes on ${account.host} …`)
   const counted = await countMails(
     { ...account, username: account.username || account.address },
     password,
@@ -204,7 +116,7 @@ async function askStart(account: NewAccount, password: string): Promise<string> 
   const answer = await ask(
     `There are ${counted} mails already. Make tickets of all, of new ones only, or since a day? [all/new/YYYY-MM-DD] `,
   )
-  const start = toStart(answer.trim() === '' ? 'all' : answer.trim())
+  const start = toStart(answer.trim() || 'all')
   if (start === undefined) throw usage(`${answer} is none of them`, 'answer all, new or a day as 2026-11-24')
   return start
 }
@@ -217,67 +129,6 @@ async function countMails(destination: Destination, password: string, mailboxes:
   return count
 }
 
-export async function listAccounts(options: GlobalOptions & { json?: boolean }): Promise<void> {
-  await withDatabase(options, async db => {
-    const accounts = await findAccounts(db)
-    if (options.json) return await printJson(accounts)
-    if (accounts.length === 0) return await print('no accounts yet: letterlock account add ADDRESS --host HOST')
-    await printTable(
-      ['ID', 'ADDRESS', 'SERVER', 'STATE', 'LAST SUCCESS', 'WHAT TO DO'],
-      accounts.map(account => [
-        String(account.id),
-        account.address,
-        `${account.host}:${account.port}`,
-        stateOf(account),
-        time(account.lastSuccessAt),
-        account.state === 'active' ? '' : `${account.code ?? ''} ${account.hint ?? ''}`,
-      ]),
-    )
-  })
-}
-
-function stateOf(account: AccountView): string {
-  return account.state
-}
-
-export async function showAccount(which: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
-  await withDatabase(options, async db => {
-    const account = await getAccount(db, which)
-    if (options.json) return await printJson([account])
-    for (const [name, value] of factsOf(account)) await print(`${paint('bold', name.padEnd(14))} ${value}`)
-  })
-}
-
-function factsOf(account: AccountDetail): [string, string][] {
-  const boxes = account.mailboxes.map(
-    box => `${box.name}${box.enabled ? '' : ' (not polled)'} up to UID ${box.lastUid}`,
-  )
-  return [
-    ['account', `${account.id}`],
-    ['address', account.address],
-    ['server', `${account.host}:${account.port}, ${account.security}${account.ownCa ? ', own CA' : ''}`],
-    ['user name', account.username],
-    ['password', account.hasPassword ? 'stored' : 'none'],
-    ['mailboxes', boxes.join(', ') || 'INBOX'],
-    ['every', `${account.everySeconds} s`],
-    ['start', account.startFrom],
-    ['after', account.afterIngest],
-    ['state', account.state],
-    ['last success', time(account.lastSuccessAt)],
-    ['last attempt', time(account.lastAttemptAt)],
-    [
-      'next attempt',
-      account.state === 'paused' ? '-' : account.nextAttemptAt === null ? 'now' : time(account.nextAttemptAt),
-    ],
-    ...(account.code === null
-      ? []
-      : ([
-          ['code', account.code],
-          ['what to do', account.hint ?? ''],
-        ] as [string, string][])),
-  ]
-}
-
 /** Connects, logs in and counts. Throws what went wrong. */
 export async function testAccount(which: string, options: GlobalOptions): Promise<void> {
   await withDatabase(options, async db => {
@@ -285,40 +136,63 @@ export async function testAccount(which: string, options: GlobalOptions): Promis
     const destination = await getDestination(db, account.id)
     const { openSession } = await import('../fetch/imap-session.ts')
     const { openStored, withSecret } = await import('../vault/credentials.ts')
-    const open = openStored(db)
-    await using session = await withSecret(account, open, secret =>
+    await using session = await withSecret(account, openStored(db), secret =>
       openSession(account, destination, secret.password, { timeoutMs: 20_000 }),
     )
-    await print(`logged in to ${destination.host}:${destination.port} over ${destination.security}`)
-    const names =
-      account.mailboxes.length === 0 ? ['INBOX'] : account.mailboxes.filter(box => box.enabled).map(box => box.name)
-    for (const name of names) await print(`${name}: ${(await session.status(name)).messages} mails`)
-    if (account.afterIngest.startsWith('move:')) await session.status(account.afterIngest.slice(5))
+    await print(`logged in to ${destination.host}:${destination.port} with ${destination.security}`)
+    const read = account.mailboxes.filter(box => box.enabled).map(box => box.name)
+    for (const name of account.mailboxes.length === 0 ? ['INBOX'] : read)
+      await print(`${name}: ${(await session.status(name)).messages} mails`)
+    if (account.afterIngest.startsWith('move:')) await session.status(account.afterIngest.slice('move:'.length))
     await print(paint('green', 'all is well'))
   })
 }
 
 export async function setAccount(which: string, options: AccountOptions): Promise<void> {
-  refuseOauth(options)
-  const settings = toSettings(options)
-  const password = await readPassword(options)
-  const { startFrom: _, ...rest } = settings
-  const change: AccountChange = { ...rest, ...(password === undefined ? {} : { password }) }
-  if (options.start !== undefined)
-    throw usage('--start is decided when an account is added', 'remove the account and add it again')
-  if (Object.keys(change).length === 0)
+  const { startFrom, ...settings } = readSettings(options)
+  if (startFrom !== undefined) throw usage('--start cannot be changed', 'it is decided once, when the account is added')
+  const password =
+    (await givenPassword(options)) ?? (options.askPassword ? await askPassword('New password: ') : undefined)
+  if (Object.keys(settings).length === 0 && password === undefined)
     throw usage('nothing to change was given', '`letterlock account set --help` lists what there is')
   await withDatabase(options, async db => {
     const account = await getAccount(db, which)
+    const before = await getDestination(db, account.id)
+    const change = await completeChange(account.id, before, settings, password)
+    warnOfCleartext({ ...before, ...change })
     await updateAccount(db, account.id, change)
+    const changed = Object.keys(change).map(name => words[name] ?? name)
     await insertAudit(db, {
       actor: actor(),
       action: 'account.set',
       accountId: account.id,
-      detail: { changed: Object.keys(change).join(' ') },
+      detail: { changed: changed.join(', ') },
     })
-    await print(`account ${account.id} changed: ${Object.keys(change).join(', ')}`)
+    await print(`account ${account.id} changed: ${changed.join(', ')}`)
   })
+}
+
+const words: Readonly<Record<string, string>> = {
+  caPem: 'CA',
+  everySeconds: 'interval',
+  afterIngest: 'after',
+  username: 'user name',
+}
+
+/** The port that goes with another security, and the password that another server needs (a person is asked for it). */
+async function completeChange(
+  id: number,
+  before: Destination,
+  settings: Settings,
+  password: string | undefined,
+): Promise<AccountChange> {
+  const change: AccountChange = { ...settings, ...(password === undefined ? {} : { password }) }
+  const { security, port } = settings
+  if (security !== undefined && port === undefined && before.port === portOf(before.security))
+    change.port = portOf(security)
+  const moved = movedPart(before, change)
+  if (moved === undefined || password !== undefined || !isInteractive()) return change
+  return { ...change, password: await askPassword(`The ${moved} of account ${id} changes. Its password again: `) }
 }
 
 export async function pauseAccount(which: string, options: GlobalOptions): Promise<void> {
@@ -333,11 +207,8 @@ async function switchAccount(which: string, options: GlobalOptions, enabled: boo
   await withDatabase(options, async db => {
     const account = await getAccount(db, which)
     await updateEnabled(db, account.id, enabled)
-    await insertAudit(db, {
-      actor: actor(),
-      action: enabled ? 'account.resume' : 'account.pause',
-      accountId: account.id,
-    })
+    const action = enabled ? 'account.resume' : 'account.pause'
+    await insertAudit(db, { actor: actor(), action, accountId: account.id })
     await print(`account ${account.id} is ${enabled ? 'polled again' : 'paused'}`)
   })
 }
@@ -348,7 +219,7 @@ export async function pollNow(which: string, options: GlobalOptions): Promise<vo
     if (!account.enabled)
       throw new CommandError(`account ${account.id} is paused`, `letterlock account resume ${account.id}`)
     const owner = await makeDue(db, account.id)
-    if (owner === null) return await print(`no daemon runs; account ${account.id} is polled once one does`)
+    if (owner === null) return await print(`no daemon has account ${account.id} yet; it is polled once one does`)
     await withRedis(config, async redis => {
       if (redis === undefined)
         return await print(`Redis cannot be reached; account ${account.id} is polled at its next slot`)
@@ -362,10 +233,7 @@ export async function pollNow(which: string, options: GlobalOptions): Promise<vo
 export async function deleteAccount(which: string, options: GlobalOptions & { yes?: boolean }): Promise<void> {
   await withDatabase(options, async db => {
     const account = await getAccount(db, which)
-    await confirm(
-      `Remove account ${account.id} (${account.address}) and its password? Its tickets stay.`,
-      options.yes === true,
-    )
+    await confirm(`Remove account ${account.id} (${account.address}) and its password? Its tickets stay.`, options)
     await removeAccount(db, account.id)
     await insertAudit(db, { actor: actor(), action: 'account.remove', accountId: account.id })
     await print(`account ${account.id} removed; its tickets and mails stay`)
@@ -375,26 +243,27 @@ export async function deleteAccount(which: string, options: GlobalOptions & { ye
 /** All lines of the file, or none. */
 export async function importAccounts(file: string, options: GlobalOptions): Promise<void> {
   const { parseAccountsCsv } = await import('./accounts-csv.ts')
-  const accounts = parseAccountsCsv(readText(file), file)
+  const lines = parseAccountsCsv(readText(file), file)
   await withDatabase(options, async db => {
-    await insertAll(db, accounts)
-    await print(`${accounts.length} accounts added`)
+    await inTransaction(db, trx => insertAll(trx, lines, file))
+    await print(`${lines.length} ${lines.length === 1 ? 'account' : 'accounts'} added`)
+    remark(`${file} holds passwords: remove it when you are done`)
   })
 }
 
-async function insertAll(db: Knex, accounts: readonly { line: number; account: NewAccount }[]): Promise<void> {
-  await db.transaction(async trx => {
-    for (const { line, account } of accounts) {
-      try {
-        const id = await insertAccount(trx, account)
-        await insertAudit(trx, { actor: actor(), action: 'account.import', accountId: id })
-      } catch (error) {
-        if (error instanceof CommandError)
-          throw new CommandError(`line ${line}: ${error.message}; nothing was added`, error.hint)
-        throw error
-      }
-    }
-  })
+async function insertAll(trx: Knex.Transaction, lines: readonly AccountLine[], file: string): Promise<void> {
+  const { refused } = await import('./accounts-csv.ts')
+  const addresses = lines.map(({ account }) => account.address)
+  const present = new Map((await findAddresses(trx, addresses)).map(({ id, address }) => [address, id]))
+  const faults = lines
+    .filter(({ account }) => present.has(account.address))
+    .map(({ line, account }) => `line ${line}: ${account.address} is account ${present.get(account.address)} already`)
+  if (faults.length > 0) throw refused(file, faults, 1)
+  for (const [i, { account }] of lines.entries()) {
+    const id = await insertOrRevive(trx, account)
+    await insertAudit(trx, { actor: actor(), action: 'account.import', accountId: id })
+    if ((i + 1) % 1_000 === 0) remark(`${i + 1} of ${lines.length} …`)
+  }
 }
 
 function readText(file: string): string {
@@ -405,5 +274,3 @@ function readText(file: string): string {
     throw new CommandError(`the file ${file} ${why}`, 'check the path', 2)
   }
 }
-
-export { defaults as accountDefaults }

@@ -3,22 +3,22 @@ import { schemaVersion } from '../../migrations/all.ts'
 import { openDatabase, readSchemaVersion } from '../store/database.ts'
 import { findMigrations, migrate } from '../store/migrate.ts'
 import { findServers, type GlobalOptions, loadConfig } from './connect.ts'
-import { print, printTable, remark, time } from './terminal.ts'
+import { print, printJson, printTable, remark, time } from './terminal.ts'
 
-export async function migrateSchema(options: GlobalOptions & { status?: boolean }): Promise<void> {
+export async function migrateSchema(options: GlobalOptions & { status?: boolean; json?: boolean }): Promise<void> {
   const config = loadConfig(options)
   const { databaseUrl } = await findServers(config)
   const db = openDatabase(databaseUrl, config.database)
   try {
-    if (options.status) {
+    if (options.status || options.json) {
       const found = await findMigrations(db)
+      if (options.json) return await printJson(found)
       const version = await readSchemaVersion(db)
       await printTable(
         ['MIGRATION', 'APPLIED'],
         found.map(({ name, appliedAt }) => [name, appliedAt === null ? 'not yet' : time(appliedAt)]),
       )
-      await print(`schema ${version?.version ?? 'none'}, this program needs ${schemaVersion.version}`)
-      return
+      return await print(`schema ${version?.version ?? 'none'}, this program needs ${schemaVersion.version}`)
     }
     const applied = await migrate(db, name => remark(`applying ${name} …`))
     await print(applied.length === 0 ? 'the schema is up to date' : `${applied.length} migrations applied`)

@@ -1,7 +1,8 @@
 // `letterlock source …` and `letterlock quarantine …`: what became of every mail.
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { CommandError } from '../errors.ts'
+import { CommandError, ServiceError } from '../errors.ts'
+import type { RawStore } from '../store/raw-store.ts'
 import {
   findSourceDetails,
   findSources,
@@ -11,7 +12,7 @@ import {
   type SourceView,
 } from '../store/sources.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
-import { paint, print, printJson, printTable, remark, time } from './terminal.ts'
+import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
 import { toLimit } from './tickets.ts'
 
 export interface SourceOptions extends GlobalOptions {
@@ -39,9 +40,14 @@ function toFilter(options: Omit<SourceOptions, 'limit'>, limit: number): SourceF
   }
 }
 
+const dayOrTime = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)?(Z|[+-]\d\d:\d\d)?$/
+
+/** Without a zone it is UTC, as everything that is printed. */
 function toTime(text: string, name: string): Date {
-  const time = new Date(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text)
-  if (!Number.isNaN(time.getTime())) return time
+  const [, zone] = dayOrTime.exec(text) ?? [undefined, '']
+  const iso = text.replace(' ', 'T')
+  const time = new Date(zone === undefined ? (iso.length === 10 ? iso : `${iso}Z`) : iso)
+  if (dayOrTime.test(text) && !Number.isNaN(time.getTime())) return time
   throw new CommandError(`${name} ${text}: must be a day as 2026-11-24 or a time as 2026-11-24T10:00:00Z`, undefined, 2)
 }
 
@@ -54,7 +60,9 @@ export async function listSources(options: SourceOptions): Promise<void> {
     await printTable(
       ['ID', 'ACCOUNT', 'MAILBOX', 'UID', 'SIZE', 'RECEIVED', 'RESULT', 'REASON', 'TICKET'],
       sources.map(toRow),
+      (cell, column) => (column === 6 && cell === 'quarantined' ? 'yellow' : undefined),
     )
+    if (sources.length === filter.limit) remark(`the newest ${filter.limit}; --limit N shows more`)
   })
 }
 
@@ -84,12 +92,16 @@ export async function showSource(
     const { place, ...facts } = source
     if (options.json) return await printJson([facts])
     for (const [name, value] of Object.entries(facts)) {
-      await print(`${paint('bold', name.padEnd(12))} ${value instanceof Date ? value.toISOString() : (value ?? '-')}`)
+      await print(`${paint('bold', name.padEnd(12))} ${shown(value)}`)
     }
     await print(
       `${paint('bold', 'kept'.padEnd(12))} ${place === null ? 'nothing' : `in ${place.batch} at byte ${place.offset}`}`,
     )
   })
+}
+
+function shown(value: unknown): string {
+  return value instanceof Date ? value.toISOString() : harmless(String(value ?? '-'))
 }
 
 function toId(text: string): number {
@@ -115,16 +127,16 @@ export interface ExportOptions extends GlobalOptions {
 
 const page = 1_000
 
-/** Writes each original as `DIR/<sha256>.eml`; one that is there already is left alone. */
-export async function exportSources(directory: string, options: ExportOptions): Promise<void> {
+/** Writes each original as `DIR/<sha256>.eml`; one that is there already is left alone. Resolves to 1 if one could not be read. */
+export async function exportSources(directory: string, options: ExportOptions): Promise<0 | 1> {
   const filter = toFilter(options, page)
-  await withDatabase(options, async (db, config) => {
+  return await withDatabase(options, async (db, config) => {
     const raw = await openRaw(config)
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    const count = { written: 0, present: 0, absent: 0 }
+    await makeDirectory(directory)
+    const count = { written: 0, present: 0, absent: 0, damaged: 0 }
     for (let beforeId: number | undefined; ; ) {
       const sources = await findSourceDetails(db, { ...filter, ...(beforeId === undefined ? {} : { beforeId }) })
-      for (const source of sources) count[await exportOne(source, directory, place => raw.read(place))] += 1
+      for (const source of sources) count[await exportOne(source, directory, raw)] += 1
       beforeId = sources.at(-1)?.id
       if (sources.length < page) break
       remark(`${count.written} written …`)
@@ -132,26 +144,56 @@ export async function exportSources(directory: string, options: ExportOptions): 
     await print(
       `${count.written} mails written to ${directory}, ${count.present} were there already, of ${count.absent} no bytes are kept`,
     )
+    if (count.damaged > 0) remark(`${count.damaged} mails could not be read: restore the raw directory from its backup`)
+    return count.damaged > 0 ? 1 : 0
   })
 }
 
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw unwritable(directory, error)
+  }
+}
+
+function unwritable(file: string, error: unknown): CommandError {
+  return new CommandError(
+    `${file} cannot be written (${(error as NodeJS.ErrnoException).code})`,
+    'check the directory and free space',
+  )
+}
+
+/** A damaged mail does not keep the others from being exported. */
 async function exportOne(
   source: SourceDetail,
   directory: string,
-  read: (place: NonNullable<SourceDetail['place']>) => Promise<Buffer>,
-): Promise<'written' | 'present' | 'absent'> {
-  if (source.place === null) return 'absent'
-  const file = path.join(directory, `${source.place.sha256}.eml`)
-  const bytes = await read(source.place)
+  raw: RawStore,
+): Promise<'written' | 'present' | 'absent' | 'damaged'> {
+  const { place } = source
+  if (place === null) return 'absent'
+  const file = path.join(directory, `${place.sha256}.eml`)
   try {
-    await writeFile(file, bytes, { flag: 'wx', mode: 0o600 })
+    const bytes = await raw.read(place)
+    if ((await stat(file).catch(() => undefined))?.size === bytes.length) return 'present'
+    await writeWhole(file, bytes)
     return 'written'
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return 'present'
-    throw new CommandError(
-      `${file} cannot be written (${(error as NodeJS.ErrnoException).code})`,
-      'check the directory and free space',
-    )
+    if (!(error instanceof ServiceError) || error.code !== 'raw.damaged') throw error
+    remark(`mail ${source.id}: ${error.message}`)
+    return 'damaged'
+  }
+}
+
+/** What bears the name is whole, whenever somebody interrupts. */
+async function writeWhole(file: string, bytes: Buffer): Promise<void> {
+  const draft = `${file}.${process.pid}.part`
+  try {
+    await writeFile(draft, bytes, { flag: 'wx', mode: 0o600 })
+    await rename(draft, file)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw unwritable(file, error)
   }
 }
 
@@ -165,7 +207,7 @@ export async function exportQuarantined(which: string, options: GlobalOptions): 
         `no bytes of mail ${source.id} are kept`,
         'it is still on the server: `letterlock quarantine retry` fetches it again',
       )
-    process.stdout.write(await (await openRaw(config)).read(source.place))
+    await printBytes(await (await openRaw(config)).read(source.place))
   })
 }
 
@@ -184,12 +226,12 @@ export async function recoverMails(options: GlobalOptions): Promise<void> {
   await withDatabase(options, async (db, config) => {
     const { recoverSources } = await import('../poll/recover-sources.ts')
     const { parseMessage } = await import('../parse/parse-message.ts')
-    const done = await recoverSources(
-      db,
-      await openRaw(config),
-      source => parseMessage(source),
-      batch => process.stderr.isTTY && remark(`reading ${batch}`),
-    )
+    let day = ''
+    const progress = (batch: string): void => {
+      if (!batch.startsWith(day) || day === '') remark(`reading the mail of ${batch.slice(0, 10)} …`)
+      day = batch.slice(0, 10)
+    }
+    const done = await recoverSources(db, await openRaw(config), source => parseMessage(source), progress)
     await print(`${done.mails} mails of ${done.batches} batches had no row and were taken in`)
     if (done.strangers > 0)
       await print(

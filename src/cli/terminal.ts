@@ -1,11 +1,11 @@
 // The manners of the terminal: tables with colours only where somebody looks, errors with a hint, secrets without an echo, questions
-// only to people.
+// only to people. What strangers wrote (mails, servers) is shown without the characters that steer a terminal.
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
-import { CommandError, exitCodeOf, ServiceError } from '../errors.ts'
+import { CommandError, exitCodeOf } from '../errors.ts'
 
-type Style = Parameters<typeof styleText>[0]
+export type Style = Parameters<typeof styleText>[0]
 
 /** Coloured on a terminal; $NO_COLOR is honoured. */
 export function paint(style: Style, text: string): string {
@@ -14,12 +14,27 @@ export function paint(style: Style, text: string): string {
 
 /** Writes a line to standard output, at the reader's pace. */
 export async function print(line: string): Promise<void> {
-  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain')
+  await write(`${line}\n`)
 }
 
 /** One object a line. */
 export async function printJson(values: Iterable<object>): Promise<void> {
-  for (const value of values) await print(JSON.stringify(value))
+  for (const value of values) await write(`${JSON.stringify(value)}\n`)
+}
+
+/** Bytes as they are, for a file or a pipe. Throws CommandError on a terminal, which they could steer. */
+export async function printBytes(bytes: Buffer): Promise<void> {
+  if (process.stdout.isTTY) throw new CommandError('this is not for a terminal', 'send it to a file: … > FILE', 2)
+  await write(bytes)
+}
+
+async function write(data: string | Buffer): Promise<void> {
+  if (!process.stdout.write(data)) await once(process.stdout, 'drain')
+}
+
+/** Examples below the help of a command. */
+export function examples(...lines: string[]): string {
+  return `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.map(line => `  ${line}`.trimEnd()).join('\n')}`
 }
 
 /** Progress and remarks, for people who wait. */
@@ -27,31 +42,56 @@ export function remark(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** Columns as wide as their content; the last one is cut at the terminal's edge. */
-export async function printTable(header: readonly string[], rows: readonly (readonly string[])[]): Promise<void> {
-  const shown = rows.map(row => row.map(cell => cell.replace(/\p{Cc}+/gu, ' ')))
+/** Without control characters but for line ends and tabs, and without those that turn the direction of writing. */
+export function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '·')
+}
+
+/** Columns as wide as their content; the line is cut at the terminal's edge. `styleOf` colours a cell. */
+export async function printTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  styleOf: (cell: string, column: number) => Style | undefined = () => undefined,
+): Promise<void> {
+  const shown = rows.map(row => row.map(cell => harmless(cell.replace(/\s+/g, ' '))))
   const widths = header.map((title, i) =>
-    Math.max(widthOf(title), ...shown.map(row => Math.min(60, widthOf(row[i] ?? '')))),
+    shown.reduce((width, row) => Math.max(width, Math.min(maxWidth, widthOf(row[i] ?? ''))), widthOf(title)),
   )
-  const line = (row: readonly string[]) =>
-    row.map((cell, i) => (i === row.length - 1 ? cell : pad(shorten(cell, 60), widths[i] ?? 0))).join('  ')
-  await print(paint('bold', line(header).trimEnd()))
   const edge = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
-  for (const row of shown) await print(shorten(line(row), edge).trimEnd())
+  await print(paint('bold', layOut(header, widths, edge).join('  ').trimEnd()))
+  for (const row of shown) {
+    const cells = layOut(row, widths, edge).map((cell, i) => {
+      const style = styleOf(row[i] ?? '', i)
+      return style === undefined ? cell : paint(style, cell)
+    })
+    await print(cells.join('  ').trimEnd())
+  }
 }
 
-/** East Asian letters take two columns. */
+const maxWidth = 60
+
+/** Cells padded and cut to their columns; the last one takes what is left up to the edge. */
+function layOut(row: readonly string[], widths: readonly number[], edge: number): string[] {
+  let left = edge
+  return row.map((cell, i) => {
+    const last = i === row.length - 1
+    const width = Math.max(0, Math.min(left, last ? Number.POSITIVE_INFINITY : (widths[i] ?? 0)))
+    left -= width + 2
+    const text = shorten(cell, width)
+    return last ? text : text + ' '.repeat(Math.max(0, width - widthOf(text)))
+  })
+}
+
+/** East Asian letters and pictures take two columns, marks over a letter none. */
 function widthOf(text: string): number {
-  return [...text].reduce(
-    (width, letter) =>
-      width + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/.test(letter) ? 2 : 1),
-    0,
-  )
+  let width = 0
+  for (const letter of text) width += wide.test(letter) ? 2 : noWidth.test(letter) ? 0 : 1
+  return width
 }
 
-function pad(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - widthOf(text)))
-}
+const wide =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u
+const noWidth = /[\p{Mn}\p{Me}\p{Cf}]/u
 
 function shorten(text: string, width: number): string {
   if (widthOf(text) <= width) return text
@@ -60,7 +100,7 @@ function shorten(text: string, width: number): string {
     if (widthOf(cut + letter) > width - 1) break
     cut += letter
   }
-  return `${cut}…`
+  return width < 1 ? '' : `${cut}…`
 }
 
 /** `2026-11-24 10:00` in UTC, or a dash. */
@@ -70,23 +110,22 @@ export function time(date: Date | null): string {
 
 /** What failed, on which thing, and what to do; returns the exit code. */
 export function reportError(error: unknown): number {
-  if (error instanceof CommandError || error instanceof ServiceError || isOurs(error)) {
-    process.stderr.write(`${paintError('error:')} ${error.message}\n`)
-    if (error.hint !== undefined) process.stderr.write(`${paintError('hint:')} ${error.hint}\n`)
+  if (isOurs(error)) {
+    remark(`${paintError('red', 'error:')} ${harmless(error.message)}`)
+    if (error.hint !== undefined) remark(`${paintError('yellow', 'hint:')} ${harmless(error.hint)}`)
     return exitCodeOf(error)
   }
-  process.stderr.write(
-    `${paintError('error:')} this is a fault of letterlock: ${(error as Error)?.stack ?? String(error)}\n`,
-  )
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  remark(`${paintError('red', 'error:')} this is a fault of letterlock: ${harmless(what)}`)
   return 1
 }
 
 function isOurs(error: unknown): error is Error & { hint?: string } {
-  return error instanceof Error && 'scope' in error
+  return error instanceof CommandError || (error instanceof Error && 'scope' in error)
 }
 
-function paintError(text: string): string {
-  return styleText(text === 'hint:' ? 'yellow' : 'red', text, { stream: process.stderr, validateStream: true })
+function paintError(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stderr, validateStream: true })
 }
 
 /** True if a person can be asked. */
@@ -95,40 +134,44 @@ export function isInteractive(): boolean {
 }
 
 /** Asks before something that cannot be undone. Throws CommandError in a script without `--yes`, and where the answer is no. */
-export async function confirm(question: string, yes: boolean): Promise<void> {
-  if (yes) return
+export async function confirm(question: string, options: { yes?: boolean }): Promise<void> {
+  if (options.yes === true) return
   if (!isInteractive()) throw new CommandError(`${question} Nothing was done.`, 'give --yes to say so in a script', 2)
   const answer = await ask(`${question} [y/N] `)
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('nothing was done')
 }
 
-/** A line from the terminal. */
+/** A line from the terminal. Throws CommandError where the person ends it (Ctrl-C, Ctrl-D). */
 export async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const ended = once(lines, 'close').then(() => undefined)
   try {
-    return await lines.question(question)
+    const answer = await Promise.race([lines.question(question).catch(() => undefined), ended])
+    if (answer !== undefined) return answer
+    throw new CommandError('nothing was done')
   } finally {
     lines.close()
   }
 }
 
-const longestSecret = 4_096
+const longestSecretBytes = 4_096
 
 /** A secret from the terminal, without an echo. */
 export async function askSecret(question: string): Promise<string> {
-  process.stderr.write(question)
   const { stdin } = process
+  process.stderr.write(question)
   stdin.setRawMode(true)
-  stdin.setEncoding('utf8')
   let secret = ''
+  const decoder = new TextDecoder()
   try {
-    for await (const chunk of stdin) {
-      for (const letter of String(chunk)) {
+    // The stream must outlive this question: another one may follow.
+    for await (const chunk of stdin.iterator({ destroyOnReturn: false })) {
+      for (const letter of decoder.decode(chunk as Buffer, { stream: true })) {
         if (letter === '\r' || letter === '\n' || letter === '\u0004') return secret
         if (letter === '\u0003') throw new CommandError('nothing was done')
-        secret = letter === '\u007f' ? secret.slice(0, -1) : secret + letter
+        secret = letter === '\u007f' ? [...secret].slice(0, -1).join('') : secret + letter
       }
-      if (secret.length > longestSecret) throw new CommandError('that is longer than any password')
+      if (secret.length > longestSecretBytes) throw new CommandError('that is longer than any password')
     }
     return secret
   } finally {
@@ -138,22 +181,35 @@ export async function askSecret(question: string): Promise<string> {
   }
 }
 
-/** The first line of standard input. Throws CommandError for an empty one. */
-export async function readSecretFromStdin(): Promise<string> {
+/** The first line of standard input; on a terminal it is asked for without an echo. Throws CommandError for an empty one. */
+export async function readSecretFromStdin(question: string): Promise<string> {
+  const line = process.stdin.isTTY ? await askSecret(question) : firstLine(await readStdin(), 'standard input')
+  if (line !== '') return line
+  throw new CommandError(
+    'standard input holds no password',
+    'as in: printf %s "$PASSWORD" | letterlock account … --password-stdin',
+    2,
+  )
+}
+
+async function readStdin(): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of process.stdin) {
     chunks.push(chunk as Buffer)
     bytes += (chunk as Buffer).length
-    if (bytes > longestSecret)
+    if (bytes > longestSecretBytes)
       throw new CommandError('standard input is longer than any password', 'give the password alone, on one line', 2)
   }
-  const [line = ''] = Buffer.concat(chunks).toString('utf8').split(/\r?\n/, 1)
-  if (line === '')
-    throw new CommandError(
-      'standard input holds no password',
-      'as in: printf %s "$PASSWORD" | letterlock account … --password-stdin',
-      2,
-    )
-  return line
+  return Buffer.concat(chunks)
+}
+
+/** Throws CommandError for what is not UTF-8: a password with replaced letters would be refused by the server, and nobody knew why. */
+export function firstLine(bytes: Buffer, where: string): string {
+  try {
+    const [line = ''] = new TextDecoder('utf-8', { fatal: true }).decode(bytes).split(/\r?\n/, 1)
+    return line
+  } catch {
+    throw new CommandError(`${where} is not UTF-8`, 'write the password in UTF-8', 2)
+  }
 }

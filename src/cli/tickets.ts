@@ -1,5 +1,6 @@
 // `letterlock ticket …`: reading without a browser.
-import { once } from 'node:events'
+import type { Knex } from 'knex'
+import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
 import {
   findAttachmentPlace,
@@ -10,7 +11,7 @@ import {
   type TicketDetail,
 } from '../store/tickets.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
-import { paint, print, printJson, printTable, time } from './terminal.ts'
+import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
 
 export interface ListOptions extends GlobalOptions {
   json?: boolean
@@ -43,7 +44,9 @@ export async function listTickets(options: ListOptions): Promise<void> {
         ticket.requester.name || ticket.requester.address,
         ticket.subject,
       ]),
+      (cell, column) => (column === 2 && cell === 'closed' ? 'dim' : undefined),
     )
+    if (tickets.length === limit) remark(`the newest ${limit}; --limit N shows more`)
   })
 }
 
@@ -62,70 +65,80 @@ export interface ShowOptions extends GlobalOptions {
 }
 
 export async function showTicket(which: string, options: ShowOptions): Promise<void> {
+  const ways = [options.json, options.raw, options.attachment !== undefined].filter(Boolean)
+  if (ways.length > 1) throw new CommandError('only one of --json, --raw and --attachment can be given', undefined, 2)
+  if (options.message !== undefined && !options.raw)
+    throw new CommandError('--message goes with --raw only', 'attachments are numbered through the whole ticket', 2)
+  const attachment = options.attachment === undefined ? undefined : toNumber('--attachment', options.attachment)
+  const message = toNumber('--message', options.message ?? '1')
   await withDatabase(options, async (db, config) => {
     const ticket = await getTicket(db, which)
     if (options.json) return await printJson([ticket])
-    if (options.attachment !== undefined) {
-      const place = await findAttachmentPlace(db, ticket.id, toNumber(options.attachment))
-      if (place === undefined)
-        throw new CommandError(
-          `ticket ${ticket.id} has no attachment ${options.attachment}`,
-          `\`letterlock ticket show ${ticket.id}\` lists them`,
-        )
-      const { attachmentBytes } = await import('../parse/parse-message.ts')
-      const source = await (await openRaw(config)).read(await getRawPlace(db, place.messageId))
-      return await writeBytes(await attachmentBytes(source, place))
-    }
-    if (options.raw)
-      return await writeBytes(
-        await (await openRaw(config)).read(await getRawPlace(db, pickMessage(ticket, options.message).id)),
-      )
+    if (attachment !== undefined) return await writeAttachment(db, config, ticket, attachment)
+    if (options.raw) return await writeOriginal(db, config, pickMessage(ticket, message))
     await printTicket(ticket)
   })
 }
 
-function toNumber(text: string): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number > 0 && number < 100_000) return number
-  throw new CommandError(`--attachment ${text}: must be a number from 1 on`, undefined, 2)
+/** A number from 1 on. */
+function toNumber(option: string, text: string): number {
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
+  if (number > 0) return number
+  throw new CommandError(`${option} ${text}: must be a number from 1 on`, undefined, 2)
 }
 
-/** The message with this number (from 1), or the first one. */
-function pickMessage(ticket: TicketDetail, number = '1'): MessageView {
-  const message = ticket.messages[Number(number) - 1]
+async function writeAttachment(db: Knex, config: Config, ticket: TicketDetail, number: number): Promise<void> {
+  const place = await findAttachmentPlace(db, ticket.id, number)
+  if (place === undefined) {
+    throw new CommandError(
+      `ticket ${ticket.id} has no attachment ${number}`,
+      `\`letterlock ticket show ${ticket.id}\` lists what there is`,
+    )
+  }
+  const { attachmentBytes } = await import('../parse/parse-message.ts')
+  const source = await (await openRaw(config)).read(await getRawPlace(db, place.messageId))
+  await printBytes(await attachmentBytes(source, place))
+}
+
+async function writeOriginal(db: Knex, config: Config, message: MessageView): Promise<void> {
+  await printBytes(await (await openRaw(config)).read(await getRawPlace(db, message.id)))
+}
+
+/** The message with this number (from 1). */
+function pickMessage(ticket: TicketDetail, number: number): MessageView {
+  const message = ticket.messages[number - 1]
   if (message !== undefined) return message
   throw new CommandError(`ticket ${ticket.id} has no message ${number}`, `it has ${ticket.messages.length}`)
 }
 
-async function writeBytes(bytes: Buffer): Promise<void> {
-  if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
-}
-
 async function printTicket(ticket: TicketDetail): Promise<void> {
-  await print(`${paint('bold', ticket.subject || '(no subject)')}`)
+  await print(paint('bold', harmless(ticket.subject || '(no subject)')))
   await print(`${ticket.ref} (${ticket.id}), ${ticket.status}, ${ticket.account}, since ${time(ticket.createdAt)}`)
   if (ticket.linkedTicket !== null) await print(`refers to ticket ${ticket.linkedTicket}`)
   for (const [i, message] of ticket.messages.entries()) await printMessage(message, i + 1)
 }
 
 async function printMessage(message: MessageView, number: number): Promise<void> {
-  const person = ({ name, address }: { name: string; address: string }) =>
-    name === '' ? address : `${name} <${address}>`
   const kind = message.kind === 'human' ? '' : ` [${message.kind}]`
   await print('')
-  await print(paint('cyan', `── ${number} ── ${person(message.from)}, ${time(message.date)}${kind}`))
-  if (message.to.length > 0) await print(`to ${message.to.map(person).join(', ')}`)
-  if (message.cc.length > 0) await print(`cc ${message.cc.map(person).join(', ')}`)
+  await print(paint('cyan', harmless(`── ${number} ── ${person(message.from)}, ${time(message.date)}${kind}`)))
+  if (message.to.length > 0) await print(harmless(`to ${message.to.map(person).join(', ')}`))
+  if (message.cc.length > 0) await print(harmless(`cc ${message.cc.map(person).join(', ')}`))
+  if (message.bounce !== null) {
+    const { recipients, statuses } = message.bounce
+    await print(
+      harmless(`not delivered to ${recipients.join(', ') || 'somebody'} (${statuses.join(', ') || 'no code'})`),
+    )
+  }
   await print('')
   await print(harmless((message.reply || message.text).trim()))
-  for (const attachment of message.attachments) {
+  for (const { number: at, filename, contentType, size, inline } of message.attachments) {
     await print(
-      `  [${attachment.number}] ${attachment.filename ?? '(no name)'}, ${attachment.contentType}, ${attachment.size} bytes${attachment.inline ? ', inline' : ''}`,
+      harmless(`  [${at}] ${filename ?? '(no name)'}, ${contentType}, ${size} bytes${inline ? ', inline' : ''}`),
     )
   }
 }
 
-/** A mail must not steer the terminal. */
-function harmless(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '·')
+function person({ name, address }: { name: string; address: string }): string {
+  return name === '' ? address : `${name} <${address}>`
 }

@@ -184,37 +184,67 @@ export interface NewAccount {
   password: string | null
 }
 
-/** Inserts an account with its mailboxes and password. Throws CommandError for an address that is there already. */
+/** Adds an account with its mailboxes and password. Throws CommandError for an address that is there already. */
 export async function insertAccount(db: Knex, account: NewAccount): Promise<number> {
   return await inTransaction(db, async trx => {
-    const same = await trx('accounts')
-      .where({ address: account.address })
-      .whereNull('removed_at')
-      .forUpdate()
-      .first('id')
+    const [same] = await findAddresses(trx, [account.address])
     if (same !== undefined) {
       throw new CommandError(
         `the address is account ${same.id} already`,
         `change it with \`letterlock account set ${same.id}\`, or remove it first`,
       )
     }
-    const [id] = await trx('accounts').insert({
-      address: account.address,
-      host: account.host,
-      port: account.port,
-      security: account.security,
-      username: account.username,
-      ca_pem: account.caPem,
-      poll_every_s: account.everySeconds,
-      after_ingest: account.afterIngest,
-      start_from: account.startFrom,
-      enabled: account.enabled,
-    })
-    const accountId = id as number
-    for (const name of account.mailboxes) await trx('mailboxes').insert({ account_id: accountId, name })
-    if (account.password !== null) await storePassword(trx, accountId, account.password)
-    return accountId
+    return await insertOrRevive(trx, account)
   })
+}
+
+/** Accounts that have one of these addresses; their rows are locked inside a transaction. */
+export async function findAddresses(
+  db: Knex,
+  addresses: readonly string[],
+): Promise<{ id: number; address: string }[]> {
+  return await db('accounts')
+    .whereIn('address', addresses)
+    .whereNull('removed_at')
+    .orderBy('id')
+    .forUpdate()
+    .select('id', 'address')
+}
+
+/**
+ * An address that was removed comes back as the account that it was, so that reading goes on where it stopped: nothing is taken in
+ * twice, nothing that came in between is left out, and answers find their tickets. `startFrom` decides of mailboxes never read.
+ */
+export async function insertOrRevive(trx: Knex.Transaction, account: NewAccount): Promise<number> {
+  const columns = { address: account.address, start_from: account.startFrom, ...columnsOf(account) }
+  const removed = await trx('accounts')
+    .where({ address: account.address })
+    .whereNotNull('removed_at')
+    .orderBy('id', 'desc')
+    .forUpdate()
+    .first('id')
+  const id: number = removed?.id ?? (await trx('accounts').insert(columns))[0]
+  if (removed !== undefined)
+    await trx('accounts')
+      .where({ id })
+      .update({ ...columns, ...asNew(trx) })
+  await replaceMailboxes(trx, id, account.mailboxes)
+  if (account.password !== null) await storePassword(trx, id, account.password)
+  return id
+}
+
+function asNew(trx: Knex): Record<string, unknown> {
+  return {
+    removed_at: null,
+    state: 'active',
+    code: null,
+    hint: null,
+    failures: 0,
+    last_attempt_at: null,
+    last_success_at: null,
+    next_attempt_at: null,
+    created_at: trx.raw('UTC_TIMESTAMP(3)'),
+  }
 }
 
 /** What may be changed; what is left out stays. */
@@ -228,14 +258,11 @@ export type AccountChange = Partial<Omit<NewAccount, 'address' | 'mailboxes' | '
  */
 export async function updateAccount(db: Knex, id: number, change: AccountChange): Promise<void> {
   await inTransaction(db, async trx => {
-    const before = await trx('accounts')
-      .where({ id })
-      .forUpdate()
-      .first('host', 'port', 'security', 'username', 'ca_pem')
-    const moves = movesSecret(before, change)
-    if (moves !== undefined && (change.password ?? null) === null) {
+    await trx('accounts').where({ id }).forUpdate().first('id')
+    const moved = movedPart(await getDestination(trx, id), change)
+    if (moved !== undefined && (change.password ?? null) === null) {
       throw new CommandError(
-        `the ${moves} of account ${id} cannot be changed without its password`,
+        `the ${moved} of account ${id} cannot be changed without its password`,
         'give the password too (--password-stdin): a stored one is never sent to another server',
       )
     }
@@ -247,12 +274,13 @@ export async function updateAccount(db: Knex, id: number, change: AccountChange)
   })
 }
 
-function movesSecret(before: Record<string, unknown>, change: AccountChange): string | undefined {
+/** What of the way to the server would change, in a word for people, or undefined. */
+export function movedPart(before: Destination, change: AccountChange): string | undefined {
   if (change.host !== undefined && change.host !== before.host) return 'host'
   if (change.port !== undefined && change.port !== before.port) return 'port'
   if (change.security !== undefined && change.security !== before.security) return 'security'
   if (change.username !== undefined && change.username !== before.username) return 'user name'
-  if (change.caPem !== undefined && change.caPem !== before.ca_pem) return 'CA'
+  if (change.caPem !== undefined && change.caPem !== before.caPem) return 'CA'
   return undefined
 }
 

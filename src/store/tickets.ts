@@ -105,13 +105,29 @@ function toView(row: TicketRow): TicketView {
 
 /** The newest first. */
 export async function findTickets(db: Knex, filter: TicketFilter): Promise<TicketView[]> {
-  const query = selectTickets(db)
+  const accountIds =
+    filter.account === undefined
+      ? [undefined]
+      : ((await db('accounts').where({ address: filter.account }).pluck('id')) as number[])
+  const statuses = filter.status === undefined ? (['open', 'closed'] as const) : [filter.status]
+  const parts = accountIds.flatMap(accountId => statuses.map(status => newestOf(db, status, accountId, filter.limit)))
+  if (parts.length === 0) return []
+  const rows: TicketRow[] = await selectTickets(db)
+    .join(db.unionAll(parts, true).as('newest'), 'newest.id', 'tickets.id')
     .orderBy('tickets.updated_at', 'desc')
     .orderBy('tickets.id', 'desc')
     .limit(filter.limit)
-  if (filter.status !== undefined) query.where('tickets.status', filter.status)
-  if (filter.account !== undefined) query.where('accounts.address', filter.account)
-  return ((await query) as TicketRow[]).map(toView)
+  return rows.map(toView)
+}
+
+/** Read from the end of an index (status, updated_at), however many there are: one part for each status and account. */
+function newestOf(db: Knex, status: string, accountId: number | undefined, limit: number): Knex.QueryBuilder {
+  return db('tickets')
+    .where({ status, ...(accountId === undefined ? {} : { account_id: accountId }) })
+    .orderBy('updated_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .select('id')
 }
 
 /** `which` is an id or a ref (LL-…). Throws CommandError where there is none. */

@@ -1,0 +1,106 @@
+// The commands, their options and their help. Each loads its module only when it runs.
+import { Argument, Command } from 'commander'
+import { version } from '../version.ts'
+import { addAccountCommands } from './account-commands.ts'
+import { addQuarantineCommands, addSourceCommands } from './source-commands.ts'
+import { examples } from './terminal.ts'
+import { addTicketCommands } from './ticket-commands.ts'
+
+export function createProgram(): Command {
+  const program = new Command('letterlock')
+    .description('Brings a helpdesk’s ticket mail in over IMAP and keeps the keys to its mailboxes locked.')
+    .version(version)
+    .option('--config <file>', 'the configuration file (default: $LETTERLOCK_CONFIG, /etc/letterlock/letterlock.toml)')
+    .showSuggestionAfterError()
+    .showHelpAfterError('hint: --help shows what there is')
+    .configureOutput({ outputError: (text, write) => write(withoutArguments(text)) })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  letterlock run                          the daemon, as systemd starts it
+  letterlock migrate                      brings the database's schema up to date
+  letterlock account add support@example.com --host imap.example.com
+  letterlock ticket list
+  letterlock doctor                       looks at everything and says what to do
+
+Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or schema; 75 database or Redis not to be reached.`,
+    )
+  addService(program)
+  addAccountCommands(program.command('account').description('mailboxes that tickets come from'))
+  addTicketCommands(program.command('ticket').description('reading tickets without a browser'))
+  addSourceCommands(program.command('source').description('every mail ever taken in, and its end'))
+  addQuarantineCommands(program.command('quarantine').description('mails that could not become a ticket'))
+  addTools(program)
+  return program
+}
+
+/** What was typed by mistake may be a password: it is not repeated. */
+function withoutArguments(text: string): string {
+  return text
+    .replace(/(too many arguments.* but got \d+).*/s, '$1\n')
+    .replace(/(unknown option '[^'=]*)=[^\n]*'/, "$1'")
+}
+
+function addService(program: Command): void {
+  program
+    .command('run')
+    .description('runs the daemon until SIGTERM or Ctrl-C')
+    .option('--demo', 'also starts a private mail server with three sample mailboxes')
+    .addHelpText('after', examples('letterlock run', 'letterlock run --config /etc/letterlock/letterlock.toml'))
+    .action(async (options: { demo?: boolean }, command: Command) => {
+      const { loadConfig } = await import('./connect.ts')
+      const config = loadConfig(command.optsWithGlobals())
+      const { runDaemon } = await import('../daemon.ts')
+      await runDaemon(config, { demo: options.demo === true })
+    })
+  program
+    .command('migrate')
+    .description('brings the schema up to date')
+    .option('--status', 'only shows what is applied')
+    .option('--json', 'the same, one object a line')
+    .addHelpText('after', examples('letterlock migrate', 'letterlock migrate --status'))
+    .action(async (_, command: Command) => {
+      const { migrateSchema } = await import('./migrate.ts')
+      await migrateSchema(command.optsWithGlobals())
+    })
+}
+
+function addTools(program: Command): void {
+  program
+    .command('parse')
+    .argument('<file...>', 'raw mails')
+    .description('what the parser makes of raw mails; needs no database')
+    .option('--json', 'one object a line, in the order given')
+    .addHelpText('after', examples('letterlock parse mail.eml', 'letterlock parse --json *.eml | jq .subject'))
+    .action(async (files: string[], options: { json?: boolean }) => {
+      const { parseFiles } = await import('./parse.ts')
+      process.exitCode = await parseFiles(files, { json: options.json === true }, process.stdout)
+    })
+  program
+    .command('doctor')
+    .description('looks at everything that the daemon needs, and says what to do')
+    .option('--json', 'one object a line')
+    .addHelpText('after', examples('letterlock doctor', 'letterlock doctor --json | jq \'select(.level == "fault")\''))
+    .action(async (_, command: Command) => {
+      const { runDoctor } = await import('./doctor.ts')
+      process.exitCode = await runDoctor(command.optsWithGlobals())
+    })
+  program
+    .command('completion')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .description('prints a script that completes commands and options')
+    .addHelpText(
+      'after',
+      examples(
+        'letterlock completion bash > /etc/bash_completion.d/letterlock',
+        'letterlock completion zsh > /usr/local/share/zsh/site-functions/_letterlock',
+        'letterlock completion fish > ~/.config/fish/completions/letterlock.fish',
+      ),
+    )
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      const { completionScript } = await import('./completion.ts')
+      process.stdout.write(completionScript(program, shell))
+    })
+}
