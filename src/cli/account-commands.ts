@@ -100,13 +100,7 @@ function addSet(account: Command): void {
         'letterlock account set 3 --host imap2.example.com --password-file /run/secrets/imap',
       ),
     )
-    .action(async (which: string, _, command: Command) => (await load()).setAccount(which, givenCa(command)))
-}
-
-/** commander takes `--no-ca` for a default of true. */
-function givenCa(command: Command): Record<string, unknown> {
-  const { ca, ...options } = command.optsWithGlobals()
-  return command.getOptionValueSource('ca') === 'cli' ? { ...options, ca } : options
+    .action(async (which: string, _, command: Command) => (await load()).setAccount(which, command.optsWithGlobals()))
 }
 
 function addSwitches(account: Command): void {

@@ -7,6 +7,7 @@ import type { Destination } from '../fetch/mailbox.ts'
 import {
   type AccountChange,
   findAddresses,
+  findRemoved,
   getAccount,
   getDestination,
   insertAccount,
@@ -53,10 +54,12 @@ export async function addAccount(address: string, options: AccountOptions): Prom
   const account: NewAccount = { ...accountDefaults, port: portOf(security), ...settings, host, address, password }
   warnOfCleartext(account)
   await withDatabase(options, async db => {
-    if (options.start === undefined && isInteractive()) account.startFrom = await askStart(account, password)
+    const back = (await findRemoved(db, address)) !== undefined
+    if (options.start === undefined && !back && isInteractive()) account.startFrom = await askStart(account, password)
     const id = await insertAccount(db, account)
     await insertAudit(db, { actor: actor(), action: 'account.add', accountId: id })
-    await print(`account ${id} added: ${address}, polled every ${account.everySeconds} s`)
+    await print(`account ${id} ${back ? 'is back' : 'added'}: ${address}, polled every ${account.everySeconds} s`)
+    if (back) await print('reading goes on where it stopped; --start decides of mailboxes that were never read')
     await print(`test it with: letterlock account test ${id}`)
   })
 }
@@ -188,7 +191,12 @@ async function completeChange(
 ): Promise<AccountChange> {
   const change: AccountChange = { ...settings, ...(password === undefined ? {} : { password }) }
   const { security, port } = settings
-  if (security !== undefined && port === undefined && before.port === portOf(before.security))
+  if (
+    security !== undefined &&
+    security !== before.security &&
+    port === undefined &&
+    before.port === portOf(before.security)
+  )
     change.port = portOf(security)
   const moved = movedPart(before, change)
   if (moved === undefined || password !== undefined || !isInteractive()) return change
@@ -217,7 +225,7 @@ export async function pollNow(which: string, options: GlobalOptions): Promise<vo
   await withDatabase(options, async (db, config) => {
     const account = await getAccount(db, which)
     if (!account.enabled)
-      throw new CommandError(`account ${account.id} is paused`, `letterlock account resume ${account.id}`)
+      throw new CommandError(`account ${account.id} is paused`, `\`letterlock account resume ${account.id}\` first`)
     const owner = await makeDue(db, account.id)
     if (owner === null) return await print(`no daemon has account ${account.id} yet; it is polled once one does`)
     await withRedis(config, async redis => {

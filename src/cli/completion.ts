@@ -1,14 +1,12 @@
-// `letterlock completion SHELL`: prints a script that completes commands and options, made from the commands themselves.
+// `letterlock completion SHELL`: prints a script that completes commands and options, made from the commands themselves. What is
+// neither (files, folders) is left to the shell.
 import type { Command } from 'commander'
-import { CommandError } from '../errors.ts'
 
 /** The script for bash, zsh or fish. */
-export function completionScript(program: Command, shell: string): string {
+export function completionScript(program: Command, shell: 'bash' | 'zsh' | 'fish'): string {
   const words = wordsOf(program, [])
-  if (shell === 'bash') return bash(words)
-  if (shell === 'zsh') return `autoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
   if (shell === 'fish') return fish(words)
-  throw new CommandError(`no completion for ${shell}`, 'there is bash, zsh and fish', 2)
+  return shell === 'bash' ? bash(words) : `autoload -U +X bashcompinit && bashcompinit\n${bash(words)}`
 }
 
 interface Words {
@@ -24,17 +22,23 @@ function wordsOf(command: Command, path: string[]): Words[] {
 }
 
 function bash(words: readonly Words[]): string {
+  const paths = words.filter(({ path }) => path.length > 0).map(({ path }) => `"${path.join(' ')}"`)
   const cases = words.map(
-    ({ path, next, options }) => `    "${path.join(' ')}") words="${[...next, ...options].join(' ')}";;`,
+    ({ path, next, options }) =>
+      `    "${path.join(' ')}") commands="${next.join(' ')}" options="${options.join(' ')}";;`,
   )
   return `_letterlock() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" path="" word words=""
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do [[ $word == -* ]] || path="\${path:+$path }$word"; done
+  local cur="\${COMP_WORDS[COMP_CWORD]}" path="" word commands="" options=""
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "\${path:+$path }$word" in
+      ${paths.join('|')}) path="\${path:+$path }$word";;
+    esac
+  done
   case "$path" in
 ${cases.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$cur"))
-  [[ -n $words ]] || COMPREPLY=($(compgen -f -- "$cur"))
+  [[ $cur == -* ]] && commands="$options"
+  COMPREPLY=($(compgen -W "$commands" -- "$cur"))
 }
 complete -o bashdefault -o default -F _letterlock letterlock
 `
@@ -42,12 +46,12 @@ complete -o bashdefault -o default -F _letterlock letterlock
 
 function fish(words: readonly Words[]): string {
   const lines = words.flatMap(({ path, next, options }) => {
-    const condition =
-      path.length === 0
-        ? '__fish_use_subcommand'
-        : path.map(name => `__fish_seen_subcommand_from ${name}`).join('; and ')
+    const seen = path.map(name => `__fish_seen_subcommand_from ${name}`)
+    const condition = path.length === 0 ? '__fish_use_subcommand' : seen.join('; and ')
+    const undecided =
+      path.length === 0 ? condition : `${condition}; and not __fish_seen_subcommand_from ${next.join(' ')}`
     return [
-      ...next.map(name => `complete -c letterlock -f -n '${condition}' -a ${name}`),
+      ...next.map(name => `complete -c letterlock -f -n '${undecided}' -a ${name}`),
       ...options.map(option => `complete -c letterlock -n '${condition}' -l ${option.slice(2)}`),
     ]
   })

@@ -1,15 +1,19 @@
-// `letterlock doctor`: looks at everything that the daemon needs and says what to do for each finding.
+// `letterlock doctor`: looks at everything that the daemon needs and says what to do for each finding. It changes nothing, and a
+// check that cannot be made is a finding itself, not the end of the others.
 import { statSync } from 'node:fs'
+import { hostname } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { IngestError } from '../errors.ts'
-import { findAccounts } from '../store/accounts.ts'
-import { checkDatabase, checkServer, openDatabase } from '../store/database.ts'
-import { findUsedBatches } from '../store/sources.ts'
+import { type AccountView, findAccounts } from '../store/accounts.ts'
+import { checkDatabase, openDatabase } from '../store/database.ts'
+import { checkRawDirectory } from '../store/raw-identity.ts'
+import { findSources, findUsedBatches } from '../store/sources.ts'
 import { findLiveWorkers } from '../store/workers.ts'
+import { duration } from './account-views.ts'
 import { findServers, type GlobalOptions, loadConfig, openRaw } from './connect.ts'
-import { paint, print, printJson } from './terminal.ts'
+import { harmless, paint, print, printJson, type Style } from './terminal.ts'
 
 export interface Finding {
   check: string
@@ -24,178 +28,243 @@ const fault = (check: string, message: string, hint: string): Finding => ({ chec
 
 /** Resolves to 1 if something is wrong. */
 export async function runDoctor(options: GlobalOptions & { json?: boolean }): Promise<0 | 1> {
-  const findings = await examine(options)
-  if (options.json) await printJson(findings)
-  else for (const finding of findings) await printFinding(finding)
-  return findings.some(finding => finding.level === 'fault') ? 1 : 0
+  let faults = 0
+  for await (const finding of examine(options)) {
+    if (finding.level === 'fault') faults += 1
+    await (options.json ? printJson([finding]) : printFinding(finding))
+  }
+  return faults > 0 ? 1 : 0
+}
+
+const signs: Record<Finding['level'], [text: string, style: Style]> = {
+  ok: ['ok   ', 'green'],
+  note: ['note ', 'yellow'],
+  fault: ['FAULT', 'red'],
 }
 
 async function printFinding({ check, level, message, hint }: Finding): Promise<void> {
-  const sign =
-    level === 'ok' ? paint('green', 'ok   ') : level === 'note' ? paint('yellow', 'note ') : paint('red', 'FAULT')
-  await print(`${sign} ${check.padEnd(14)} ${message}`)
-  if (hint !== null) await print(`      ${''.padEnd(14)} → ${hint}`)
+  const [text, style] = signs[level]
+  await print(`${paint(style, text)} ${check.padEnd(14)} ${harmless(message)}`)
+  if (hint) await print(`      ${''.padEnd(14)} → ${harmless(hint)}`)
 }
 
-async function examine(options: GlobalOptions): Promise<Finding[]> {
+async function* examine(options: GlobalOptions): AsyncIterable<Finding> {
   let config: Config
   try {
     config = loadConfig(options)
   } catch (error) {
-    return [toFault('configuration', error)]
+    return yield toFault('configuration', error)
   }
-  const findings = [ok('configuration', 'is valid')]
-  findings.push(...checkDirectories(config), checkKeyFile(config))
-  return [...findings, ...(await checkDatabaseSide(config)), ...(await checkRedisSide(config))]
+  yield ok('configuration', 'is valid')
+  yield* checkDirectories(config)
+  yield checkKeyFile(config)
+  yield* examineDatabase(config)
+  yield* examineRedis(config)
 }
 
-function toFault(check: string, error: unknown): Finding {
-  if (error instanceof IngestError) return fault(check, error.message, error.hint ?? '')
-  return fault(check, error instanceof Error ? error.message : String(error), 'see the log')
+function toFault(check: string, error: unknown, hint = 'this may be a fault of letterlock'): Finding {
+  if (error instanceof IngestError) return fault(check, error.message, error.hint ?? hint)
+  return fault(check, error instanceof Error ? error.message : String(error), hint)
+}
+
+/** What a check finds, or that it cannot be made. */
+async function* guarded(check: string, findings: () => Promise<Finding[]>): AsyncIterable<Finding> {
+  try {
+    yield* await findings()
+  } catch (error) {
+    yield toFault(check, error)
+  }
 }
 
 function checkDirectories(config: Config): Finding[] {
-  return [config.data.directory, path.join(config.data.directory, 'raw')].map(directory => {
+  const raw = path.join(config.data.directory, 'raw')
+  return [config.data.directory, raw].map(directory => {
     try {
       const { mode, uid } = statSync(directory)
-      if ((mode & 0o077) !== 0 && directory.endsWith('raw')) {
-        return fault('permissions', `${directory} can be read by others`, `chmod 700 ${directory}`)
-      }
-      if (uid !== process.getuid?.())
-        return note(
+      if ((mode & (directory === raw ? 0o077 : 0o002)) !== 0)
+        return fault(
           'permissions',
-          `${directory} belongs to user ${uid}`,
-          'run this as the service user, or see that it is the service user’s',
+          `${directory} is open to others`,
+          `chmod ${directory === raw ? '700' : 'o-w'} ${directory}`,
         )
-      return ok('permissions', `${directory} is in order`)
-    } catch {
-      return note('permissions', `${directory} does not exist yet`, 'it is made at the first start')
+      if (uid === process.getuid?.()) return ok('permissions', `${directory} is in order`)
+      return note(
+        'permissions',
+        `${directory} belongs to user ${uid}`,
+        'see that this is the service user, or run doctor as that user',
+      )
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        return note('permissions', `${directory} does not exist yet`, 'it is made at the first start')
+      return fault('permissions', `${directory} cannot be looked at`, 'run doctor as the service user')
     }
   })
 }
 
 function checkKeyFile(config: Config): Finding {
+  const file = config.encryption.keyFile
   try {
-    const { mode, size } = statSync(config.encryption.keyFile)
+    const { mode, size } = statSync(file)
     if (size !== 32)
-      return fault(
-        'key file',
-        `${config.encryption.keyFile} has ${size} bytes instead of 32`,
-        'put the right file back from its backup',
-      )
-    if ((mode & 0o007) !== 0)
-      return fault(
-        'key file',
-        `${config.encryption.keyFile} can be read by others`,
-        `chmod 600 ${config.encryption.keyFile}`,
-      )
+      return fault('key file', `${file} has ${size} bytes instead of 32`, 'put the right file back from its backup')
+    if ((mode & 0o007) !== 0) return fault('key file', `${file} is open to others`, `chmod 600 ${file}`)
     return ok('key file', 'is there')
-  } catch {
-    return note('key file', 'there is none: passwords are stored in plaintext', 'see the manual on encryption')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      return fault('key file', `${file} cannot be looked at`, 'run doctor as the service user')
+    return note(
+      'key file',
+      'there is none: encryption is off, passwords are in plaintext',
+      'protect dumps and replicas',
+    )
   }
 }
 
-async function checkDatabaseSide(config: Config): Promise<Finding[]> {
+async function* examineDatabase(config: Config): AsyncIterable<Finding> {
   let db: Knex | undefined
   try {
     const { databaseUrl } = await findServers(config)
-    db = openDatabase(databaseUrl, config.database)
-    await checkServer(db)
-    await checkDatabase(db)
-    return [
-      ok('database', 'can be reached, and its schema fits'),
-      await checkClock(db),
-      await checkWorkers(db),
-      ...(await checkAccounts(db)),
-      await checkRaw(db, config),
-    ]
+    const opened = openDatabase(databaseUrl, config.database)
+    db = opened
+    await checkDatabase(opened)
+    yield ok('database', `${await versionOf(opened)} can be reached, and its schema fits`)
+    yield* guarded('privileges', () => checkPrivileges(opened))
+    yield* guarded('clock', () => checkClock(opened))
+    yield* guarded('daemon', () => checkWorkers(opened))
+    yield* guarded('accounts', () => checkAccounts(opened))
+    yield* guarded('raw mail', () => checkRaw(opened, config))
   } catch (error) {
-    return [toFault('database', error)]
+    yield toFault('database', error)
   } finally {
     await db?.destroy()
   }
 }
 
+async function versionOf(db: Knex): Promise<string> {
+  const [[row]] = (await db.raw('SELECT VERSION() AS version')) as [[{ version: string }]]
+  return row.version.includes('MariaDB') ? `MariaDB ${row.version.split('-')[0]}` : `MySQL ${row.version}`
+}
+
+/** Statements that touch no row still need the right to touch one. */
+const probes = [
+  'INSERT INTO settings (name, value) SELECT name, value FROM settings WHERE 1 = 0',
+  "UPDATE settings SET value = '' WHERE 1 = 0",
+  'DELETE FROM settings WHERE 1 = 0',
+]
+
+async function checkPrivileges(db: Knex): Promise<Finding[]> {
+  const hint =
+    'GRANT SELECT, INSERT, UPDATE, DELETE on the database to its user (and CREATE, ALTER, INDEX, REFERENCES for `letterlock migrate`)'
+  for (const probe of probes) {
+    try {
+      await db.raw(probe)
+    } catch (error) {
+      return [toFault('privileges', error, hint)]
+    }
+  }
+  return [ok('privileges', 'may read and write')]
+}
+
 const skewSeconds = 5
 
-async function checkClock(db: Knex): Promise<Finding> {
+async function checkClock(db: Knex): Promise<Finding[]> {
   const [[row]] = (await db.raw('SELECT UNIX_TIMESTAMP(NOW(3)) AS now')) as [[{ now: string | number }]]
   const skew = Math.abs(Number(row.now) - Date.now() / 1000)
-  if (skew < skewSeconds) return ok('clock', 'agrees with the database’s')
-  return fault(
-    'clock',
-    `differs from the database’s by ${Math.round(skew)} s`,
-    'let both hosts take their time from NTP',
-  )
+  if (skew < skewSeconds) return [ok('clock', 'agrees with the database’s')]
+  const message = `differs from the database’s by ${Math.round(skew)} s`
+  return [fault('clock', message, 'let both hosts take their time from NTP')]
 }
 
-async function checkWorkers(db: Knex): Promise<Finding> {
+async function checkWorkers(db: Knex): Promise<Finding[]> {
   const live = await findLiveWorkers(db)
-  if (live.length > 0) return ok('daemon', `runs on ${[...new Set(live.map(worker => worker.host))].join(', ')}`)
-  return fault('daemon', 'none runs, so no mail comes in', 'systemctl start letterlock, or `npm start` in a clone')
+  if (live.length > 0) return [ok('daemon', `runs on ${[...new Set(live.map(worker => worker.host))].join(', ')}`)]
+  return [fault('daemon', 'none runs, so no mail comes in', 'systemctl start letterlock, or `npm start` in a clone')]
 }
 
-const behindSeconds = 3_600
+const lateSeconds = 900
+const mostListed = 20
 
 async function checkAccounts(db: Knex): Promise<Finding[]> {
   const accounts = await findAccounts(db)
-  const bad = accounts.filter(account => account.state === 'failing' || account.state === 'waiting')
-  const late = accounts.filter(account => account.state === 'active' && account.behindSeconds > behindSeconds)
-  if (bad.length + late.length === 0) return [ok('accounts', `${accounts.length}, none in trouble`)]
+  const found = accounts.flatMap(toTrouble)
+  if (found.length === 0) return [ok('accounts', `${accounts.length}, none in trouble`)]
+  const more = found.length - mostListed
   return [
-    ...bad.map(account =>
-      fault('accounts', `account ${account.id} is ${account.state} (${account.code})`, account.hint ?? ''),
-    ),
-    ...late.map(account =>
-      fault(
-        'accounts',
-        `account ${account.id} had no successful poll for ${account.behindSeconds} s`,
-        'see the daemon’s log',
-      ),
+    ...found.slice(0, mostListed),
+    ...(more > 0 ? [fault('accounts', `${more} more are in trouble`, '`letterlock account list` shows all')] : []),
+  ]
+}
+
+function toTrouble({ id, state, code, hint, behindSeconds }: AccountView): Finding[] {
+  if (state === 'failing' || state === 'waiting')
+    return [fault('accounts', `account ${id} is ${state} (${code})`, hint ?? `letterlock account test ${id}`)]
+  if (state === 'paused' || behindSeconds <= lateSeconds) return []
+  const message = `account ${id} is behind: its last good poll should have been ${duration(behindSeconds)} ago`
+  return [fault('accounts', message, 'does the daemon run? its log says more')]
+}
+
+async function checkRaw(db: Knex, config: Config): Promise<Finding[]> {
+  // Before the first mail nothing binds the database to a directory, and the check would do so.
+  const [anySource] = await findSources(db, { limit: 1 })
+  if (anySource !== undefined) {
+    const here = { host: hostname(), shared: config.raw.shared }
+    await checkRawDirectory(db, path.join(config.data.directory, 'raw'), here)
+  }
+  const { batches, unused } = await countBatches(db, config)
+  if (unused === 0) return [ok('raw mail', `${batches} batches, all with rows`)]
+  return [
+    note(
+      'raw mail',
+      `${unused} of ${batches} batches have no rows (left by a crash, or newer than a restored database)`,
+      '`letterlock source recover` takes their mails in; known ones are not doubled',
     ),
   ]
 }
 
-async function checkRaw(db: Knex, config: Config): Promise<Finding> {
-  const raw = await openRaw(config)
-  const batches: string[] = []
-  for await (const batch of raw.batches()) batches.push(batch)
-  const used = new Set<string>()
-  for (let i = 0; i < batches.length; i += 1_000) {
-    for (const batch of await findUsedBatches(db, batches.slice(i, i + 1_000))) used.add(batch)
+const batchesAtOnce = 1_000
+
+async function countBatches(db: Knex, config: Config): Promise<{ batches: number; unused: number }> {
+  const count = { batches: 0, unused: 0 }
+  let part: string[] = []
+  const look = async (): Promise<void> => {
+    count.batches += part.length
+    count.unused += part.length - (await findUsedBatches(db, part)).size
+    part = []
   }
-  const without = batches.length - used.size
-  if (without === 0) return ok('raw mail', `${batches.length} batches, all with rows`)
-  return note(
-    'raw mail',
-    `${without} of ${batches.length} batches have no rows (left by a crash, or newer than a restored database)`,
-    '`letterlock source recover` takes their mails in; known ones are not doubled',
-  )
+  for await (const batch of (await openRaw(config)).batches()) {
+    part.push(batch)
+    if (part.length === batchesAtOnce) await look()
+  }
+  await look()
+  return count
 }
 
-async function checkRedisSide(config: Config): Promise<Finding[]> {
+async function* examineRedis(config: Config): AsyncIterable<Finding> {
   const { openRedis, checkRedis, readInfo } = await import('../schedule/redis.ts')
-  const urls = await findServers(config).catch(() => undefined)
-  if (urls === undefined || urls.redisUrl === '')
-    return [note('redis', 'is embedded and not running', 'run `npm start`, or set redis.url')]
-  const redis = openRedis(urls.redisUrl, config.redis, 'commands')
+  const redisUrl = config.redis.url || (await findServers(config).catch(() => undefined))?.redisUrl
+  if (!redisUrl) {
+    return yield note(
+      'redis',
+      'is embedded and not running',
+      'run `npm start`, or set redis.url (LETTERLOCK_REDIS_URL)',
+    )
+  }
+  let redis: ReturnType<typeof openRedis> | undefined
   try {
+    redis = openRedis(redisUrl, config.redis, 'commands')
     await checkRedis(redis)
     const info = await readInfo(redis)
-    const durable = info.get('aof_enabled') === '1'
-    return [
-      ok('redis', `${info.get('redis_version')}, evicts nothing`),
-      durable
-        ? ok('redis', 'keeps its data over a restart')
-        : note(
-            'redis',
-            'does not keep its data over a restart (appendonly is off)',
-            'nothing is lost by that: schedules are rebuilt; appendonly yes makes it quicker',
-          ),
-    ]
+    yield ok('redis', `Redis ${info.get('redis_version')} can be reached, and evicts nothing`)
+    yield info.get('aof_enabled') === '1'
+      ? ok('redis', 'keeps its data over a restart')
+      : note(
+          'redis',
+          'does not keep all its data over a restart',
+          'nothing is lost by that; `appendonly yes` is quicker',
+        )
   } catch (error) {
-    return [toFault('redis', error)]
+    yield toFault('redis', error)
   } finally {
-    redis.disconnect()
+    redis?.disconnect()
   }
 }

@@ -95,7 +95,7 @@ function addTools(program: Command): void {
       'after',
       examples(
         'letterlock completion bash > /etc/bash_completion.d/letterlock',
-        'letterlock completion zsh > /usr/local/share/zsh/site-functions/_letterlock',
+        'source <(letterlock completion zsh)    in ~/.zshrc',
         'letterlock completion fish > ~/.config/fish/completions/letterlock.fish',
       ),
     )

@@ -86,8 +86,9 @@ export async function showSource(
   options: GlobalOptions & { json?: boolean },
   kind?: 'quarantined',
 ): Promise<void> {
+  const id = toId(which)
   await withDatabase(options, async db => {
-    const source = await getSource(db, toId(which))
+    const source = await getSource(db, id)
     if (kind !== undefined && source.result !== kind) throw notQuarantined(source.id)
     const { place, ...facts } = source
     if (options.json) return await printJson([facts])
@@ -105,7 +106,7 @@ function shown(value: unknown): string {
 }
 
 function toId(text: string): number {
-  const id = Number(text)
+  const id = /^\d+$/.test(text) ? Number(text) : 0
   if (Number.isSafeInteger(id) && id > 0) return id
   throw new CommandError(
     `${text} is not the id of a mail`,
@@ -199,8 +200,9 @@ async function writeWhole(file: string, bytes: Buffer): Promise<void> {
 
 /** One quarantined mail to standard output. */
 export async function exportQuarantined(which: string, options: GlobalOptions): Promise<void> {
+  const id = toId(which)
   await withDatabase(options, async (db, config) => {
-    const source = await getSource(db, toId(which))
+    const source = await getSource(db, id)
     if (source.result !== 'quarantined') throw notQuarantined(source.id)
     if (source.place === null)
       throw new CommandError(

@@ -57,7 +57,7 @@ export async function printTable(
   const widths = header.map((title, i) =>
     shown.reduce((width, row) => Math.max(width, Math.min(maxWidth, widthOf(row[i] ?? ''))), widthOf(title)),
   )
-  const edge = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
+  const edge = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY
   await print(paint('bold', layOut(header, widths, edge).join('  ').trimEnd()))
   for (const row of shown) {
     const cells = layOut(row, widths, edge).map((cell, i) => {
@@ -148,6 +148,7 @@ export async function ask(question: string): Promise<string> {
   try {
     const answer = await Promise.race([lines.question(question).catch(() => undefined), ended])
     if (answer !== undefined) return answer
+    process.stderr.write('\n')
     throw new CommandError('nothing was done')
   } finally {
     lines.close()
@@ -159,8 +160,8 @@ const longestSecretBytes = 4_096
 /** A secret from the terminal, without an echo. */
 export async function askSecret(question: string): Promise<string> {
   const { stdin } = process
-  process.stderr.write(question)
   stdin.setRawMode(true)
+  process.stderr.write(question)
   let secret = ''
   const decoder = new TextDecoder()
   try {

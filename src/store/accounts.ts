@@ -217,13 +217,8 @@ export async function findAddresses(
  */
 export async function insertOrRevive(trx: Knex.Transaction, account: NewAccount): Promise<number> {
   const columns = { address: account.address, start_from: account.startFrom, ...columnsOf(account) }
-  const removed = await trx('accounts')
-    .where({ address: account.address })
-    .whereNotNull('removed_at')
-    .orderBy('id', 'desc')
-    .forUpdate()
-    .first('id')
-  const id: number = removed?.id ?? (await trx('accounts').insert(columns))[0]
+  const removed = await findRemoved(trx, account.address)
+  const id = removed ?? ((await trx('accounts').insert(columns))[0] as number)
   if (removed !== undefined)
     await trx('accounts')
       .where({ id })
@@ -231,6 +226,17 @@ export async function insertOrRevive(trx: Knex.Transaction, account: NewAccount)
   await replaceMailboxes(trx, id, account.mailboxes)
   if (account.password !== null) await storePassword(trx, id, account.password)
   return id
+}
+
+/** The account that had this address until it was removed. */
+export async function findRemoved(db: Knex, address: string): Promise<number | undefined> {
+  const row = await db('accounts')
+    .where({ address })
+    .whereNotNull('removed_at')
+    .orderBy('id', 'desc')
+    .forUpdate()
+    .first('id')
+  return row?.id
 }
 
 function asNew(trx: Knex): Record<string, unknown> {

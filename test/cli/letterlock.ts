@@ -1,0 +1,145 @@
+// Runs the real program as a child process, and scripts of its commands.
+//
+// A script is a text: `$ COMMAND`, then what it prints. Lines of standard error begin with `! `, a line for standard input with
+// `< `, and `= N` is the exit code (0 where it is not said). `…` stands for anything within a line, a line `...` for any lines.
+// Lines that begin with `#` are remarks. `-- NAME --` begins a file that is there before the first command.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect } from 'vitest'
+
+const main = path.resolve(import.meta.dirname, '../../src/main.ts')
+
+export interface Ran {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface RunOptions {
+  env?: Record<string, string>
+  stdin?: string | Buffer
+  directory?: string
+}
+
+/** Nothing of this machine's own settings, files and servers, and what is given. */
+export function cleanEnv(env: Record<string, string> = {}): Record<string, string> {
+  const foreign = Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && !/^(LETTERLOCK_|FORCE_COLOR|NO_COLOR)/.test(entry[0]),
+  )
+  const ours = { LETTERLOCK_CONFIG: '/dev/null', LETTERLOCK_DATA_DIRECTORY: '/nonexistent/letterlock' }
+  return { ...Object.fromEntries(foreign), ...ours, ...env }
+}
+
+/** `letterlock ARGS…` */
+export async function letterlock(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const { stdout, ...rest } = await run(process.execPath, [main, ...args], options)
+  return { ...rest, stdout: stdout.toString() }
+}
+
+/** The same, with standard output as bytes. */
+export async function letterlockBytes(
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Omit<Ran, 'stdout'> & { stdout: Buffer }> {
+  return await run(process.execPath, [main, ...args], options)
+}
+
+/** A line for the shell; `letterlock` is the program. */
+export async function shell(line: string, options: RunOptions = {}): Promise<Ran> {
+  const { stdout, ...rest } = await run(
+    'sh',
+    ['-c', `letterlock() { '${process.execPath}' '${main}' "$@"; }\n${line}`],
+    options,
+  )
+  return { ...rest, stdout: stdout.toString() }
+}
+
+function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ code: number | null; stdout: Buffer; stderr: string }>()
+  const child = spawn(command, args, { cwd: options.directory, env: cleanEnv(options.env), stdio: 'pipe' })
+  const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []]
+  child.stdout.on('data', data => stdout.push(data))
+  child.stderr.on('data', data => stderr.push(data))
+  child.stdin.on('error', () => {})
+  child.stdin.end(options.stdin ?? '')
+  child.on('error', reject)
+  child.on('close', code => resolve({ code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }))
+  return promise
+}
+
+interface Step {
+  line: number
+  command: string
+  stdin: string[]
+  stdout: string[]
+  stderr: string[]
+  code: number
+}
+
+/** What scripts use as a password: it is never printed. */
+export const secret = 'hunter2'
+
+/**
+ * Runs the script; each command must print what it says, on the stream that it says, and end as it says. Returns the commands
+ * that printed a secret.
+ */
+export async function runScript(file: string, env: Record<string, string> = {}): Promise<string[]> {
+  const leaks: string[] = []
+  const { steps, files } = parseScript(readFileSync(file, 'utf8'))
+  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-cli-'))
+  try {
+    for (const [name, text] of files) writeFileSync(path.join(directory, name), text)
+    for (const step of steps) {
+      const stdin = step.stdin.map(line => `${line}\n`).join('')
+      const ran = await shell(step.command, { env, directory, stdin })
+      const where = `${path.basename(file)}:${step.line}: ${step.command}`
+      if (`${ran.stdout}${ran.stderr}`.includes(secret)) leaks.push(where)
+      expect(ran, where).toEqual({
+        code: step.code,
+        stdout: fitting(ran.stdout, step.stdout),
+        stderr: fitting(ran.stderr, step.stderr),
+      })
+    }
+    return leaks
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function parseScript(text: string): { steps: Step[]; files: [string, string][] } {
+  const [script = '', ...blocks] = text.split(/^-- (\S+) --\n/m)
+  const files = blocks.flatMap((name, i): [string, string][] => (i % 2 === 0 ? [[name, blocks[i + 1] ?? '']] : []))
+  const steps: Step[] = []
+  for (const [i, line] of script.split('\n').entries()) {
+    if (line.startsWith('#') || line === '') continue
+    const step = steps.at(-1)
+    if (line.startsWith('$ '))
+      steps.push({ line: i + 1, command: line.slice(2), stdin: [], stdout: [], stderr: [], code: 0 })
+    else if (line.startsWith('< ')) step?.stdin.push(line.slice(2))
+    else if (line === '!' || line.startsWith('! ')) step?.stderr.push(line.slice(2))
+    else if (line.startsWith('= ')) Object.assign(step ?? {}, { code: Number(line.slice(2)) })
+    else step?.stdout.push(line)
+  }
+  return { steps, files }
+}
+
+/** The text itself if it is what was expected, else the expectation, so that a failure shows both. */
+function fitting(text: string, expected: readonly string[]): string {
+  const wanted = expected.map(line => `${line}\n`).join('')
+  const pattern = expected
+    .map(line => (line === '...' ? '(?:[^\\n]*\\n)*?' : `${line.split('…').map(literally).join('[^\\n]*')}\\n`))
+    .join('')
+  const lines = text.replace(/\n\n+/g, '\n').replace(/^\n/, '')
+  return new RegExp(`^${pattern}$`).test(lines) ? text : wanted
+}
+
+function literally(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+}

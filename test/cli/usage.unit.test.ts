@@ -1,0 +1,105 @@
+// What needs no server: help, wrong usage, wrong configuration.
+import path from 'node:path'
+import type { Command } from 'commander'
+import { expect, test } from 'vitest'
+import { completionScript } from '../../src/cli/completion.ts'
+import { createProgram } from '../../src/cli/program.ts'
+import { letterlock, runScript, shell } from './letterlock.ts'
+
+test.concurrent.each(['commands', 'configuration'])('scripts/%s.txt', async name => {
+  expect(await runScript(path.join(import.meta.dirname, 'scripts', `${name}.txt`))).toEqual([])
+})
+
+function leavesOf(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf)
+}
+
+const leaves = leavesOf(createProgram())
+
+test('the commands are the ones that scripts of operators know', () => {
+  expect(leaves.map(leaf => `${leaf.parent?.name()} ${leaf.name()}`)).toEqual([
+    'letterlock run',
+    'letterlock migrate',
+    ...['add', 'list', 'show', 'test', 'set', 'pause', 'resume', 'poll', 'remove', 'import'].map(
+      name => `account ${name}`,
+    ),
+    'ticket list',
+    'ticket show',
+    ...['list', 'show', 'export', 'recover'].map(name => `source ${name}`),
+    ...['list', 'show', 'retry', 'export'].map(name => `quarantine ${name}`),
+    'letterlock parse',
+    'letterlock doctor',
+    'letterlock completion',
+  ])
+})
+
+test('an option that takes a value says so to the parser, not only to the reader', () => {
+  const wrong = leaves.flatMap(leaf =>
+    leaf.options.filter(option => / [A-Z]/.test(option.flags)).map(option => option.flags),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('every command has examples in its help', async () => {
+  const texts = leaves.map(leaf => {
+    const parts: string[] = []
+    leaf.configureOutput({ writeOut: part => parts.push(part) })
+    leaf.outputHelp()
+    return [leaf.name(), /\nExamples?:\n {2}/.test(parts.join(''))]
+  })
+  expect(texts.filter(([, has]) => !has)).toEqual([])
+})
+
+test('every listing has --json', () => {
+  const listings = leaves.filter(leaf => ['list', 'show', 'doctor', 'parse', 'migrate'].includes(leaf.name()))
+  expect(
+    listings.filter(leaf => !leaf.options.some(option => option.long === '--json')).map(leaf => leaf.name()),
+  ).toEqual([])
+  expect(listings.length).toBeGreaterThan(8)
+})
+
+test('no option takes a secret', () => {
+  const names = new Set(
+    leaves.flatMap(leaf => leaf.options.filter(option => option.required).map(option => option.long)),
+  )
+  expect([...names].filter(name => /pass|secret|key|token/.test(name ?? ''))).toEqual(['--password-file'])
+})
+
+test('a reader that has seen enough is no fault', async () => {
+  const line = '(letterlock parse --json $(yes missing.eml | head -3000); echo "code $?" >&2) | head -1'
+  const { stdout, stderr } = await shell(line)
+  expect(JSON.parse(stdout)).toMatchObject({ path: 'missing.eml', ok: false })
+  expect(stderr).toBe('code 0\n')
+})
+
+test('bash completes commands and options, however many arguments stand between', async () => {
+  const words = async (line: string): Promise<string> => {
+    const { stdout } = await shell(
+      `bash -c "$SCRIPT"'
+      COMP_WORDS=(${line}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _letterlock; echo "\${COMPREPLY[*]}"'`,
+      {
+        env: { SCRIPT: completionScript(createProgram(), 'bash') },
+      },
+    )
+    return stdout.trim()
+  }
+  expect(await words('letterlock acc')).toBe('account')
+  expect(await words('letterlock --config x account l')).toBe('list')
+  expect(await words('letterlock account show 3 --j')).toBe('--json')
+  expect(await words('letterlock parse some')).toBe('')
+})
+
+test('scripts for zsh and fish know every command', () => {
+  for (const shellName of ['zsh', 'fish'] as const) {
+    const script = completionScript(createProgram(), shellName)
+    for (const leaf of leaves) expect(script).toContain(leaf.name())
+  }
+})
+
+test('help and version go to standard output, and the rest stays silent', async () => {
+  const [help, version] = await Promise.all([letterlock(['account', '--help']), letterlock(['--version'])])
+  expect(help).toMatchObject({ code: 0, stderr: '' })
+  expect(help.stdout).toContain('adds many accounts, all or none')
+  expect(version).toMatchObject({ code: 0, stderr: '' })
+  expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
