@@ -1,0 +1,115 @@
+// `letterlock account test` against a real mail server: each failure says what and what to do.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Destination } from '../../src/fetch/mailbox.ts'
+import { insertAccount, type NewAccount } from '../../src/store/accounts.ts'
+import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
+import { rawMail } from '../support/messages.ts'
+import { createTestDatabase, type TestDatabase } from '../support/servers.ts'
+import { letterlock, type Ran } from './letterlock.ts'
+
+let dovecot: TestDovecot
+let database: TestDatabase
+beforeAll(async () => {
+  dovecot = await startTestDovecot()
+  database = await createTestDatabase()
+})
+afterAll(async () => {
+  await dovecot[Symbol.asyncDispose]()
+  await database[Symbol.asyncDispose]()
+})
+
+let accounts = 0
+
+async function testOf(
+  destination: Destination,
+  password: string | null = user.password,
+  change: Partial<NewAccount> = {},
+): Promise<Ran> {
+  const id = await insertAccount(database.db, {
+    address: `${++accounts}@example.com`,
+    startFrom: 'all',
+    afterIngest: 'keep',
+    everySeconds: 60,
+    mailboxes: ['INBOX'],
+    enabled: true,
+    password,
+    ...destination,
+    ...change,
+  })
+  const ran = await letterlock(['account', 'test', String(id)], { env: { LETTERLOCK_DATABASE_URL: database.url } })
+  expect(ran.stdout + ran.stderr).not.toContain(user.password)
+  return ran
+}
+
+test('a good account is logged in to, and its mails are counted', async () => {
+  dovecot.deliver(user.name, 'INBOX', [rawMail(), rawMail()])
+  dovecot.deliver(user.name, 'Büro', [rawMail()])
+  for (const security of ['tls', 'starttls', 'cleartext'] as const) {
+    const destination = dovecot.destination(security)
+    const ran = await testOf(destination, user.password, { mailboxes: ['INBOX', 'Büro'], afterIngest: 'move:Büro' })
+    expect(ran).toEqual({
+      code: 0,
+      stdout: `logged in to ${destination.host}:${destination.port} with ${security}\nINBOX: 2 mails\nBüro: 1 mails\nall is well\n`,
+      stderr: '',
+    })
+  }
+})
+
+test.each<[string, (good: Destination) => Partial<Destination>, RegExp]>([
+  ['a host that is not in the DNS', () => ({ host: 'nobody.invalid' }), /not be found|no such host|DNS/i],
+  ['a port where nobody listens', () => ({ port: 9 }), /refused|listens/i],
+  ['an unknown CA', () => ({ caPem: null }), /certificate/i],
+  ['a wrong user', () => ({ username: 'somebody' }), /login|refused/i],
+])('%s is told, with what to do, and code 1', async (_, change, words) => {
+  const good = dovecot.destination('tls')
+  const { code, stdout, stderr } = await testOf({ ...good, ...change(good) })
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toMatch(/^error: account \d+: .+\nhint: .+\n$/)
+  expect(stderr).toMatch(words)
+})
+
+test('a wrong password and none at all are told apart, and neither is shown', async () => {
+  const wrong = await testOf(dovecot.destination('tls'), 'a wrong Passw0rd')
+  expect(wrong).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error: account \d+: .*refused.*\nhint: /) })
+  expect(wrong.stderr).not.toContain('a wrong Passw0rd')
+  const none = await testOf(dovecot.destination('tls'), null)
+  expect(none).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^error: account \d+ has no password\nhint: store one/),
+  })
+})
+
+test('mailboxes that the server lacks are told', async () => {
+  const read = await testOf(dovecot.destination('tls'), user.password, { mailboxes: ['Nowhere'] })
+  expect(read).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such mailbox.*\nhint: create it/s) })
+  const target = await testOf(dovecot.destination('tls'), user.password, { afterIngest: 'move:Nowhere' })
+  expect(target).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such mailbox.*\nhint: create it/s) })
+})
+
+test('an account of one’s own server is added with its CA, works, and can go back to the system’s CAs', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-ca-'))
+  const [ca, password] = [path.join(directory, 'ca.pem'), path.join(directory, 'password')]
+  writeFileSync(ca, dovecot.caPem)
+  writeFileSync(password, `${user.password}\n`)
+  const env = { LETTERLOCK_DATABASE_URL: database.url }
+  const { host, port, username } = dovecot.destination('tls')
+  const way = ['--host', host, '--port', String(port), '--username', username, '--ca', ca]
+  const added = await letterlock(['account', 'add', 'own@example.com', ...way, '--password-stdin'], {
+    env,
+    stdin: `${user.password}\n`,
+  })
+  expect(added).toMatchObject({ code: 0, stderr: '' })
+  expect(await letterlock(['account', 'set', 'own@example.com', '--every', '2m'], { env })).toMatchObject({ code: 0 })
+  expect(await letterlock(['account', 'test', 'own@example.com'], { env })).toMatchObject({ code: 0 })
+  const without = ['account', 'set', 'own@example.com', '--no-ca']
+  expect(await letterlock(without, { env })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('the CA of account'),
+  })
+  expect(await letterlock([...without, '--password-file', password], { env })).toMatchObject({ code: 0 })
+  expect(await letterlock(['account', 'test', 'own@example.com'], { env })).toMatchObject({ code: 1 })
+  rmSync(directory, { recursive: true })
+})
