@@ -1,0 +1,141 @@
+// Lists of tickets and mails: what is in them, in which order, and that they cost what they show, however much there is.
+import type { Knex } from 'knex'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findSourceDetails, findSources, findUsedBatches, getSource } from '../../src/store/sources.ts'
+import { findTickets, getTicket } from '../../src/store/tickets.ts'
+import { createTestDatabase, type TestDatabase } from '../support/servers.ts'
+
+const many = 4_000
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createTestDatabase()
+  const { db } = database
+  await db('accounts').insert(['a', 'b'].map(name => ({ address: `${name}@example.com`, host: 'imap.example.com' })))
+  await db('mailboxes').insert([1, 2].map(account_id => ({ account_id, name: 'INBOX' })))
+  await db.batchInsert(
+    'tickets',
+    Array.from({ length: many }, (_, i) => ticket(i)),
+  )
+  await db.batchInsert(
+    'sources',
+    Array.from({ length: many }, (_, i) => source(i)),
+  )
+  await db.raw('ANALYZE TABLE tickets, sources, accounts, mailboxes')
+})
+afterAll(() => database[Symbol.asyncDispose]())
+
+/** Account b has every hundredth; every third is closed. Updated in another order than that of the ids. */
+function ticket(i: number): object {
+  return {
+    ref: `LL-${i}`,
+    account_id: i % 100 === 0 ? 2 : 1,
+    subject: `ticket ${i}`,
+    requester_name: 'Anna',
+    requester_address: 'anna@example.org',
+    status: i % 3 === 0 ? 'closed' : 'open',
+    updated_at: new Date(Date.UTC(2026, 0, 1) + ((i * 7_919) % many) * 1000),
+  }
+}
+
+function source(i: number): object {
+  const account = i % 100 === 0 ? 2 : 1
+  return {
+    account_id: account,
+    mailbox_id: account,
+    uid_validity: 1,
+    uid: i + 1,
+    sha256: i.toString(16).padStart(64, '0'),
+    size: 1_000,
+    result: i % 500 === 0 ? 'quarantined' : 'created',
+    received_at: new Date(Date.UTC(2026, 0, 1) + i * 1000),
+    ...(i % 2 === 0 ? { batch: `2026-01-01/${i % 10}`, batch_offset: i, stored_size: 1_000 } : {}),
+  }
+}
+
+/** How many rows and index entries the server read for it. */
+async function readsOf(work: (trx: Knex) => Promise<unknown>): Promise<number> {
+  return await database.db.transaction(async trx => {
+    const count = async (): Promise<number> => {
+      const [rows] = (await trx.raw("SHOW SESSION STATUS LIKE 'Handler_read%'")) as [{ Value: string }[]]
+      return rows.reduce((sum, row) => sum + Number(row.Value), 0)
+    }
+    const [before] = [await count(), await work(trx)]
+    return (await count()) - before
+  })
+}
+
+test('tickets come newest first, whatever their status and account', async () => {
+  const all = await findTickets(database.db, { limit: 50 })
+  const times = all.map(found => found.updatedAt.getTime())
+  expect(times).toEqual([...times].sort((a, b) => b - a))
+  expect(times[0]).toBe(Date.UTC(2026, 0, 1) + (many - 1) * 1000)
+  expect(new Set(all.map(found => found.status))).toEqual(new Set(['open', 'closed']))
+  expect(all[49]?.updatedAt.getTime()).toBe((times[0] ?? 0) - 49_000)
+})
+
+test('tickets of an account and a status are these and no others', async () => {
+  const closed = await findTickets(database.db, { limit: many, status: 'closed', account: 'b@example.com' })
+  expect(closed).toHaveLength(Math.ceil(many / 300))
+  expect(closed.every(found => found.status === 'closed' && found.account === 'b@example.com')).toBe(true)
+  expect(await findTickets(database.db, { limit: many, account: 'b@example.com' })).toHaveLength(many / 100)
+})
+
+test('a list of tickets reads little more than it shows', async () => {
+  for (const filter of [{}, { status: 'open' as const }, { account: 'a@example.com' }]) {
+    expect(await readsOf(trx => findTickets(trx, { ...filter, limit: 20 }))).toBeLessThan(400)
+  }
+})
+
+test('a ticket is found by its id and by its ref in any case', async () => {
+  const { id } = await getTicket(database.db, 'll-77')
+  expect(await getTicket(database.db, String(id))).toMatchObject({ ref: 'LL-77', messages: [] })
+  await expect(getTicket(database.db, '0')).rejects.toThrow('there is no ticket 0')
+})
+
+test('mails page by page are all mails once, newest first', async () => {
+  const seen: number[] = []
+  for (let beforeId: number | undefined; ; ) {
+    const page = await findSourceDetails(database.db, { limit: 999, ...(beforeId === undefined ? {} : { beforeId }) })
+    seen.push(...page.map(found => found.uid))
+    beforeId = page.at(-1)?.id
+    if (page.length < 999) break
+  }
+  expect(seen).toEqual(Array.from({ length: many }, (_, i) => many - i))
+})
+
+test('all pages together read each mail once, also where an account is asked for', async () => {
+  for (const account of ['a@example.com', 'b@example.com']) {
+    const [{ id }] = await database
+      .db('sources')
+      .orderBy('id')
+      .offset(many / 2)
+      .limit(1)
+      .select('id')
+    const reads = await readsOf(trx => findSourceDetails(trx, { limit: 10, account, beforeId: id }))
+    expect(reads).toBeLessThan(1_300)
+  }
+})
+
+test('mails are found by account, end and time', async () => {
+  expect(await findSources(database.db, { limit: many, account: 'b@example.com' })).toHaveLength(many / 100)
+  expect(await findSources(database.db, { limit: many, account: 'nobody@example.com' })).toEqual([])
+  const held = await findSources(database.db, { limit: many, result: 'quarantined' })
+  expect(held.map(found => found.uid)).toEqual([3501, 3001, 2501, 2001, 1501, 1001, 501, 1])
+  const since = new Date(Date.UTC(2026, 0, 1, 0, 0, 10))
+  const until = new Date(Date.UTC(2026, 0, 1, 0, 0, 12))
+  const between = await findSources(database.db, { limit: many, since, until })
+  expect(between.map(found => found.uid)).toEqual([12, 11])
+})
+
+test('a mail of which no bytes are kept has no place', async () => {
+  const [second, first] = await findSources(database.db, { limit: 2 })
+  expect((await getSource(database.db, second?.id ?? 0)).place).toBeNull()
+  expect((await getSource(database.db, first?.id ?? 0)).place).toMatchObject({ batch: '2026-01-01/8', size: 1_000 })
+  await expect(getSource(database.db, 0)).rejects.toThrow('there is no source 0')
+})
+
+test('of raw batches, those with rows are known', async () => {
+  const found = await findUsedBatches(database.db, ['2026-01-01/8', '2026-01-01/7', '2026-01-02/8'])
+  expect(found).toEqual(new Set(['2026-01-01/8']))
+  expect(await findUsedBatches(database.db, [])).toEqual(new Set())
+})
