@@ -12,6 +12,7 @@ import {
   getDestination,
   insertAccount,
   insertOrRevive,
+  lockAddresses,
   makeDue,
   movedPart,
   type NewAccount,
@@ -261,6 +262,7 @@ export async function importAccounts(file: string, options: GlobalOptions): Prom
 
 async function insertAll(trx: Knex.Transaction, lines: readonly AccountLine[], file: string): Promise<void> {
   const { refused } = await import('./accounts-csv.ts')
+  await lockAddresses(trx)
   const addresses = lines.map(({ account }) => account.address)
   const present = new Map((await findAddresses(trx, addresses)).map(({ id, address }) => [address, id]))
   const faults = lines

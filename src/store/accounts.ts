@@ -187,6 +187,7 @@ export interface NewAccount {
 /** Adds an account with its mailboxes and password. Throws CommandError for an address that is there already. */
 export async function insertAccount(db: Knex, account: NewAccount): Promise<number> {
   return await inTransaction(db, async trx => {
+    await lockAddresses(trx)
     const [same] = await findAddresses(trx, [account.address])
     if (same !== undefined) {
       throw new CommandError(
@@ -198,7 +199,12 @@ export async function insertAccount(db: Knex, account: NewAccount): Promise<numb
   })
 }
 
-/** Accounts that have one of these addresses; their rows are locked inside a transaction. */
+/** A row that is always there stands for all addresses: of two who add the same one at the same moment, the second finds it. */
+export async function lockAddresses(trx: Knex.Transaction): Promise<void> {
+  await trx('schema_version').forUpdate().first('id')
+}
+
+/** Accounts that have one of these addresses. */
 export async function findAddresses(
   db: Knex,
   addresses: readonly string[],
@@ -207,7 +213,6 @@ export async function findAddresses(
     .whereIn('address', addresses)
     .whereNull('removed_at')
     .orderBy('id')
-    .forUpdate()
     .select('id', 'address')
 }
 

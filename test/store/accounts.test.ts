@@ -68,6 +68,12 @@ test('an account is behind by the time since its last good poll beyond its inter
   expect(await findAccounts(database.db)).toMatchObject([{ state: 'paused', enabled: false, behindSeconds: 0 }])
 })
 
+test('of several who add the same address at the same moment one succeeds', async () => {
+  const ends = await Promise.allSettled(Array.from({ length: 6 }, () => insertAccount(database.db, account)))
+  expect(ends.filter(end => end.status === 'fulfilled')).toHaveLength(1)
+  expect(await findAccounts(database.db)).toHaveLength(1)
+})
+
 test('two accounts with one address, as a helpdesk may write them, are told apart by their ids', async () => {
   for (const host of ['a.example.com', 'b.example.com'])
     await database.db('accounts').insert({ address: account.address, host })
