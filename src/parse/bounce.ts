@@ -1,5 +1,7 @@
 // What a delivery report says: failed recipients and status codes (RFC 3464, RFC 3463), from its delivery-status part, or from
-// the words of servers that write none.
+// the words of servers that write none. The copy of the original mail is looked at last, and only for whom it was sent to.
+import { explanationOf } from './bounce-evidence.ts'
+import { type Headers, parseHeaders } from './headers.ts'
 import type { Bounce } from './parsed-message.ts'
 import { decodeBody, leavesOf, type Part } from './skeleton.ts'
 
@@ -7,47 +9,120 @@ const maxRecipients = 100
 
 /** Recipients and statuses of a report. `text` is the mail's text. */
 export function readBounce(source: Buffer, root: Part, text: string): Bounce {
-  const status = leavesOf(root).find(leaf => /^message\/(global-)?delivery-status$/.test(leaf.type.value))
-  const report =
-    status === undefined
-      ? ''
-      : decodeBody(source.subarray(status.start, status.end), status.encoding).toString('latin1')
-  const original = fieldsOf(report, /^original-recipient:\s*(?:rfc822|utf-8)\s*;\s*(.+)$/gim)
-  const final = fieldsOf(report, /^final-recipient:\s*(?:[\w-]+\s*;)?\s*(.+)$/gim)
-  const header = root.headers.first('x-failed-recipients').split(',')
-  const recipients = [...final, ...original, ...header, ...(final.length === 0 ? fromWords(text) : [])].map(bareAddress)
-  const statuses = [
-    ...fieldsOf(report, /^status:\s*([245]\.\d{1,3}\.\d{1,3})/gim),
-    ...(report === '' ? statusesOf(text) : []),
-  ]
-  return {
-    recipients: [...new Set(recipients.filter(address => address.includes('@')))].slice(0, maxRecipients),
-    statuses: [...new Set(statuses)].slice(0, maxRecipients),
-  }
+  const words = explanationOf(text).replaceAll('\\"', '"')
+  const failed = failedIn(source, root, text)
+  const named = failed.flatMap(recipientsOf)
+  const header = root.headers.first('x-failed-recipients').split(',').map(bareAddress)
+  const certain = [...named, ...header].filter(address => address !== '')
+  const recipients = certain.length > 0 ? certain : fromWords(source, root, words, text)
+  const reported = failed.flatMap(statusesOfReport)
+  const spoken = reported.some(isSpecific) ? [] : statusesIn(words)
+  const statuses = spoken.length > 0 ? spoken : reported
+  return { recipients: upTo(recipients), statuses: upTo(statuses) }
 }
 
-function fieldsOf(text: string, field: RegExp): string[] {
-  return [...text.matchAll(field)].map(([, value = '']) => value.trim())
+function upTo(values: readonly string[]): string[] {
+  return [...new Set(values)].slice(0, maxRecipients)
+}
+
+const statusPart = /^message\/(global-)?delivery-status$/
+
+/** The per-recipient groups of fields that tell of a failure or a delay, wherever they stand. */
+function failedIn(source: Buffer, root: Part, text: string): Headers[] {
+  const parts = leavesOf(root).filter(leaf => statusPart.test(leaf.type.value))
+  const reports = parts.map(part => decodeBody(source.subarray(part.start, part.end), part.encoding))
+  if (parts.length === 0 && /^(final|original)-recipient\s*:/im.test(text)) reports.push(Buffer.from(text, 'latin1'))
+  const groups = reports
+    .flatMap(report => report.toString('latin1').split(/\r?\n[ \t]*\r?\n/))
+    .slice(0, 1_000)
+    .map(group => parseHeaders(Buffer.from(group.replace(/^\s*\n/, ''), 'latin1')))
+    .filter(
+      group =>
+        group.first('final-recipient') !== '' ||
+        group.first('original-recipient') !== '' ||
+        group.first('status') !== '',
+    )
+  const failed = groups.filter(group => !/^\s*(delivered|relayed|expanded)\b/i.test(group.first('action')))
+  return failed.length > 0 ? failed : groups
+}
+
+function recipientsOf(group: Headers): string[] {
+  const [final = '', original = '', actual = ''] = ['final-recipient', 'original-recipient', 'x-actual-recipient'].map(
+    name => bareAddress(group.first(name).replace(/^[\w-]+\s*;/, '')),
+  )
+  const named = [final, original].filter(found => found !== '')
+  return named.length > 0 || actual === '' ? named : [actual]
+}
+
+const statusCode = /(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/
+
+/** The status and what the other server said; the general ones only where there is nothing better. */
+function statusesOfReport(group: Headers): string[] {
+  const [, status] = statusCode.exec(group.first('status')) ?? []
+  const all = [...(status === undefined ? [] : [status]), ...statusesIn(group.first('diagnostic-code'))]
+  return all.some(isSpecific) ? all.filter(isSpecific) : all
+}
+
+function isSpecific(status: string): boolean {
+  return !status.endsWith('.0.0')
+}
+
+/** Codes after a reply of SMTP, in brackets, or named as status. */
+function statusesIn(words: string): string[] {
+  const found = words.matchAll(
+    /(?:\b[245]\d\d[: -]+[#('"]?|[#([]|\b(?:status|error)(?:[ _]?code)?\s?[:=]?\s*#?|^\s*|;\s*)([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/gim,
+  )
+  const codes = [...found].map(([, code = '']) => code)
+  return codes.some(isSpecific) ? codes.filter(isSpecific) : codes
 }
 
 function bareAddress(text: string): string {
-  return (/[^\s<>"'(),;:]+@[^\s<>"'(),;:]+/.exec(text)?.[0] ?? '').replace(/\.$/, '').toLowerCase()
+  return (/[^\s<>"'(),;:[\]]{1,128}@[^\s<>"'(),;:[\]]{1,253}/.exec(text.slice(0, 10_000))?.[0] ?? '')
+    .replace(/\.+$/, '')
+    .toLowerCase()
 }
 
-/** Addresses that stand on lines of their own, or after RCPT TO, in the first lines of the explanation. */
-function fromWords(text: string): string[] {
-  const head = text.slice(0, 20_000)
-  const named = [
-    ...head.matchAll(/(?:RCPT TO:|recipient|address|mailbox|user)[^\n<]{0,60}<([^<>\s]+@[^<>\s]+)>/gi),
-  ].map(([, found = '']) => found)
-  const alone = [...head.matchAll(/^\s*<?([^\s<>:;,]+@[^\s<>:;,]+\.[a-z]{2,})>?\s*[:;]?\s*$/gim)].map(
-    ([, found = '']) => found,
+const address = String.raw`[^\s<>"'(),;:[\]@]{1,128}@[^\s<>"'(),;:[\]@]{0,252}[^\s<>"'(),;:[\]@.]`
+
+/** Where servers name whom they could not reach, the surest first. */
+const places: readonly RegExp[] = [
+  new RegExp(`"emailAddress"\\s*:\\s*"(${address})"`, 'g'),
+  new RegExp(
+    `^[ \\t]*(?:failed |original |intended |invalid |final |bad )?(?:recipient|addressee|e-?mail address|to)(?:'s|\\(s\\)|s)?(?: address)?[ \\t]*[:=][ \\t]*(?:rfc822;|smtp:)?[ \\t]*<?(${address})`,
+    'gim',
+  ),
+  new RegExp(`^[ \\t>]*<(${address})>`, 'gm'),
+  new RegExp(`^[ \\t>*-]*(${address})[ \\t]*(?:$|[:;,([]|\\.\\.\\.|-|on )`, 'gm'),
+  new RegExp(`(?:\\brcpt to:[ \\t]*<?|^[ \\t>]*[45]\\d\\d[ -](?:[45]\\.\\d\\.\\d+ )?<?)(${address})`, 'gim'),
+  new RegExp(
+    `(?:recipient|address|mailbox|user|account|deliver\\w*|sent|reach\\w*|send|for|to)\\b[^\\n@]{0,60}?[\\s<"'(:;](${address})`,
+    'gi',
+  ),
+  new RegExp(`[<"'(](${address})[>"')]`, 'g'),
+  new RegExp(`(${address})`, 'g'),
+]
+
+/** Addresses in the explanation that are neither the sender of the mail nor a server; else those that the original was sent to. */
+function fromWords(source: Buffer, root: Part, words: string, text: string): string[] {
+  const own = new Set(
+    ['to', 'from', 'return-path', 'reply-to', 'delivered-to'].map(name => bareAddress(root.headers.first(name))),
   )
-  return [...named, ...alone]
+  for (const place of places) {
+    const found = [...words.matchAll(place)].map(([, value = '']) => value.toLowerCase())
+    const others = found.filter(value => !own.has(value) && !/^(mailer-daemon|postmaster|abuse)@/.test(value))
+    if (others.length > 0) return others
+  }
+  const original = originalHeaders(source, root, text.slice(explanationOf(text).length))
+  return addressesIn(original?.first('x-original-to') || original?.first('to') || '')
 }
 
-function statusesOf(text: string): string[] {
-  return [...text.slice(0, 20_000).matchAll(/\b[45]\d\d[ -](?:#)?([45]\.\d{1,2}\.\d{1,3})\b|\(#([45]\.\d\.\d)\)/g)].map(
-    ([, a, b]) => a ?? b ?? '',
-  )
+function addressesIn(field: string): string[] {
+  return [...field.matchAll(new RegExp(address, 'g'))].map(([value]) => value.toLowerCase())
+}
+
+function originalHeaders(source: Buffer, root: Part, rest: string): Headers | undefined {
+  const part = leavesOf(root).find(leaf => /^(message\/(rfc822|global)|text\/rfc822-headers)$/.test(leaf.type.value))
+  const bytes =
+    part === undefined ? Buffer.from(rest, 'latin1') : decodeBody(source.subarray(part.start, part.end), part.encoding)
+  return bytes.length === 0 ? undefined : parseHeaders(bytes.subarray(0, 65_536))
 }

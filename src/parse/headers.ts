@@ -96,7 +96,7 @@ export interface StructuredValue {
 
 /** A field like Content-Type: a value and parameters. */
 export function parseStructured(raw: string): StructuredValue {
-  const [value = '', ...rest] = splitOutsideQuotes(raw, ';')
+  const [value = '', ...rest] = splitOutsideQuotes(raw.replace(/^(\s*[\w-]+\/[\w.+-]+)\s+(?=[\w-]+\s*=)/, '$1;'), ';')
   const plain = new Map<string, string>()
   const pieces = new Map<string, { index: number; coded: boolean; text: string }[]>()
   for (const part of rest) {
@@ -110,7 +110,8 @@ export function parseStructured(raw: string): StructuredValue {
     else pieces.set(name, [...(pieces.get(name) ?? []), { index: Number(index ?? 0), coded: star !== undefined, text }])
   }
   for (const [name, list] of pieces) plain.set(name, decodePieces(list.sort((a, b) => a.index - b.index)))
-  return { value: value.trim().toLowerCase(), params: plain }
+  // Some forget the semicolon: `text/plain charset=utf-8`.
+  return { value: value.trim().toLowerCase().split(/\s/)[0] ?? '', params: plain }
 }
 
 /** RFC 2231: `charset'language'percent-encoded`, in numbered pieces of which each may be coded or not. */

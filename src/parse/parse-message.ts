@@ -18,9 +18,9 @@ const maxReferences = 1_000
 
 /** Parses a mail; what is malformed comes out as far as it can be read. */
 export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
-  const { source, sender } = withoutEnvelope(raw)
+  const { source, sender, offset } = withoutEnvelope(raw)
   const root = findParts(source)
-  const { body, attachments, reasons } = await readContent(source, root, source === raw)
+  const { body, attachments, reasons } = await readContent(source, root, offset)
   const { headers } = root
   const charset = charsetHint(root)
   const from = senderOf(headers, sender, charset)
@@ -57,29 +57,40 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
 
 /** Decoded bytes of one attachment of the mail, checked against its hash. Throws MessageError `message.unparseable`. */
 export async function attachmentBytes(raw: Buffer, attachment: Pick<Attachment, 'part' | 'sha256'>): Promise<Buffer> {
-  const { source } = withoutEnvelope(raw)
+  const { source, offset } = withoutEnvelope(raw)
   const bytes =
-    attachment.part === null ? await findBySha256(source, attachment.sha256) : readPlace(raw, attachment.part)
+    attachment.part === null
+      ? (await readLeniently(source)).attachments.find(found => found.attachment.sha256 === attachment.sha256)?.bytes
+      : readPlace(source, { ...attachment.part, offset: attachment.part.offset - offset })
   if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === attachment.sha256) return bytes
   throw new MessageError('message.unparseable', 'the attachment’s bytes are not what they were when the mail came in', {
     hint: 'write the original with `letterlock ticket show ID --raw` and open it in a mail program',
   })
 }
 
-async function findBySha256(source: Buffer, sha256: string): Promise<Buffer | undefined> {
-  const { attachments } = await readLeniently(source)
-  return attachments.find(({ attachment }) => attachment.sha256 === sha256)?.bytes
+interface Unwrapped {
+  source: Buffer
+  /** Of the envelope; '' if unknown. */
+  sender: string
+  /** Where `source` begins in the mail as it came; its bytes stand as many places further there. */
+  offset: number
 }
 
 /** Without the `From ` line of a mailbox file; line ends of old Macs as `\n`. */
-function withoutEnvelope(raw: Buffer): { source: Buffer; sender: string } {
-  const line = /^(?:>?From |\r?\n)+([^\s]*)[^\r\n]*(?:\r\n|\n|\r)/.exec(raw.toString('latin1', 0, 1024))
-  const isMbox = raw.toString('latin1', 0, 6).replace(/^>/, '').startsWith('From ')
-  const body = isMbox && line !== null ? raw.subarray(line[0].length) : raw
-  const head = body.subarray(0, 65_536)
-  const macintosh = head.includes(0x0d) && !head.includes(0x0a)
-  const source = macintosh ? Buffer.from(body.toString('latin1').replace(/\r/g, '\n'), 'latin1') : body
-  return { source, sender: isMbox ? (line?.[1] ?? '') : '' }
+function withoutEnvelope(raw: Buffer): Unwrapped {
+  const head = raw.toString('latin1', 0, 2_048)
+  const line = /^(?:\r?\n)*>?From ([^\s:]*)(?![^\s:]*:)[^\r\n]*(?:\r\n|\n|\r)/.exec(head)
+  const offset = line === null ? (/^(?:\r?\n)+(?=[!-9;-~]+[ \t]*:)/.exec(head)?.[0].length ?? 0) : line[0].length
+  const source = raw.subarray(offset)
+  return { source: withLineFeeds(source), sender: line?.[1] ?? '', offset }
+}
+
+function withLineFeeds(source: Buffer): Buffer {
+  const head = source.subarray(0, 65_536)
+  if (!head.includes(0x0d) || head.includes(0x0a)) return source
+  const copy = Buffer.from(source)
+  for (let at = copy.indexOf(0x0d); at >= 0; at = copy.indexOf(0x0d, at + 1)) copy[at] = 0x0a
+  return copy
 }
 
 interface Content {
@@ -88,33 +99,45 @@ interface Content {
   reasons: string[]
 }
 
-async function readContent(source: Buffer, root: Part, placesHold: boolean): Promise<Content> {
-  if (isSound(root)) {
-    const body = readBody(source, root, isBodyText)
-    const attachments = findAttachments(source, root, body.rawHtml)
-    return { body, attachments: placesHold ? attachments : attachments.map(withoutPlace), reasons: [] }
-  }
-  try {
-    const { body, attachments } = await readLeniently(source)
-    return { body, attachments: attachments.map(({ attachment }) => attachment), reasons: ['malformed-mime'] }
-  } catch {
-    const body = readBody(source, root, isBodyText)
+/** Strictly where the structure holds; else as mailparser reads it; what that gives up is shown as text. */
+async function readContent(source: Buffer, root: Part, offset: number): Promise<Content> {
+  const reasons = isMended(root) ? ['malformed-mime'] : []
+  if (isSound(root)) return { ...readStrictly(source, root, offset), reasons }
+  const lenient = await readLeniently(source).catch(() => undefined)
+  if (lenient !== undefined && (lenient.body.text.trim() !== '' || lenient.attachments.length > 0))
     return {
-      body,
-      attachments: findAttachments(source, root, body.rawHtml).map(withoutPlace),
+      body: lenient.body,
+      attachments: lenient.attachments.map(({ attachment }) => attachment),
       reasons: ['malformed-mime'],
     }
-  }
+  return { ...readStrictly(source, asText(root), offset), reasons: ['malformed-mime'] }
 }
 
-/** Every multipart has its boundary and parts. */
+function readStrictly(source: Buffer, root: Part, offset: number): Omit<Content, 'reasons'> {
+  const body = readBody(source, root, isBodyText)
+  return { body, attachments: findAttachments(source, root, body.rawHtml).map(found => moved(found, offset)) }
+}
+
+/** Every multipart has parts. */
 function isSound(part: Part): boolean {
   if (part.children.length > 0) return part.children.every(isSound)
   return !part.type.value.startsWith('multipart/')
 }
 
-function withoutPlace(attachment: Attachment): Attachment {
-  return { ...attachment, part: null }
+function isMended(part: Part): boolean {
+  return part.mended || part.children.some(isMended)
+}
+
+/** Multiparts without parts as text. */
+function asText(part: Part): Part {
+  if (part.children.length > 0) return { ...part, children: part.children.map(asText) }
+  return part.type.value.startsWith('multipart/') ? { ...part, type: { value: 'text/plain', params: new Map() } } : part
+}
+
+/** Places are those in the mail as it came, before which there may be an envelope line. */
+function moved(attachment: Attachment, offset: number): Attachment {
+  if (offset === 0 || attachment.part === null) return attachment
+  return { ...attachment, part: { ...attachment.part, offset: attachment.part.offset + offset } }
 }
 
 async function readLeniently(

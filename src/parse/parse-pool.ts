@@ -34,6 +34,8 @@ interface Thread {
 const groupMails = 8
 const groupBytes = 262_144
 const maxHeapMb = 512
+/** Small: what a mail needs dies with it, and every thread has its own. */
+const maxYoungMb = 12
 
 export function openParsePool(options: ParsePoolOptions): ParsePool {
   const waiting: Task[] = []
@@ -43,7 +45,7 @@ export function openParsePool(options: ParsePoolOptions): ParsePool {
 
   const open = (): void => {
     const worker = new Worker(new URL('./parse-thread.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
+      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: maxYoungMb },
       stdout: true,
       stderr: true,
     })

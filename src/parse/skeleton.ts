@@ -12,6 +12,8 @@ export interface Part {
   start: number
   end: number
   children: Part[]
+  /** The boundary was not the one that the header names. */
+  mended: boolean
 }
 
 const maxParts = 1_000
@@ -52,12 +54,11 @@ function readPart(
     start: body,
     end,
     children: [],
+    mended: false,
   }
-  const boundary = type.params.get('boundary')
-  if (!part.type.value.startsWith('multipart/') || boundary === undefined || boundary === '' || depth >= maxDepth)
-    return part
+  if (!part.type.value.startsWith('multipart/') || depth >= maxDepth) return part
   const childType = part.type.value === 'multipart/digest' ? 'message/rfc822' : 'text/plain'
-  for (const [from, to] of sectionsOf(source, body, end, boundary)) {
+  for (const [from, to] of sectionsIn(source, part)) {
     if (budget.parts-- <= 0) break
     part.children.push(readPart(source, from, to, childType, depth + 1, budget))
   }
@@ -73,6 +74,25 @@ function bodyStart(source: Buffer, start: number, end: number): number {
     line = feed + 1
   }
   return end
+}
+
+/** By the boundary of the header; where that is missing or does not occur, by a line that looks like one. */
+function sectionsIn(source: Buffer, part: Part): [number, number][] {
+  const named = part.type.params.get('boundary') ?? ''
+  const sections = named === '' ? [] : sectionsOf(source, part.start, part.end, named)
+  if (sections.length > 0) return sections
+  const likely = likelyBoundary(source, part)
+  if (likely === undefined || likely === named) return []
+  part.mended = true
+  return sectionsOf(source, part.start, part.end, likely)
+}
+
+const maxSearched = 65_536
+
+/** After `--`, in a line that is followed by a header field of MIME. */
+function likelyBoundary(source: Buffer, part: Part): string | undefined {
+  const head = source.toString('latin1', part.start, Math.min(part.end, part.start + maxSearched))
+  return /(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\ncontent-[a-z-]+:/i.exec(head)?.[1]
 }
 
 /** From the end of each boundary line to the line break before the next one. */
