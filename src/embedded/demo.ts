@@ -1,12 +1,14 @@
 // The demo: a private mail server with three sample mailboxes into which a new mail comes every 20 s, and their accounts, with the
 // passwords in plaintext as helpdesks keep them.
-import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { insertAccount } from '../store/accounts.ts'
-import { demoMailboxes, nextDemoMail } from './demo-mails.ts'
+import { type DemoMailbox, demoMailboxes, nextDemoMail } from './demo-mails.ts'
 import { type Dovecot, startDovecot } from './dovecot.ts'
+
+export { dovecotPrograms as demoPrograms } from './dovecot.ts'
 
 export interface DemoAccount {
   address: string
@@ -30,31 +32,45 @@ export interface DemoOptions {
   signal: AbortSignal
 }
 
+/** What the next start must know. The same `began` makes the same mails, byte for byte. */
+interface State {
+  began: string
+  password: string
+  mail: string
+  /** How many sample mails each user has got. */
+  delivered: Record<string, number>
+  /** How many new mails have come. */
+  dropped: number
+}
+
 const newMailEveryMs = 20_000
 
 /** Starts the mail server; mails that a former run delivered are not delivered again. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
-  const directory = mailDirectory(options.directory)
-  const boxes = demoMailboxes(new Date())
-  const password = readPassword(directory)
-  options.progress('starting a private mail server …')
+  const { directory, progress, signal } = options
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const state = openState(directory)
+  const boxes = demoMailboxes(new Date(state.began))
+  progress('starting a private mail server …')
   const dovecot = await startDovecot({
-    directory,
-    users: boxes.map(box => ({ name: box.user, password })),
-    progress: options.progress,
-    signal: options.signal,
+    directory: state.mail,
+    users: boxes.map(box => ({ name: box.user, password: state.password })),
+    progress,
+    signal,
   })
-  deliverOnce(directory, dovecot, boxes)
-  let number = 0
-  const dropMail = (): void => dovecot.deliver('support', 'INBOX', [nextDemoMail(number++, new Date())])
-  const timer = setInterval(dropMail, newMailEveryMs)
+  for (const box of boxes) deliverMissing(directory, state, dovecot, box)
+  const dropMail = (): void => {
+    dovecot.deliver('support', 'INBOX', [nextDemoMail(state.dropped++, new Date())])
+    writeState(directory, state)
+  }
+  const timer = setInterval(() => orTell(dropMail, progress), newMailEveryMs)
   return {
     accounts: boxes.map(box => ({
       address: box.address,
       host: dovecot.host,
       port: dovecot.ports.tls,
       username: box.user,
-      password,
+      password: state.password,
       caPem: dovecot.caPem,
     })),
     dropMail,
@@ -65,33 +81,70 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   }
 }
 
+/** A full disk must not end the daemon. */
+function orTell(act: () => void, progress: (line: string) => void): void {
+  try {
+    act()
+  } catch (error) {
+    progress(`no new sample mail: ${(error as Error).message}`)
+  }
+}
+
+function openState(directory: string): State {
+  const state = readState(directory) ?? {
+    began: new Date().toISOString(),
+    password: randomBytes(12).toString('base64url'),
+    mail: '',
+    delivered: {},
+    dropped: 0,
+  }
+  if (!isOurs(state.mail)) {
+    state.mail = makeMailDirectory(directory)
+    state.delivered = {}
+  }
+  writeState(directory, state)
+  return state
+}
+
 /** As root, Dovecot runs as nobody, who may not enter a clone in root's home: then mail lies where everybody may pass. */
-function mailDirectory(directory: string): string {
-  if (process.getuid?.() !== 0) return path.join(directory, 'dovecot')
-  const id = createHash('sha256').update(path.resolve(directory)).digest('hex').slice(0, 16)
-  const folder = path.join('/var/tmp', `letterlock-demo-${id}`)
-  mkdirSync(folder, { recursive: true, mode: 0o711 })
-  return path.join(folder, 'dovecot')
+function makeMailDirectory(directory: string): string {
+  if (process.getuid?.() === 0) return mkdtempSync('/var/tmp/letterlock-demo-')
+  const folder = path.join(directory, 'dovecot')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return folder
 }
 
-/** Random, and the same at every start. */
-function readPassword(directory: string): string {
-  const file = path.join(directory, 'password')
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  if (!existsSync(file)) writeFileSync(file, randomBytes(12).toString('base64url'), { mode: 0o600 })
-  return readFileSync(file, 'utf8')
+function isOurs(folder: string): boolean {
+  const found = folder === '' ? undefined : lstatSync(folder, { throwIfNoEntry: false })
+  return found?.isDirectory() === true && found.uid === process.getuid?.()
 }
 
-function deliverOnce(directory: string, dovecot: Dovecot, boxes: ReturnType<typeof demoMailboxes>): void {
-  const mark = path.join(directory, 'delivered')
-  if (existsSync(mark)) return
-  for (const box of boxes) dovecot.deliver(box.user, 'INBOX', box.mails)
-  writeFileSync(mark, '')
+const stateFile = (directory: string) => path.join(directory, 'demo.json')
+
+function readState(directory: string): State | undefined {
+  try {
+    return JSON.parse(readFileSync(stateFile(directory), 'utf8')) as State
+  } catch {
+    return undefined
+  }
+}
+
+function writeState(directory: string, state: State): void {
+  writeFileSync(`${stateFile(directory)}.new`, JSON.stringify(state), { mode: 0o600 })
+  renameSync(`${stateFile(directory)}.new`, stateFile(directory))
+}
+
+function deliverMissing(directory: string, state: State, dovecot: Dovecot, box: DemoMailbox): void {
+  for (const mail of box.mails.slice(state.delivered[box.user] ?? 0)) {
+    dovecot.deliver(box.user, 'INBOX', [mail])
+    state.delivered[box.user] = (state.delivered[box.user] ?? 0) + 1
+    writeState(directory, state)
+  }
 }
 
 const pollEverySeconds = 5
 
-/** Writes the accounts as a helpdesk would; ports and the CA are other ones at every start. */
+/** Writes the accounts as a helpdesk would; where the mail server got other ports or another CA, they follow. */
 export async function insertDemoAccounts(db: Knex, accounts: readonly DemoAccount[]): Promise<void> {
   for (const account of accounts) {
     const { address, host, port, username, password, caPem } = account

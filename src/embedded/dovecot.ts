@@ -3,10 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,10 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { createCertificates } from './certificates.ts'
-import { endTraces, readState, startServer, type Trace, traceOf, writeState } from './child.ts'
+import { type Certificates, createCertificates } from './certificates.ts'
+import { startServer } from './child.ts'
+import { claimDirectory } from './claim.ts'
 import { findPrograms } from './programs.ts'
 
 export interface DovecotUser {
@@ -26,20 +26,22 @@ export interface DovecotUser {
 }
 
 export interface DovecotOptions {
-  /** Where mail and configuration lie; as root it must be reachable by everybody. */
+  /** Where mail and configuration lie; as root everybody must be able to reach it. */
   directory: string
   users: readonly DovecotUser[]
   progress(line: string): void
   signal: AbortSignal
   /** Serves a certificate whose time is over. */
   expired?: boolean
+  /** `false`: no port offers STARTTLS, and there is no TLS. */
+  tls?: false
   /** Further lines of dovecot.conf. */
   settings?: string
 }
 
 export interface Dovecot extends AsyncDisposable {
   host: string
-  ports: { tls: number; starttls: number; cleartext: number }
+  ports: Ports
   /** The CA that its certificate comes from. */
   caPem: string
   /** Puts mails into a mailbox, which is made if there is none. `mailbox` in UTF-8 with `/` between levels. */
@@ -50,54 +52,53 @@ export interface Dovecot extends AsyncDisposable {
   files(user: string, mailbox: string): string[]
 }
 
-const nobody = 65_534
+/** `starttls` and `cleartext` are alike for Dovecot: both offer STARTTLS, unless `tls` is false. */
+interface Ports {
+  tls: number
+  starttls: number
+  cleartext: number
+}
 
-/** Starts it and waits until it takes connections. */
+export const dovecotPrograms = ['dovecot', 'openssl', 'setpriv', 'flock'] as const
+
+/** Starts it and waits until it takes connections. Ports and certificates stay what they were at the last start, if they can. */
 export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   const { directory, progress, signal } = options
-  const programs = await findPrograms(['dovecot', 'openssl', 'setpriv'], { progress, signal })
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const stateFile = path.join(directory, 'running.json')
-  await endTraces(readState<{ servers: Trace[] }>(stateFile)?.servers ?? [])
+  const programs = await findPrograms(dovecotPrograms, { progress, signal })
   await using stack = new AsyncDisposableStack()
-  const run = mkdtempSync(path.join(tmpdir().length <= 60 ? tmpdir() : '/tmp', 'letterlock-imap-'))
-  stack.defer(() => rmSync(run, { recursive: true, force: true }))
+  const claim = stack.use(await claimDirectory(directory, programs.flock))
+  const tree = openTree(directory)
   const certificates = await createCertificates({
     openssl: programs.openssl,
-    directory,
+    directory: tree.settings,
     ...(options.expired ? { expired: true } : {}),
   })
-  const [tls, starttls, cleartext] = await freePorts(3)
-  const ports = { tls: tls as number, starttls: starttls as number, cleartext: cleartext as number }
-  writeFileSync(
-    path.join(directory, 'users'),
-    options.users.map(user => `${user.name}:{PLAIN.b64}${Buffer.from(user.password).toString('base64')}\n`).join(''),
-    {
-      mode: 0o600,
-    },
-  )
-  const config = path.join(directory, 'dovecot.conf')
-  writeFileSync(config, configuration(directory, run, certificates, ports) + (options.settings ?? ''), { mode: 0o600 })
-  giveAway(directory)
-  giveAway(run)
-  const server = await startServer({
-    name: 'Dovecot',
-    setpriv: programs.setpriv,
-    command: programs.setpriv,
-    args: [...asNobody(), programs.dovecot, '-F', '-c', config],
-    logFile: path.join(directory, 'dovecot.out'),
-    isReady: () => greets(ports.cleartext),
-    signal,
+  writeFileSync(path.join(tree.settings, 'users'), options.users.map(passwordLine).join(''))
+  if (isRoot()) chownSync(claim.folder, nobody, nobody)
+  const ports = await onFreePorts(path.join(tree.settings, 'ports.json'), async chosen => {
+    const config = path.join(tree.settings, 'dovecot.conf')
+    writeFileSync(config, configuration(tree, claim.folder, certificates, chosen, options))
+    letRead(tree.settings)
+    const server = await startServer({
+      name: 'Dovecot',
+      setpriv: programs.setpriv,
+      command: programs.setpriv,
+      args: [...asNobody(), programs.dovecot, '-F', '-c', config],
+      logFile: path.join(directory, 'dovecot.log'),
+      note: claim.note,
+      isReady: () => greets(chosen.cleartext),
+      progress,
+      signal,
+    })
+    stack.use(server)
   })
-  stack.use(server)
-  writeState(stateFile, { servers: [traceOf(server.pid)] })
   const opened = stack.move()
-  const folderOf = (user: string, mailbox: string) => maildirOf(directory, user, mailbox)
+  const folderOf = (user: string, mailbox: string) => maildirOf(tree.mail, user, mailbox)
   return {
     host: '127.0.0.1',
     ports,
     caPem: certificates.caPem,
-    deliver: (user, mailbox, mails) => deliver(directory, folderOf(user, mailbox), mails),
+    deliver: (user, mailbox, mails) => deliver(folderOf(user, mailbox), mails),
     resetUidValidity: (user, mailbox) => resetUidValidity(folderOf(user, mailbox)),
     files: (user, mailbox) =>
       ['cur', 'new'].flatMap(kind =>
@@ -107,23 +108,59 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   }
 }
 
+interface Tree {
+  settings: string
+  mail: string
+  home: string
+}
+
+/** As root, Dovecot's user may change nothing but mail: what root writes or reads elsewhere cannot be turned against it. */
+function openTree(directory: string): Tree {
+  if (isRoot()) chmodSync(directory, 0o711)
+  const tree = { settings: at(directory, 'settings'), mail: at(directory, 'mail'), home: at(directory, 'home') }
+  if (!isRoot()) return tree
+  for (const folder of [tree.mail, tree.home]) chownSync(folder, nobody, nobody)
+  return tree
+}
+
+function at(directory: string, name: string): string {
+  const folder = path.join(directory, name)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return folder
+}
+
+/** As root: Dovecot's user may read the folder and the files in it. */
+function letRead(folder: string): void {
+  if (!isRoot()) return
+  for (const entry of [folder, ...readdirSync(folder).map(file => path.join(folder, file))]) {
+    chownSync(entry, 0, nobody)
+    chmodSync(entry, entry === folder ? 0o750 : 0o640)
+  }
+}
+
+function passwordLine(user: DovecotUser): string {
+  return `${user.name}:{PLAIN.b64}${Buffer.from(user.password).toString('base64')}\n`
+}
+
 function configuration(
-  directory: string,
+  tree: Tree,
   run: string,
-  certificates: { certFile: string; keyFile: string },
-  ports: Dovecot['ports'],
+  certificates: Certificates,
+  ports: Ports,
+  options: Pick<DovecotOptions, 'tls' | 'settings'>,
 ): string {
   const { uid, gid, user, group } = identity()
   return `
 base_dir = ${run}
 state_dir = ${run}
-log_path = ${path.join(directory, 'dovecot.log')}
+log_path = /dev/stderr
+info_log_path = /dev/null
 protocols = imap
 listen = 127.0.0.1
 default_internal_user = ${user}
 default_internal_group = ${group}
 default_login_user = ${user}
-ssl = yes
+ssl = ${options.tls === false ? 'no' : 'yes'}
 ssl_cert = <${certificates.certFile}
 ssl_key = <${certificates.keyFile}
 ssl_min_protocol = TLSv1.2
@@ -132,7 +169,7 @@ auth_mechanisms = plain login
 auth_failure_delay = 0
 mail_fsync = never
 mail_max_userip_connections = 1000
-mail_location = maildir:${path.join(directory, 'mail')}/%u
+mail_location = maildir:${tree.mail}/%u
 first_valid_uid = ${uid}
 first_valid_gid = ${gid}
 maildir_very_dirty_syncs = no
@@ -142,11 +179,11 @@ namespace inbox {
 }
 passdb {
   driver = passwd-file
-  args = ${path.join(directory, 'users')}
+  args = ${path.join(tree.settings, 'users')}
 }
 userdb {
   driver = static
-  args = uid=${uid} gid=${gid} home=${path.join(directory, 'home')}/%u
+  args = uid=${uid} gid=${gid} home=${tree.home}/%u
 }
 service imap-login {
   chroot =
@@ -158,7 +195,7 @@ service imap-login {
     ssl = no
   }
   inet_listener imaps {
-    port = ${ports.tls}
+    port = ${options.tls === false ? 0 : ports.tls}
     ssl = yes
   }
   client_limit = 2000
@@ -180,12 +217,18 @@ service imap {
 service stats {
   chroot =
 }
-`
+${options.settings ?? ''}`
+}
+
+const nobody = 65_534
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0
 }
 
 function identity(): { uid: number; gid: number; user: string; group: string } {
-  const uid = process.getuid?.() === 0 ? nobody : (process.getuid?.() ?? nobody)
-  const gid = process.getuid?.() === 0 ? nobody : (process.getgid?.() ?? nobody)
+  const uid = isRoot() ? nobody : (process.getuid?.() ?? nobody)
+  const gid = isRoot() ? nobody : (process.getgid?.() ?? nobody)
   return { uid, gid, user: nameOf('/etc/passwd', uid), group: nameOf('/etc/group', gid) }
 }
 
@@ -197,26 +240,14 @@ function nameOf(file: string, id: number): string {
   return line?.split(':')[0] ?? String(id)
 }
 
+/** The second `--pdeathsig`: a change of user takes the first away. */
 function asNobody(): string[] {
-  const { uid, gid } = identity()
-  return process.getuid?.() === 0
-    ? [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--pdeathsig', 'TERM']
-    : ['--pdeathsig', 'TERM']
+  const asOther = isRoot() ? [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'] : []
+  return [...asOther, '--pdeathsig', 'TERM']
 }
 
-/** As root: hands the tree to the user under whom Dovecot runs. */
-function giveAway(folder: string): void {
-  if (process.getuid?.() !== 0) return
-  chownSync(folder, nobody, nobody)
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const inside = path.join(folder, entry.name)
-    if (entry.isDirectory()) giveAway(inside)
-    else chownSync(inside, nobody, nobody)
-  }
-}
-
-function maildirOf(directory: string, user: string, mailbox: string): string {
-  const root = path.join(directory, 'mail', user)
+function maildirOf(mail: string, user: string, mailbox: string): string {
+  const root = path.join(mail, user)
   return mailbox === 'INBOX' ? root : path.join(root, `.${toModifiedUtf7(mailbox).replaceAll('/', '.')}`)
 }
 
@@ -229,23 +260,27 @@ function toModifiedUtf7(name: string): string {
 }
 
 /** As Maildir demands: written into tmp, then renamed into new. */
-function deliver(directory: string, folder: string, mails: readonly Buffer[]): void {
-  makeMaildir(directory, folder)
+function deliver(folder: string, mails: readonly Buffer[]): void {
+  makeMaildir(folder)
   for (const mail of mails) {
     const name = `${Math.floor(Date.now() / 1000)}.${delivered++}_${randomBytes(4).toString('hex')}.localhost,S=${mail.length}`
-    writeFileSync(path.join(folder, 'tmp', name), mail)
-    if (process.getuid?.() === 0) chownSync(path.join(folder, 'tmp', name), nobody, nobody)
-    renameSync(path.join(folder, 'tmp', name), path.join(folder, 'new', name))
+    const draft = path.join(folder, 'tmp', name)
+    writeFileSync(draft, mail, { mode: 0o600 })
+    if (isRoot()) chownSync(draft, nobody, nobody)
+    renameSync(draft, path.join(folder, 'new', name))
   }
 }
 
 /** Counts up, so that mails of one second keep their order. */
 let delivered = 1_000_000
 
-function makeMaildir(directory: string, folder: string): void {
-  if (existsSync(path.join(folder, 'new'))) return
-  for (const kind of ['tmp', 'new', 'cur']) mkdirSync(path.join(folder, kind), { recursive: true, mode: 0o700 })
-  giveAway(path.join(directory, 'mail'))
+function makeMaildir(folder: string): void {
+  const kinds = ['tmp', 'new', 'cur'].map(kind => path.join(folder, kind))
+  for (const part of [path.dirname(folder), folder, ...kinds]) {
+    if (existsSync(part)) continue
+    mkdirSync(part, { mode: 0o700 })
+    if (isRoot()) chownSync(part, nobody, nobody)
+  }
 }
 
 function resetUidValidity(folder: string): void {
@@ -254,19 +289,48 @@ function resetUidValidity(folder: string): void {
   for (const file of readdirSync(folder).filter(name => name.startsWith('dovecot')))
     rmSync(path.join(folder, file), { recursive: true })
   writeFileSync(list, `3 V${Number(before) + 1} N1 G${randomBytes(16).toString('hex')}\n`)
-  if (process.getuid?.() === 0) chownSync(list, nobody, nobody)
+  if (isRoot()) chownSync(list, nobody, nobody)
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const ports = servers.map(server => (server.address() as AddressInfo).port)
-  for (const server of servers) server.close()
+/** Between our look at a port and the start somebody else may take it: then others are tried. */
+async function onFreePorts(file: string, start: (ports: Ports) => Promise<void>): Promise<Ports> {
+  for (let attempt = 1; ; attempt++) {
+    const ports = await choosePorts(file)
+    try {
+      await start(ports)
+      return ports
+    } catch (error) {
+      if (attempt === 3 || !/listeners/.test((error as Error).message)) throw error
+    }
+  }
+}
+
+/** Those of the last start if they are free, so that what was told about them stays true; otherwise any. */
+async function choosePorts(file: string): Promise<Ports> {
+  let last: Partial<Ports> = {}
+  try {
+    last = JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    // This is the first start.
+  }
+  await using held = new AsyncDisposableStack()
+  const hold = async (port = 0): Promise<number> => {
+    const server = createServer()
+    server.listen(port, '127.0.0.1')
+    const taken = await once(server, 'listening').then(
+      () => false,
+      () => true,
+    )
+    if (taken) return await hold()
+    held.defer(() => new Promise(resolve => server.close(() => resolve())))
+    return (server.address() as AddressInfo).port
+  }
+  const ports = {
+    tls: await hold(last.tls),
+    starttls: await hold(last.starttls),
+    cleartext: await hold(last.cleartext),
+  }
+  writeFileSync(file, JSON.stringify(ports))
   return ports
 }
 

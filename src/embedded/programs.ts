@@ -1,11 +1,15 @@
 // The programs of the embedded servers: found in the usual places, or installed with apt where we are root on Debian and nobody
-// is asked; otherwise one exact command is printed. Only packages without system services are installed.
+// has to be asked; otherwise one exact command is printed. No service of the system is started by that: the packages of MariaDB and
+// Redis have none, and Dovecot's is kept from starting now and at the next boot.
 import { spawn } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { once } from 'node:events'
+import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
 import { ServiceError } from '../errors.ts'
 
-export type Program = 'mariadbd' | 'mariadb-install-db' | 'redis-server' | 'dovecot' | 'doveadm' | 'openssl' | 'setpriv'
+export type Program = 'mariadbd' | 'mariadb-install-db' | 'redis-server' | 'dovecot' | 'openssl' | 'setpriv' | 'flock'
 
 interface Source {
   /** Names under which it may lie, the first that exists is taken. */
@@ -17,36 +21,19 @@ const sources: Record<Program, Source> = {
   mariadbd: { names: ['mariadbd', 'mysqld'], packages: ['mariadb-server-core'] },
   'mariadb-install-db': { names: ['mariadb-install-db'], packages: ['mariadb-server-core', 'mariadb-client'] },
   // Debian's redis-tools carries the server under the name of its checker; it behaves by the name that it is called by.
-  'redis-server': { names: ['redis-server', 'redis-check-rdb'], packages: ['redis-tools'] },
+  'redis-server': { names: ['redis-server', 'valkey-server', 'redis-check-rdb'], packages: ['redis-tools'] },
   dovecot: { names: ['dovecot'], packages: ['dovecot-imapd'] },
-  doveadm: { names: ['doveadm'], packages: ['dovecot-imapd'] },
   openssl: { names: ['openssl'], packages: ['openssl'] },
   setpriv: { names: ['setpriv'], packages: ['util-linux'] },
+  flock: { names: ['flock'], packages: ['util-linux'] },
 }
 
 const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
-/** Where the program lies, or undefined. `searchPath` as in $PATH; system folders are searched too unless it is given. */
-export function findProgram(program: Program, searchPath?: string): string | undefined {
-  const folders =
-    searchPath === undefined ? [...(process.env.PATH ?? '').split(':'), ...systemFolders] : searchPath.split(':')
-  const places = sources[program].names.flatMap(name => folders.map(folder => path.join(folder, name)))
-  return places.find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return path.isAbsolute(file)
-  } catch {
-    return false
-  }
-}
-
 export interface ProgramOptions {
   progress(line: string): void
   signal: AbortSignal
-  /** Where to look; default $PATH and the system's folders. */
+  /** Where to look instead of $PATH and the system's folders; what is missing there is not installed. */
   searchPath?: string
 }
 
@@ -63,61 +50,122 @@ export async function findPrograms<P extends Program>(
   return Object.fromEntries(found) as Record<P, string>
 }
 
-async function install(programs: readonly Program[], options: ProgramOptions): Promise<void> {
-  const mayInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get') && options.searchPath === undefined
-  if (!mayInstall) throw absent(programs)
-  const packages = packagesOf(programs)
-  options.progress(`installing ${packages.join(', ')} …`)
-  const lock = ['-o', 'DPkg::Lock::Timeout=300', '-qq']
-  await runApt([...lock, 'update'], options.signal, programs)
-  await runApt([...lock, 'install', '-y', '--no-install-recommends', ...packages], options.signal, programs)
+function findProgram(program: Program, searchPath?: string): string | undefined {
+  const folders = searchPath?.split(':') ?? [...(process.env.PATH ?? '').split(':'), ...systemFolders]
+  const places = sources[program].names.flatMap(name => folders.map(folder => path.join(folder, name)))
+  return places.find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return path.isAbsolute(file)
+  } catch {
+    return false
+  }
 }
 
 function packagesOf(programs: readonly Program[]): string[] {
   return [...new Set(programs.flatMap(program => sources[program].packages))]
 }
 
-/** Two copies of this program may install at once: apt waits for its own lock, but not for that of its lists, so that is tried again. */
-async function runApt(args: readonly string[], signal: AbortSignal, programs: readonly Program[]): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const { code, output } = await run('/usr/bin/apt-get', args, signal)
-    if (code === 0) return
-    const busy = /lock/i.test(output) && attempt < 60
-    if (!busy)
-      throw absent(programs, `apt-get ${args.includes('update') ? 'update' : 'install'} failed: ${lastLine(output)}`)
-    await new Promise(resolve => setTimeout(resolve, 2_000))
-    signal.throwIfAborted()
-  }
-}
-
-async function run(
-  file: string,
-  args: readonly string[],
-  signal: AbortSignal,
-): Promise<{ code: number | null; output: string }> {
-  const child = spawn(file, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
-    signal,
-  })
-  const output: string[] = []
-  child.stdout.on('data', data => output.push(String(data)))
-  child.stderr.on('data', data => output.push(String(data)))
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  return { code, output: output.join('') }
-}
-
-function lastLine(output: string): string {
-  return output.trim().split('\n').at(-1) ?? ''
-}
-
 function absent(programs: readonly Program[], why?: string): ServiceError {
-  const list = programs.join(', ')
-  return new ServiceError('embedded.programs_missing', why ?? `this needs programs that are not installed: ${list}`, {
+  const message = why ?? `programs are missing that the embedded servers need: ${programs.join(', ')}`
+  return new ServiceError('embedded.programs_missing', message, {
     temporary: false,
     hint: `run \`sudo apt-get install --no-install-recommends ${packagesOf(programs).join(' ')}\`, or name servers of your own in database.url and redis.url`,
   })
+}
+
+async function install(programs: readonly Program[], options: ProgramOptions): Promise<void> {
+  const mayInstall = process.getuid?.() === 0 && existsSync(aptGet) && options.searchPath === undefined
+  if (!mayInstall) throw absent(programs)
+  const packages = packagesOf(programs)
+  options.progress(`installing ${packages.join(', ')} …`)
+  await using _quiet = await keepServicesFromStarting(packages)
+  const arguments_ = ['install', '-y', '--no-install-recommends', ...packages]
+  if (hasFreshLists() && (await apt(arguments_, options)).code === 0) return
+  await apt(['update'], options)
+  const { code, complaint } = await apt(arguments_, options)
+  if (code !== 0) throw absent(programs, `apt-get could not install ${packages.join(', ')}: ${complaint}`)
+}
+
+const aptGet = '/usr/bin/apt-get'
+const listsAreFreshForMs = 3_600_000
+
+function hasFreshLists(): boolean {
+  const lists = statSync('/var/lib/apt/lists/partial', { throwIfNoEntry: false })
+  return lists !== undefined && Date.now() - lists.mtimeMs < listsAreFreshForMs
+}
+
+const lockPatienceMs = 300_000
+
+/** Another copy of this program may install at the same time: apt waits for some of its locks by itself, for the others we do. */
+async function apt(args: readonly string[], options: ProgramOptions): Promise<{ code: number; complaint: string }> {
+  const deadline = Date.now() + lockPatienceMs
+  for (;;) {
+    options.signal.throwIfAborted()
+    const end = await runApt(['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], options.progress)
+    const locked = /could not get lock|unable to lock/i.test(end.complaint)
+    if (!locked || Date.now() > deadline) return end
+    options.progress('waiting for another installation to end …')
+    await wait(2_000, undefined, { signal: options.signal })
+  }
+}
+
+/** In a session of its own and never cut short: a Ctrl-C in the midst of it would leave dpkg half done. */
+async function runApt(
+  args: readonly string[],
+  progress: (line: string) => void,
+): Promise<{ code: number; complaint: string }> {
+  const child = spawn(aptGet, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+    detached: true,
+  })
+  const ended = once(child, 'close') as Promise<[number | null]>
+  let complaint = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on('line', line => {
+      if (line.startsWith('E: ')) complaint += `${line.slice(3)} `
+      if (/^(Get:\d+ .* \[|Setting up )/.test(line)) progress(`  ${line}`)
+    })
+  }
+  const [code] = await ended
+  return { code: code ?? 1, complaint: complaint.trim() }
+}
+
+const policyFile = '/usr/sbin/policy-rc.d'
+
+/**
+ * Debian starts the service of a package when it installs it, unless this file says no. Ours says so only while this process lives,
+ * so that one that was left behind does no harm. Where there is such a file already, it decides.
+ */
+async function keepServicesFromStarting(packages: readonly string[]): Promise<AsyncDisposable> {
+  const ours = '# Written by letterlock while it installs packages; may be removed.'
+  const isOurs = (): boolean => existsSync(policyFile) && readFileSync(policyFile, 'utf8').includes(ours)
+  if (!packages.includes('dovecot-imapd') || (existsSync(policyFile) && !isOurs())) {
+    return { [Symbol.asyncDispose]: async () => {} }
+  }
+  const before = existsSync('/usr/sbin/dovecot')
+  writeFileSync(policyFile, `#!/bin/sh\n${ours}\nkill -0 ${process.pid} 2>/dev/null && exit 101\nexit 0\n`, {
+    mode: 0o755,
+  })
+  return {
+    async [Symbol.asyncDispose]() {
+      if (isOurs()) rmSync(policyFile)
+      if (!before && existsSync('/usr/sbin/dovecot')) await disableDovecot()
+    },
+  }
+}
+
+/** What we installed for ourselves must not become a mail server of this machine at its next boot. */
+async function disableDovecot(): Promise<void> {
+  for (const [file, ...args] of [
+    ['/usr/bin/systemctl', 'disable', 'dovecot.service', 'dovecot.socket'],
+    ['/usr/sbin/update-rc.d', 'dovecot', 'disable'],
+  ] as const) {
+    if (!existsSync(file)) continue
+    await new Promise(resolve => spawn(file, args, { stdio: 'ignore' }).once('close', resolve).once('error', resolve))
+  }
 }

@@ -1,31 +1,25 @@
 // Private MariaDB and Redis: data under the data directory, unix sockets in a short temporary directory that nobody else may
 // enter, no TCP port. One process at a time runs them on a directory; what a killed one left behind is cleared by the next.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { createConnection } from 'mysql2/promise'
 import { ServiceError } from '../errors.ts'
-import {
-  endTraces,
-  isAlive,
-  readState,
-  removeState,
-  type ServerProcess,
-  startServer,
-  type Trace,
-  traceOf,
-  writeState,
-} from './child.ts'
-import { findPrograms } from './programs.ts'
+import { startServer } from './child.ts'
+import { type Claim, claimDirectory, readClaim } from './claim.ts'
+import { findPrograms, type Program } from './programs.ts'
 
 export interface EmbeddedOptions {
   /** Everything lasting lies under it. */
   directory: string
   mariadb: boolean
   redis: boolean
+  /** Programs that will be needed besides, so that what is missing is installed, or named, all at once. */
+  programs?: readonly Program[]
+  /** `false` is for tests alone: commits do not wait for the disk. A crash of the machine would lose what was committed. */
+  durable?: false
   progress(line: string): void
   signal: AbortSignal
 }
@@ -39,95 +33,60 @@ export interface EmbeddedUrls {
 
 export interface Embedded extends EmbeddedUrls, AsyncDisposable {}
 
-interface State extends EmbeddedUrls {
-  holder: Trace
-  sockets: string
-  servers: Trace[]
-}
-
-const stateFile = (directory: string) => path.join(directory, 'running.json')
 const databaseName = 'letterlock'
+const mariadbPrograms = ['mariadbd', 'mariadb-install-db'] as const
+const redisPrograms = ['redis-server'] as const
 
 /** Starts what is wanted. Throws ServiceError `embedded.*`; what was started until then is stopped. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { directory } = options
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  await clearLast(directory)
+  const programs = await findPrograms(
+    [
+      ...(['setpriv', 'flock'] as const),
+      ...(options.mariadb ? mariadbPrograms : []),
+      ...(options.redis ? redisPrograms : []),
+      ...(options.programs ?? []),
+    ],
+    options,
+  )
   await using stack = new AsyncDisposableStack()
-  const sockets = mkdtempSync(path.join(socketRoot(), 'letterlock-'))
-  stack.defer(() => rmSync(sockets, { recursive: true, force: true }))
-  const state: State = { holder: traceOf(process.pid), sockets, servers: [], databaseUrl: '', redisUrl: '' }
-  claim(directory, state)
-  stack.defer(() => removeState(stateFile(directory)))
-  const note = (server: ServerProcess): void => {
-    state.servers.push(traceOf(server.pid))
-    writeState(stateFile(directory), state)
-  }
+  const claim = stack.use(await claimDirectory<EmbeddedUrls>(options.directory, programs.flock))
+  const start: Start = { ...options, programs, claim }
+  const urls = { databaseUrl: '', redisUrl: '' }
   if (options.mariadb) {
-    note(stack.use(await startMariadb(options, sockets)))
-    state.databaseUrl = `mysql://root@localhost/${databaseName}?socket=${socketOf(sockets, 'mariadb')}`
+    stack.use(await startMariadb(start))
+    await createDatabase(socketOf(claim, 'mariadb'))
+    urls.databaseUrl = `mysql://root@localhost/${databaseName}?socket=${socketOf(claim, 'mariadb')}`
   }
   if (options.redis) {
-    note(stack.use(await startRedis(options, sockets)))
-    state.redisUrl = `unix://${socketOf(sockets, 'redis')}`
+    stack.use(await startRedis(start))
+    urls.redisUrl = `unix://${socketOf(claim, 'redis')}`
   }
-  writeState(stateFile(directory), state)
+  claim.publish(urls)
   const opened = stack.move()
-  const { databaseUrl, redisUrl } = state
-  return { databaseUrl, redisUrl, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+  return { ...urls, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
 /** The servers that another process runs on this directory, or undefined. */
 export function findEmbedded(directory: string): EmbeddedUrls | undefined {
-  const state = readState<State>(stateFile(directory))
-  if (state === undefined || !isAlive(state.holder)) return undefined
-  return { databaseUrl: state.databaseUrl, redisUrl: state.redisUrl }
+  return readClaim<EmbeddedUrls>(directory)
 }
 
-/** A socket's path must stay under 107 bytes, however long $TMPDIR is. */
-function socketRoot(): string {
-  return tmpdir().length <= 60 ? tmpdir() : '/tmp'
+interface Start extends Omit<EmbeddedOptions, 'programs'> {
+  programs: Record<Program, string>
+  claim: Claim<EmbeddedUrls>
 }
 
-function socketOf(sockets: string, name: string): string {
-  return path.join(sockets, `${name}.sock`)
+function socketOf(claim: Claim<EmbeddedUrls>, name: string): string {
+  return path.join(claim.folder, `${name}.sock`)
 }
 
-/** Of two that start at the same moment, one gets the file. */
-function claim(directory: string, state: State): void {
-  try {
-    writeState(stateFile(directory), state, true)
-  } catch (cause) {
-    throw occupied('another process', directory, cause)
-  }
-}
-
-async function clearLast(directory: string): Promise<void> {
-  const state = readState<State>(stateFile(directory))
-  if (state === undefined) return
-  if (isAlive(state.holder) && state.holder.pid !== process.pid) {
-    throw occupied(`process ${state.holder.pid}`, directory)
-  }
-  await endTraces(state.servers)
-  rmSync(state.sockets, { recursive: true, force: true })
-  removeState(stateFile(directory))
-}
-
-function occupied(who: string, directory: string, cause?: unknown): ServiceError {
-  return new ServiceError('embedded.failed', `${who} already runs servers on ${directory}`, {
-    temporary: false,
-    hint: 'stop it first, or give this one a directory of its own (LETTERLOCK_DATA_DIRECTORY)',
-    cause,
-  })
-}
-
-async function startMariadb(options: EmbeddedOptions, sockets: string): Promise<ServerProcess> {
-  const { directory, progress, signal } = options
-  const programs = await findPrograms(['mariadbd', 'mariadb-install-db', 'setpriv'], { progress, signal })
+async function startMariadb(start: Start): Promise<AsyncDisposable> {
+  const { directory, programs, claim } = start
   const data = path.join(directory, 'mariadb')
-  if (!existsSync(path.join(data, 'mysql'))) await installMariadb(programs['mariadb-install-db'], data, options)
-  const socket = socketOf(sockets, 'mariadb')
-  const server = await startServer({
+  if (!existsSync(data)) await installMariadb(start, data)
+  const socket = socketOf(claim, 'mariadb')
+  return await startServer({
+    ...start,
     name: 'MariaDB',
     setpriv: programs.setpriv,
     command: programs.mariadbd,
@@ -136,53 +95,52 @@ async function startMariadb(options: EmbeddedOptions, sockets: string): Promise<
       ...asOurselves(),
       `--datadir=${data}`,
       `--socket=${socket}`,
-      `--pid-file=${path.join(sockets, 'mariadb.pid')}`,
+      `--pid-file=${path.join(claim.folder, 'mariadb.pid')}`,
       '--skip-networking',
       '--character-set-server=utf8mb4',
       '--innodb-buffer-pool-size=256M',
       '--innodb-log-file-size=128M',
-      '--innodb-flush-log-at-trx-commit=1',
+      ...(start.durable === false
+        ? ['--innodb-flush-log-at-trx-commit=0', '--innodb-flush-method=nosync']
+        : ['--innodb-flush-log-at-trx-commit=1']),
       '--max-connections=200',
       '--skip-log-bin',
     ],
     logFile: path.join(directory, 'mariadb.log'),
+    note: claim.note,
     isReady: () => takesConnections(socket),
-    signal,
   })
-  try {
-    await createDatabase(socket)
-  } catch (error) {
-    await server[Symbol.asyncDispose]()
-    throw error
-  }
-  return server
 }
 
-async function installMariadb(program: string, data: string, options: EmbeddedOptions): Promise<void> {
-  options.progress('preparing a private MariaDB …')
-  rmSync(data, { recursive: true, force: true })
+/** Made elsewhere and renamed when it is whole, so that an interrupted installation is not taken for one. */
+async function installMariadb(start: Start, data: string): Promise<void> {
+  start.progress('preparing a private MariaDB …')
+  for (const name of readdirSync(start.directory).filter(name => name.startsWith(unfinished)))
+    rmSync(path.join(start.directory, name), { recursive: true, force: true })
+  const half = mkdtempSync(path.join(start.directory, unfinished))
   const args = [
+    ...['--pdeathsig', 'KILL', start.programs['mariadb-install-db']],
     '--no-defaults',
     ...asOurselves(),
     '--force',
     '--skip-test-db',
     '--auth-root-authentication-method=normal',
-    `--datadir=${data}.new`,
+    `--datadir=${half}`,
   ]
   try {
-    rmSync(`${data}.new`, { recursive: true, force: true })
-    await promisify(execFile)(program, args, { signal: options.signal })
-    // Renamed when it is whole, so that an interrupted installation is not taken for one.
-    renameSync(`${data}.new`, data)
+    await promisify(execFile)(start.programs.setpriv, args, { signal: start.signal })
+    renameSync(half, data)
   } catch (cause) {
-    options.signal.throwIfAborted()
+    start.signal.throwIfAborted()
     throw new ServiceError('embedded.failed', 'the data directory of the embedded MariaDB could not be made', {
       temporary: false,
-      hint: `check free space and permissions of ${options.directory}`,
+      hint: `check free space and permissions of ${start.directory}`,
       cause,
     })
   }
 }
+
+const unfinished = 'mariadb-new-'
 
 /** As root, MariaDB runs as root only when told so. */
 function asOurselves(): string[] {
@@ -200,33 +158,32 @@ async function createDatabase(socketPath: string): Promise<void> {
   }
 }
 
-async function startRedis(options: EmbeddedOptions, sockets: string): Promise<ServerProcess> {
-  const { directory, progress, signal } = options
-  const programs = await findPrograms(['redis-server', 'setpriv'], { progress, signal })
+async function startRedis(start: Start): Promise<AsyncDisposable> {
+  const { directory, programs, claim } = start
   const data = path.join(directory, 'redis')
   mkdirSync(data, { recursive: true, mode: 0o700 })
-  const socket = socketOf(sockets, 'redis')
+  const socket = socketOf(claim, 'redis')
   return await startServer({
+    ...start,
     name: 'Redis',
     setpriv: programs.setpriv,
-    command: namedRedis(programs['redis-server'], sockets),
+    command: namedRedis(programs['redis-server'], claim.folder),
     args: [
-      '--port 0'.split(' '),
-      ['--unixsocket', socket, '--unixsocketperm', '700'],
+      ['--port', '0', '--unixsocket', socket, '--unixsocketperm', '700'],
       ['--dir', data, '--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'],
       ['--maxmemory-policy', 'noeviction', '--daemonize', 'no'],
     ].flat(),
     logFile: path.join(directory, 'redis.log'),
+    note: claim.note,
     isReady: () => takesConnections(socket, 'PING\r\n', /\+PONG/),
-    signal,
   })
 }
 
 /** The program behaves by the name that it is called by. */
-function namedRedis(program: string, sockets: string): string {
-  if (path.basename(program) === 'redis-server') return program
-  const link = path.join(sockets, 'redis-server')
-  if (!existsSync(link)) symlinkSync(program, link)
+function namedRedis(program: string, folder: string): string {
+  if (path.basename(program) !== 'redis-check-rdb') return program
+  const link = path.join(folder, 'redis-server')
+  symlinkSync(program, link)
   return link
 }
 

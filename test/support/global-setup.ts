@@ -1,9 +1,12 @@
 // One MariaDB and one Redis for all test files, in a temporary directory, stopped at the end. Every test takes a database and a
-// prefix of its own.
-import { mkdtempSync, rmSync } from 'node:fs'
+// prefix of its own, so that any number of runs go on side by side. What is not installed is installed here, before tests ask at once.
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { claimDirectory } from '../../src/embedded/claim.ts'
+import { dovecotPrograms } from '../../src/embedded/dovecot.ts'
+import { findPrograms } from '../../src/embedded/programs.ts'
 import { startEmbedded } from '../../src/embedded/servers.ts'
 
 declare module 'vitest' {
@@ -13,19 +16,37 @@ declare module 'vitest' {
   }
 }
 
+const progress = (line: string): void => void process.stderr.write(`${line}\n`)
+const signal = new AbortController().signal
+const prefix = 'letterlock-test-'
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-test-'))
-  const servers = await startEmbedded({
-    directory,
-    mariadb: true,
-    redis: true,
-    progress: line => process.stderr.write(`${line}\n`),
-    signal: new AbortController().signal,
-  })
+  await removeAbandoned()
+  const directory = mkdtempSync(path.join(tmpdir(), prefix))
+  const options = { directory, mariadb: true, redis: true, durable: false, progress, signal } as const
+  const servers = await startEmbedded({ ...options, programs: dovecotPrograms })
   project.provide('databaseUrl', servers.databaseUrl)
   project.provide('redisUrl', servers.redisUrl)
   return async () => {
     await servers[Symbol.asyncDispose]()
     rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const abandonedAfterMs = 600_000
+
+/** What a run that was killed could not remove; that of one that goes on is locked. */
+async function removeAbandoned(): Promise<void> {
+  const { flock } = await findPrograms(['flock'], { progress, signal })
+  for (const name of readdirSync(tmpdir()).filter(entry => entry.startsWith(prefix))) {
+    const directory = path.join(tmpdir(), name)
+    try {
+      const { uid, mtimeMs } = statSync(directory)
+      if (uid !== process.getuid?.() || Date.now() - mtimeMs < abandonedAfterMs) continue
+      await using _ours = await claimDirectory(directory, flock)
+      rmSync(directory, { recursive: true, force: true })
+    } catch {
+      // It is in use, or another run removes it at this moment.
+    }
   }
 }

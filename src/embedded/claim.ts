@@ -1,0 +1,179 @@
+// A directory on which servers of ours run. One process at a time holds it, by a lock of the kernel (flock) on an open file: it goes
+// with its holder, whatever ends it, and no process id has to be believed for it. What was started is written down with the
+// time at which the process began, for a process id alone may be somebody else's by the next start, which ends what is left.
+import { spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { ServiceError } from '../errors.ts'
+
+/** A process that can be found again: its id and when it began. */
+export interface Trace {
+  pid: number
+  began: string
+}
+
+export interface Claim<Facts extends object> extends AsyncDisposable {
+  /** A directory of this run that nobody else may enter, with a name that is short enough for sockets. */
+  readonly folder: string
+  /** Writes down a process, so that the next start ends it if we cannot. */
+  note(trace: Trace): void
+  /** Tells other processes what runs here: what `readClaim` answers. */
+  publish(facts: Facts): void
+}
+
+interface State {
+  holder: Trace
+  folder: string
+  servers: Trace[]
+  facts?: object
+}
+
+const stateFile = (directory: string) => path.join(directory, 'running.json')
+
+/** Takes the directory, which is made if there is none. Throws `embedded.failed` if another process holds it. */
+export async function claimDirectory<Facts extends object>(directory: string, flock: string): Promise<Claim<Facts>> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  await using stack = new AsyncDisposableStack()
+  const lock = openSync(path.join(directory, 'lock'), 'a', 0o600)
+  stack.defer(() => closeSync(lock))
+  takeLock(lock, flock, directory)
+  await clearLast(directory)
+  const folder = mkdtempSync(path.join(shortRoot(), 'letterlock-'))
+  const state: State = { holder: traceOf(process.pid), folder, servers: [] }
+  writeState(directory, state)
+  stack.defer(() => removeState(directory, state))
+  const held = stack.move()
+  return {
+    folder,
+    note(trace) {
+      state.servers = [...state.servers.filter(isAlive), trace]
+      writeState(directory, state)
+    },
+    publish(facts) {
+      state.facts = facts
+      writeState(directory, state)
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
+
+/** What the living holder of the directory published, or undefined. */
+export function readClaim<Facts extends object>(directory: string): Facts | undefined {
+  const state = readState(directory)
+  return state !== undefined && isAlive(state.holder) ? (state.facts as Facts | undefined) : undefined
+}
+
+/** The lock belongs to the open file: it stays when the program that took it for us has ended. */
+function takeLock(fd: number, flock: string, directory: string): void {
+  const { status } = spawnSync(flock, ['--exclusive', '--nonblock', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] })
+  if (status === 0) return
+  const pid = readState(directory)?.holder.pid
+  throw new ServiceError(
+    'embedded.failed',
+    `${pid === undefined ? 'another process' : `process ${pid}`} already runs servers on ${directory}`,
+    {
+      temporary: false,
+      hint: 'stop it first, or give this one a directory of its own (LETTERLOCK_DATA_DIRECTORY)',
+    },
+  )
+}
+
+/** Ends and removes what a run that was killed left behind. */
+async function clearLast(directory: string): Promise<void> {
+  const state = readState(directory)
+  if (state === undefined) return
+  await endTraces(state.servers)
+  removeState(directory, state)
+}
+
+function removeState(directory: string, state: State): void {
+  rmSync(state.folder, { recursive: true, force: true })
+  rmSync(stateFile(directory), { force: true })
+}
+
+function readState(directory: string): State | undefined {
+  try {
+    if (statSync(stateFile(directory)).size > 65_536) return undefined
+    const state = JSON.parse(readFileSync(stateFile(directory), 'utf8')) as Partial<State>
+    return typeof state.folder === 'string' && Array.isArray(state.servers) ? (state as State) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Replaced in one step, so that nobody reads half of it. */
+function writeState(directory: string, state: State): void {
+  const file = stateFile(directory)
+  writeFileSync(`${file}.new`, JSON.stringify(state), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+/** A socket's path must stay under 107 bytes and goes into a URL as it is, whatever $TMPDIR is. */
+function shortRoot(): string {
+  return /^[\w/.-]{1,60}$/.test(tmpdir()) ? tmpdir() : '/tmp'
+}
+
+export function traceOf(pid: number): Trace {
+  return { pid, began: beginningOf(pid) ?? '' }
+}
+
+/** False for another process that has the same id by now. */
+export function isAlive(trace: Trace): boolean {
+  return trace.began !== '' && beginningOf(trace.pid) === trace.began
+}
+
+/** Which boot, and the kernel's ticks since then (proc(5), field 22); undefined where there is no such process. */
+function beginningOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()} ${fields[19]}`
+  } catch {
+    return undefined
+  }
+}
+
+const endWithinMs = 20_000
+const killWithinMs = 10_000
+
+async function endTraces(traces: readonly Trace[]): Promise<void> {
+  if (await allEnd(traces, 'SIGTERM', endWithinMs)) return
+  if (await allEnd(traces, 'SIGKILL', killWithinMs)) return
+  const left = traces.filter(isAlive).map(trace => trace.pid)
+  throw new ServiceError('embedded.failed', `process ${left.join(', ')} of an earlier run does not end`, {
+    temporary: false,
+    hint: `end it with \`kill -9 ${left.join(' ')}\`, as the user it belongs to`,
+  })
+}
+
+/** Nobody tells us when a process ends that is not our child, so it is asked for. */
+async function allEnd(traces: readonly Trace[], signal: NodeJS.Signals, withinMs: number): Promise<boolean> {
+  for (const { pid } of traces.filter(isAlive)) sendSignal(pid, signal)
+  const deadline = Date.now() + withinMs
+  while (traces.some(isAlive)) {
+    if (Date.now() > deadline) return false
+    await wait(20)
+  }
+  return true
+}
+
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended by itself.
+  }
+}
