@@ -1,5 +1,6 @@
 // Sample mail of a small shop: what a helpdesk gets in a week, with the oddities that mail has. Each mailbox's mails are in the order
 // in which they came.
+import { crc32, deflateSync } from 'node:zlib'
 import iconv from 'iconv-lite'
 
 export interface DemoMailbox {
@@ -196,6 +197,49 @@ function supportMails(): Draft[] {
       body: 'Saturday would do, too.\n\nXavier\n\n-----Original Message-----\nFrom: Xavier Roux\nSent: Monday\nTo: support\nSubject: Two questions\n\nIs there gift wrapping?\n',
     },
     {
+      id: 'g1@customers.example',
+      from: '=?utf-8?Q?Gr=C3=A9ta_Nov=C3=A1k?= <greta@customers.example>',
+      to,
+      ago: 4800,
+      subject: '=?utf-8?B?8J+OgSBHaWZ0IGZvciBteSBzaXN0ZXI=?=',
+      headers: ['Cc: =?utf-8?Q?Petr_Nov=C3=A1k?= <petr@customers.example>', 'Importance: high'],
+      ...alternative(
+        'Can you put a card into the parcel? 🎁\n\nGréta\n',
+        '<p>Can you put a <b>card</b> into the parcel? 🎁</p><p>Gréta</p>',
+      ),
+    },
+    {
+      id: 'g2@customers.example',
+      from: '=?utf-8?Q?Gr=C3=A9ta_Nov=C3=A1k?= <greta@customers.example>',
+      to,
+      ago: 4700,
+      subject: '=?utf-8?B?UmU6IPCfjoEgR2lmdCBmb3IgbXkgc2lzdGVy?=',
+      headers: reply(['g1@customers.example']),
+      body: 'The card should say "Happy birthday".\n\n-- \nGréta Nováková\nPrague\n\nDne 20. 11. 2026 napsala Gréta Nováková:\n> Can you put a card into the parcel?\n',
+    },
+    {
+      id: 'f1@partners.example',
+      from: 'Parcel Partner <service@partners.example>',
+      to,
+      ago: 4600,
+      subject: 'Fwd: damaged parcel',
+      ...forwarded(
+        'This reached us by mistake, it is for you.\n',
+        'From: Uwe Kern <uwe@customers.example>\nTo: service@partners.example\nSubject: damaged parcel\nMessage-ID: <u1@customers.example>\nContent-Type: text/plain; charset=utf-8\n\nMy parcel is wet, and so are the books in it.\n',
+      ),
+    },
+    {
+      id: 'n1@supplier.example',
+      from: 'Tea Supplier <news@supplier.example>',
+      to,
+      ago: 4550,
+      subject: '=?utf-8?Q?Winter_teas_=E2=80=93_20_%_until_Friday?=',
+      headers: ['List-Unsubscribe: <https://supplier.example/off>', 'Precedence: bulk'],
+      type: 'text/html; charset=utf-8',
+      encoding: 'base64',
+      body: base64(Buffer.from(newsletter('Winter teas', 'Ginger, cinnamon, orange: 20 % off until Friday.'))),
+    },
+    {
       id: '',
       from: 'scanner@office.example',
       to,
@@ -289,6 +333,40 @@ function billingMails(): Draft[] {
       body: 'Bonjour,=0D=0A=0D=0Apouvez-vous ajouter notre num=C3=A9ro de TVA =C3=A0 la facture=\n 47200 ?=0D=0A',
     },
     {
+      id: 'v1@firm.example',
+      from: 'Accounting <accounting@other-firm.example>',
+      to: `"Billing, shop" <${to}>, undisclosed-recipients:;`,
+      ago: 4500,
+      subject: 'Two documents',
+      ...multipart('mixed', [
+        { head: utf8Part, body: 'Please find both attached.\n' },
+        {
+          head: [
+            'Content-Type: application/pdf',
+            'Content-Transfer-Encoding: base64',
+            "Content-Disposition: attachment; filename*0*=utf-8''Bestellung%20;\r\n filename*1*=und%20Lieferschein.pdf",
+          ],
+          body: base64(samplePdf),
+        },
+        {
+          head: [
+            'Content-Type: image/png; name="=?utf-8?Q?Unterschrift_M=C3=BCller.png?="',
+            'Content-Transfer-Encoding: base64',
+            'Content-Disposition: attachment',
+          ],
+          body: base64(samplePng),
+        },
+      ]),
+    },
+    {
+      id: 'e1@customers.example',
+      from: 'Eva <eva@customers.example>',
+      to,
+      ago: 4200,
+      subject: '',
+      body: 'I forgot the subject. Can I pay by instalments?\n',
+    },
+    {
       id: 't1@customers.example',
       from: 'Theo <theo@customers.example>',
       to,
@@ -359,6 +437,19 @@ function japaneseMails(): Draft[] {
       ago: 4000,
       subject: '=?utf-8?B?5YaZ55yf44KS6YCB44KK44G+44GZ?=',
       ...withPhoto(),
+    },
+    {
+      id: 'j7@customers.example.jp',
+      from: '=?utf-8?B?6auY5qmL?= <takahashi@customers.example.jp>',
+      to,
+      ago: 3000,
+      subject: '=?utf-8?B?6KaL56mN5pu444KS44GK6aGY44GE44GX44G+44GZ?=',
+      ...withAttachment(
+        '急須を十個、見積書をお願いします。\n\n高橋\n',
+        '見積依頼.csv',
+        'text/csv',
+        Buffer.from('急須,10\r\n'),
+      ),
     },
   ]
 }
@@ -440,6 +531,13 @@ function alternative(text: string, html: string): Pick<Draft, 'type' | 'body'> {
   ])
 }
 
+function forwarded(text: string, mail: string): Pick<Draft, 'type' | 'body'> {
+  return multipart('mixed', [
+    { head: utf8Part, body: text },
+    { head: ['Content-Type: message/rfc822', 'Content-Disposition: attachment; filename="mail.eml"'], body: mail },
+  ])
+}
+
 function deliveryReport(): Pick<Draft, 'type' | 'body'> {
   const parts = multipart('report', [
     {
@@ -486,7 +584,29 @@ function jisWord(text: string): string {
 const samplePdf = Buffer.from(
   '%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj 3 0 obj<</Type/Page/MediaBox[0 0 200 100]/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n',
 )
-const samplePng = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
-  'base64',
-)
+
+/** A blue square with a white rim: a PNG of its three chunks. */
+function picture(side: number): Buffer {
+  const rim = (x: number, y: number) => Math.min(x, y, side - 1 - x, side - 1 - y) < side / 8
+  const rows = Array.from({ length: side }, (_, y) => [
+    0,
+    ...Array.from({ length: side }, (_, x) => (rim(x, y) ? [255, 255, 255] : [40, 90 + y, 200])).flat(),
+  ])
+  const header = Buffer.from([0, 0, 0, side, 0, 0, 0, side, 8, 2, 0, 0, 0])
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.from(rows.flat()))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+function chunk(name: string, data: Buffer): Buffer {
+  const named = Buffer.concat([Buffer.from(name), data])
+  const numbers = Buffer.alloc(8)
+  numbers.writeUInt32BE(data.length, 0)
+  numbers.writeUInt32BE(crc32(named), 4)
+  return Buffer.concat([numbers.subarray(0, 4), named, numbers.subarray(4)])
+}
+
+const samplePng = picture(96)

@@ -128,7 +128,7 @@ async function runApt(
   for (const stream of [child.stdout, child.stderr]) {
     createInterface(stream).on('line', line => {
       if (line.startsWith('E: ')) complaint += `${line.slice(3)} `
-      if (/^(Get:\d+ .* \[|Setting up )/.test(line)) progress(`  ${line}`)
+      if (/^(Need to get |Setting up )/.test(line)) progress(`  ${line}`)
     })
   }
   const [code] = await ended
