@@ -48,12 +48,13 @@ function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, html
     leaf.headers
       .first('content-id')
       .replace(/^\s*<|>\s*$/g, '')
-      .trim() || null
+      .trim()
+      .slice(0, 998) || null
   const referred = contentId !== null && (html?.toLowerCase().includes(`cid:${contentId.toLowerCase()}`) ?? false)
   const related = parent?.type.value === 'multipart/related' && leaf.disposition.value === 'inline'
   return {
     filename: fileNameOf(leaf),
-    contentType: leaf.type.value,
+    contentType: leaf.type.value.slice(0, 255),
     size: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     contentId,

@@ -1,6 +1,6 @@
 // Text and HTML of a mail, from its tree of parts. HTML is sanitised for display: no scripts, no forms, no remote content (the
 // address of a remote image is kept in data-remote-src, for when a reader asks for it), only styles that cannot fetch or cover.
-import { convert } from 'html-to-text'
+import { compile } from 'html-to-text'
 import sanitizeHtml from 'sanitize-html'
 import { decodeCharset } from './charset.ts'
 import { decodeBody, type Part } from './skeleton.ts'
@@ -15,6 +15,8 @@ export interface Body {
 }
 
 /** Characters; what is longer is cut and marked. */
+/** Of a part's encoded body; no text within the bounds needs more. */
+const maxBytes = 8_000_000
 const maxText = 500_000
 const maxHtml = 500_000
 /** html-to-text takes long over large newsletters; what comes after this is left out of the text. */
@@ -31,11 +33,18 @@ interface Piece {
 /** Reads the text parts. `isText` tells which leaves are text to show. */
 export function readBody(source: Buffer, root: Part, isText: (leaf: Part) => boolean): Body {
   const pieces = collect(source, root, isText, false)
-  const htmls = pieces.filter(piece => piece.kind === 'html')
-  const rawHtml = htmls.length === 0 ? null : bound(joinHtml(pieces), maxHtml)
+  const hasHtml = pieces.some(piece => piece.kind === 'html')
+  return toBody(joinText(pieces), hasHtml ? joinHtml(pieces) : null)
+}
+
+/** A body within the bounds; `text` null = as the HTML says. */
+export function toBody(text: string | null, wholeHtml: string | null): Body {
+  const rawHtml = wholeHtml === null ? null : wholeHtml.slice(0, maxHtml)
+  const cut = rawHtml?.length !== wholeHtml?.length
   return {
-    text: bound(joinText(pieces), maxText),
-    html: rawHtml === null ? null : sanitise(rawHtml),
+    text: bound(text ?? (rawHtml === null ? '' : textOfHtml(rawHtml))),
+    // The mark comes after sanitising: the cut may lie within a tag.
+    html: rawHtml === null ? null : `${sanitise(rawHtml)}${cut ? `<p>${mark.trim()}</p>` : ''}`,
     rawHtml,
   }
 }
@@ -54,7 +63,7 @@ function collect(source: Buffer, part: Part, isText: (leaf: Part) => boolean, al
 
 /** The decoded text of a leaf, line ends as `\n`. */
 export function readText(source: Buffer, part: Part): string {
-  const bytes = decodeBody(source.subarray(part.start, part.end), part.encoding)
+  const bytes = decodeBody(source.subarray(part.start, Math.min(part.end, part.start + maxBytes)), part.encoding)
   const declared = part.type.params.get('charset') ?? ''
   const charset = declared === '' && part.type.value === 'text/html' ? charsetOfHtml(bytes) : declared
   const text = decodeCharset(bytes, charset).replace(/\r\n?/g, '\n').replaceAll('\0', '')
@@ -104,24 +113,26 @@ function escapeHtml(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
 }
 
+const toText = compile({
+  wordwrap: false,
+  limits: { maxInputLength: maxConverted, maxDepth: 100 },
+  selectors: [
+    { selector: 'a', options: { ignoreHref: true } },
+    { selector: 'img', format: 'skip' },
+    { selector: 'style', format: 'skip' },
+    { selector: 'head', format: 'skip' },
+    ...[1, 2, 3, 4, 5, 6].map(level => ({ selector: `h${level}`, options: { uppercase: false } })),
+  ],
+})
+
 /** HTML as a reader without a browser sees it. */
 export function textOfHtml(html: string): string {
-  const visible = html.length > maxConverted ? html.slice(0, maxConverted) : html
-  return convert(visible, {
-    wordwrap: false,
-    limits: { maxInputLength: maxConverted, maxDepth: 100 },
-    selectors: [
-      { selector: 'a', options: { ignoreHref: true } },
-      { selector: 'img', format: 'skip' },
-      { selector: 'style', format: 'skip' },
-      { selector: 'head', format: 'skip' },
-      ...[1, 2, 3, 4, 5, 6].map(level => ({ selector: `h${level}`, options: { uppercase: false } })),
-    ],
-  }).replaceAll('\0', '')
+  const text = toText(html.slice(0, maxConverted)).replaceAll('\0', '')
+  return html.length > maxConverted ? `${text}${mark}` : text
 }
 
-function bound(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, '')}${mark}`
+function bound(text: string): string {
+  return text.length <= maxText ? text : `${text.slice(0, maxText).replace(/[\ud800-\udbff]$/, '')}${mark}`
 }
 
 const tags = (
@@ -145,7 +156,7 @@ const layout = [
 ]
 
 /** HTML that may be shown: nothing in it runs, fetches or leaves its place. */
-export function sanitise(html: string): string {
+function sanitise(html: string): string {
   return sanitizeHtml(html, {
     allowedTags: tags,
     allowedAttributes: {
@@ -189,10 +200,10 @@ function cleanAttributes(
   delete kept['data-remote-src']
   if (kept.style !== undefined) kept.style = safeStyle(kept.style)
   if (kept.style === '') delete kept.style
-  if (tagName === 'img' && /^\s*(https?:)?\/\//i.test(kept.src ?? '')) {
-    kept['data-remote-src'] = kept.src as string
-    delete kept.src
-  }
+  if (tagName === 'img' && /^\s*(https?:)?\/\//i.test(kept.src ?? '')) kept['data-remote-src'] = kept.src as string
+  // What has no scheme would be asked of our own server.
+  if (!/^cid:/i.test(kept.src ?? '')) delete kept.src
+  if (!/^(https?:|mailto:|tel:|#)/i.test(kept.href ?? '')) delete kept.href
   return { tagName, attribs: kept }
 }
 

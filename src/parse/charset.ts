@@ -1,9 +1,8 @@
 // Bytes of some charset → text. Labels as in mail (RFC 2978 names and the mistakes around them); the WHATWG decoders of the
 // platform first, iconv-lite for what they lack, two small ones for what both lack. Wrong or missing labels are repaired: bytes
 // that are not what the label says are looked at themselves.
+import { isAscii, isUtf8 } from 'node:buffer'
 import iconv from 'iconv-lite'
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
 
 /** Never throws. `label` may be empty. */
 export function decodeCharset(bytes: Uint8Array, label: string): string {
@@ -69,11 +68,6 @@ const aliases: Readonly<Record<string, string>> = {
   hz: 'hz-gb-2312',
 }
 
-function isAscii(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte > 0x7f) return false
-  return true
-}
-
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
@@ -97,20 +91,26 @@ function openDecoder(name: string): Decoder | null {
   }
 }
 
+/** What is looked at to tell in which charset a text may be. */
+const maxSample = 16_384
+
 /** What bytes without a true label are: UTF-8 if they are valid, else the most plausible of what such mail is written in. */
 export function guess(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    // Not UTF-8.
-  }
-  if (isNearlyUtf8(bytes)) return new TextDecoder('utf-8').decode(bytes)
-  const western = decodeWith(bytes, 'windows-1252') ?? latin1(bytes)
-  const [best] = candidates(bytes)
-    .map(name => decodeFatal(bytes, name) ?? '')
-    .map(text => ({ text, score: plausibility(text) }))
+  if (isUtf8(bytes)) return decodeUtf8(bytes)
+  const sample = bytes.subarray(0, maxSample)
+  if (isNearlyUtf8(sample)) return decodeUtf8(bytes)
+  const [best] = candidates(sample)
+    .filter(name => decodeFatal(bytes, name) !== undefined)
+    .map(name => ({ name, score: plausibility(decodeWith(sample, name) ?? '') }))
     .sort((a, b) => b.score - a.score)
-  return best !== undefined && best.score > 0.8 ? best.text : western
+  const name = best !== undefined && best.score > 0.8 ? best.name : 'windows-1252'
+  return decodeWith(bytes, name) ?? latin1(bytes)
+}
+
+/** Without the byte order mark. */
+function decodeUtf8(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+  return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
 /**

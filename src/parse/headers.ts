@@ -45,8 +45,12 @@ export function parseHeaders(block: Buffer): Headers {
 
 const encodedWord = /=\?([^?*\s]+)(?:\*[^?]*)?\?([bq])\?([^?]*(?:\?(?!=)[^?]*)*)\?=/gi
 
+/** A field's text is read as far as this. */
+const maxText = 40_000
+
 /** Unstructured text of a field: encoded-words and raw bytes decoded. `charset` is a hint for raw bytes. */
-export function decodeText(raw: string, charset = ''): string {
+export function decodeText(whole: string, charset = ''): string {
+  const raw = whole.slice(0, maxText)
   if (!raw.includes('=?')) return decodeRaw(raw, charset)
   const joined = raw.replace(/(\?=)\s+(?==\?)/g, '$1')
   const pieces: { charset: string; bytes: Buffer }[] = []
@@ -107,7 +111,11 @@ export function parseStructured(raw: string): StructuredValue {
     const text = unquote(part.slice(equals + 1).trim())
     if (name === '') continue
     if (index === undefined && star === undefined) plain.set(name, plain.get(name) ?? decodeText(text))
-    else pieces.set(name, [...(pieces.get(name) ?? []), { index: Number(index ?? 0), coded: star !== undefined, text }])
+    else {
+      const list = pieces.get(name) ?? []
+      list.push({ index: Number(index ?? 0), coded: star !== undefined, text })
+      pieces.set(name, list)
+    }
   }
   for (const [name, list] of pieces) plain.set(name, decodePieces(list.sort((a, b) => a.index - b.index)))
   // Some forget the semicolon: `text/plain charset=utf-8`.

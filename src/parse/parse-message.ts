@@ -6,7 +6,7 @@ import { simpleParser } from 'mailparser'
 import { MessageError } from '../errors.ts'
 import { parseAddresses } from './addresses.ts'
 import { findAttachments, isBodyText, readPlace } from './attachments.ts'
-import { type Body, readBody, sanitise, textOfHtml } from './body.ts'
+import { type Body, readBody, toBody } from './body.ts'
 import { readBounce } from './bounce.ts'
 import { classify } from './classify.ts'
 import { decodeText, type Headers, parseDate, parseMessageIds } from './headers.ts'
@@ -150,9 +150,7 @@ async function readLeniently(
     skipImageLinks: true,
     keepCidLinks: true,
   })
-  const rawHtml = typeof mail.html === 'string' ? mail.html : null
-  const html = rawHtml === null ? null : sanitise(rawHtml)
-  const text = mail.text ?? (rawHtml === null ? '' : textOfHtml(rawHtml))
+  const body = toBody(mail.text?.replaceAll('\0', '') ?? null, typeof mail.html === 'string' ? mail.html : null)
   const attachments = mail.attachments.map(found => ({
     bytes: found.content,
     attachment: {
@@ -165,7 +163,7 @@ async function readLeniently(
       part: null,
     },
   }))
-  return { body: { text: text.replaceAll('\0', ''), html, rawHtml }, attachments }
+  return { body, attachments }
 }
 
 /** The charset of the first text part: what raw 8-bit headers are likely to be written in. */

@@ -97,8 +97,11 @@ function introductionAt(lines: readonly string[], i: number): number {
   return 0
 }
 
+const marks = /[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\u00a0|\u202f/
+
 /** Without direction marks, which mail programs put between the figures of a date. */
 function plain(line: string): string {
+  if (!marks.test(line)) return line
   return line.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '').replace(/\u00a0|\u202f/g, ' ')
 }
 
@@ -148,8 +151,8 @@ function beginsCopy(lines: readonly string[], i: number): boolean {
   if (line.length > maxIntroduction) return false
   if (isSeparator(line)) return true
   if (!ruler.test(line)) return isHeaderBlock(lines, i)
-  const next = lines.findIndex((text, at) => at > i && text.trim() !== '' && !ruler.test(text))
-  return next > 0 && next - i < 5 && (isHeaderBlock(lines, next) || introductionAt(lines, next) > 0)
+  const below = lines.slice(i + 1, i + 5).findIndex(text => text.trim() !== '' && !ruler.test(text))
+  return below >= 0 && (isHeaderBlock(lines, i + 1 + below) || introductionAt(lines, i + 1 + below) > 0)
 }
 
 function isSeparator(line: string): boolean {

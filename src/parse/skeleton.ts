@@ -132,29 +132,35 @@ export function decodeBody(bytes: Buffer, encoding: string): Buffer {
 
 function fromQuotedPrintable(bytes: Buffer): Buffer {
   const out = Buffer.allocUnsafe(bytes.length)
-  let length = 0
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number
-    if (byte !== 0x3d) {
-      out[length++] = byte
+  let [length, from] = [0, 0]
+  for (let at = bytes.indexOf(0x3d); at >= 0; at = bytes.indexOf(0x3d, from)) {
+    length += bytes.copy(out, length, from, at)
+    from = at + 1
+    const high = hexValue(bytes[at + 1])
+    const low = hexValue(bytes[at + 2])
+    if (high >= 0 && low >= 0) {
+      out[length++] = high * 16 + low
+      from = at + 3
       continue
     }
-    const lineEnd = softBreak(bytes, i + 1)
-    if (lineEnd > 0) {
-      i = lineEnd
-      continue
-    }
-    const value = Number.parseInt(bytes.toString('latin1', i + 1, i + 3), 16)
-    const isHex = /^[0-9a-f]{2}$/i.test(bytes.toString('latin1', i + 1, i + 3))
-    out[length++] = isHex ? value : byte
-    if (isHex) i += 2
+    const lineEnd = softBreak(bytes, at + 1)
+    if (lineEnd > 0) from = lineEnd + 1
+    else out[length++] = 0x3d
   }
+  if (from < bytes.length) length += bytes.copy(out, length, from)
   return out.subarray(0, length)
 }
 
-/** The index of the line feed if only blanks stand before it, else 0. */
+function hexValue(byte: number | undefined): number {
+  if (byte === undefined) return -1
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
+  const letter = byte | 0x20
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
+}
+
+/** The index of the line feed if only blanks stand before it, the end of the body likewise, else 0. */
 function softBreak(bytes: Buffer, from: number): number {
   let i = from
   while (bytes[i] === 0x20 || bytes[i] === 0x09 || bytes[i] === 0x0d) i++
-  return bytes[i] === 0x0a ? i : i >= bytes.length ? bytes.length : 0
+  return bytes[i] === 0x0a || i >= bytes.length ? i : 0
 }
