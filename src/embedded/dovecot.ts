@@ -74,6 +74,8 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
     ...(options.expired ? { expired: true } : {}),
   })
   writeFileSync(path.join(tree.settings, 'users'), options.users.map(passwordLine).join(''))
+  // Dovecot wants it so; each socket in it has its own mode.
+  chmodSync(claim.folder, 0o755)
   if (isRoot()) chownSync(claim.folder, nobody, nobody)
   const ports = await onFreePorts(path.join(tree.settings, 'ports.json'), async chosen => {
     const config = path.join(tree.settings, 'dovecot.conf')
