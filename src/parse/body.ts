@@ -115,7 +115,7 @@ function escapeHtml(text: string): string {
 
 const toText = compile({
   wordwrap: false,
-  limits: { maxInputLength: maxConverted, maxDepth: 100 },
+  limits: { maxInputLength: maxConverted, maxDepth: 400 },
   selectors: [
     { selector: 'a', options: { ignoreHref: true } },
     { selector: 'img', format: 'skip' },
@@ -173,7 +173,7 @@ function sanitise(html: string): string {
     allowedSchemesAppliedToAttributes: ['href', 'src'],
     allowProtocolRelative: false,
     parseStyleAttributes: false,
-    nestingLimit: 100,
+    nestingLimit: 400,
     nonTextTags: [
       'script',
       'style',

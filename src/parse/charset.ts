@@ -13,9 +13,9 @@ export function decodeCharset(bytes: Uint8Array, label: string): string {
   if (name === 'hz-gb-2312') return fromHz(bytes)
   if (name === 'iso-2022-kr') return fromIso2022Kr(bytes)
   if (name === 'utf-7') return iconv.decode(Buffer.from(bytes), 'utf-7')
-  const text = decodeWith(bytes, name)
+  const text = decodeWith(name === 'iso-2022-jp' ? withoutEmptyShifts(bytes) : bytes, name)
   if (text === undefined) return guess(bytes)
-  return text.includes('\ufffd') ? better(text, guess(bytes)) : text
+  return text.includes('\ufffd') && !isAscii(bytes) ? better(text, guess(bytes)) : text
 }
 
 /** Charsets that write other letters with ASCII bytes. */
@@ -99,12 +99,8 @@ export function guess(bytes: Uint8Array): string {
   if (isUtf8(bytes)) return decodeUtf8(bytes)
   const sample = bytes.subarray(0, maxSample)
   if (isNearlyUtf8(sample)) return decodeUtf8(bytes)
-  const [best] = candidates(sample)
-    .filter(name => decodeFatal(bytes, name) !== undefined)
-    .map(name => ({ name, score: plausibility(decodeWith(sample, name) ?? '') }))
-    .sort((a, b) => b.score - a.score)
-  const name = best !== undefined && best.score > 0.8 ? best.name : 'windows-1252'
-  return decodeWith(bytes, name) ?? latin1(bytes)
+  const asian = likelyAsian(sample).find(name => decodeFatal(bytes, name) !== undefined)
+  return decodeWith(bytes, asian ?? likelyEuropean(sample)) ?? latin1(bytes)
 }
 
 /** Without the byte order mark. */
@@ -114,25 +110,43 @@ function decodeUtf8(bytes: Uint8Array): string {
 }
 
 /**
- * Which East Asian charsets the bytes may be in. Western text has its letters above 0x9F one by one between ASCII ones; GBK and
- * EUC-KR have them in pairs; Shift_JIS begins most letters with a byte of 0x81 to 0x9F, where windows-1252 has hardly a letter.
+ * Which East Asian charsets the bytes may be in, the likelier first. Western text has its letters above 0x9F one by one between ASCII
+ * ones; GBK, EUC-KR and EUC-JP have them in pairs; Shift_JIS begins most letters with a byte of 0x81 to 0x9F, where windows-1252 has
+ * hardly a letter. Of the pairs, kana begin with 0xA4 and 0xA5, and Hangul with 0xB0 to 0xC8, over which the Chinese ones go far.
  */
-function candidates(bytes: Uint8Array): string[] {
-  let [high, low, paired] = [0, 0, 0]
+function likelyAsian(bytes: Uint8Array): string[] {
+  let [high, low, paired, kana, hangul] = [0, 0, 0, 0, 0]
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number
+    if (byte < 0x80) continue
+    high++
+    if (byte < 0xa0) low++
+    if (byte < 0xa1 || (bytes[i + 1] ?? 0) < 0xa1) continue
+    high++
+    paired += 2
+    i++
+    if (byte === 0xa4 || byte === 0xa5) kana += 2
+    if (byte >= 0xb0 && byte <= 0xc8) hangul += 2
+  }
+  const names: string[] = []
+  if (low >= 0.4 * high && low >= 2 && isPlausible(bytes, 'shift_jis')) names.push('shift_jis')
+  if (paired < 0.9 * high || high < 4) return names
+  if (kana >= 0.2 * paired) names.push('euc-jp')
+  if (hangul >= 0.95 * paired && paired >= 8) names.push('euc-kr')
+  return [...names, ...['gb18030', 'euc-kr'].filter(name => isPlausible(bytes, name))]
+}
+
+/** Cyrillic has whole words above ASCII, with most letters small; Western languages have single letters. */
+function likelyEuropean(bytes: Uint8Array): string {
+  let [high, inWords, upperHalf] = [0, 0, 0]
   for (let i = 0; i < bytes.length; i++) {
     if ((bytes[i] as number) < 0x80) continue
     high++
-    if ((bytes[i] as number) < 0xa0) low++
-    if ((bytes[i] as number) >= 0xa1 && (bytes[i + 1] ?? 0) >= 0xa1) {
-      high++
-      paired += 2
-      i++
-    }
+    if ((bytes[i] as number) >= 0xc0 && ((bytes[i - 1] ?? 0) >= 0xc0 || (bytes[i + 1] ?? 0) >= 0xc0)) inWords++
+    if ((bytes[i] as number) >= 0xe0) upperHalf++
   }
-  const found: string[] = []
-  if (paired >= 0.9 * high && high >= 4) found.push('gb18030', 'euc-kr')
-  if (low >= 0.4 * high && low >= 2) found.push('shift_jis')
-  return found
+  if (high < 4 || inWords < 0.8 * high) return 'windows-1252'
+  return upperHalf >= 0.5 * high ? 'windows-1251' : 'koi8-r'
 }
 
 /** Mostly well-formed multi-byte sequences, as of a text that was cut or joined in the middle of a letter. */
@@ -151,19 +165,26 @@ function decodeFatal(bytes: Uint8Array, name: string): string | undefined {
   }
 }
 
-/** Share of the foreign letters that are common in East Asian text; few letters prove nothing. */
-function plausibility(text: string): number {
-  const foreign = [...text].filter(letter => letter > '\u007f')
-  if (foreign.length < 2) return 0
-  const common = foreign.filter(letter => /[\u3000-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff00-\uffef]/.test(letter))
-  const kana = foreign.filter(letter => /[\u3040-\u30ff]/.test(letter)).length
-  const rare = foreign.filter(letter => /[\uff61-\uff9f]/.test(letter)).length
-  return (common.length - rare) / foreign.length + (kana / foreign.length) * 0.1
+/** Nearly all foreign letters are common ones in East Asian text; few letters prove nothing. */
+function isPlausible(bytes: Uint8Array, name: string): boolean {
+  const foreign = [...(decodeWith(bytes, name) ?? '')].filter(letter => letter > '\u007f')
+  if (foreign.length < 2) return false
+  const common = foreign.filter(letter => /[\u3000-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff00-\uff60]/.test(letter))
+  const halfWidth = foreign.filter(letter => /[\uff61-\uff9f]/.test(letter))
+  return common.length - halfWidth.length > 0.8 * foreign.length
 }
 
 function better(labelled: string, guessed: string): string {
   const broken = (text: string) => text.split('\ufffd').length
   return broken(guessed) < broken(labelled) ? guessed : labelled
+}
+
+/** A shift back that is followed by another shift at once is an error to the platform's decoder; joined texts have many. */
+function withoutEmptyShifts(bytes: Uint8Array): Uint8Array {
+  const escape = '\u001b'
+  const text = latin1(bytes)
+  const empty = ['(B', '(J'].some(shift => text.includes(`${escape}${shift}${escape}`))
+  return empty ? Buffer.from(text.replace(new RegExp(`${escape}\\([BJ](?=${escape})`, 'g'), ''), 'latin1') : bytes
 }
 
 /** RFC 1843: `~{` begins GB 2312 in seven bits, `~}` ends it. */

@@ -76,9 +76,11 @@ function decodeRaw(raw: string, charset: string): string {
   const bytes = Buffer.from(raw, 'latin1')
   if (raw.includes('\u001b$')) return decodeCharset(bytes, 'iso-2022-jp')
   if (!/[\x80-\xff]/.test(raw)) return raw
-  const found = guess(bytes)
-  return charset === '' || !found.includes('\ufffd') ? found : decodeCharset(bytes, charset)
+  return saysLittle.test(charset) ? guess(bytes) : decodeCharset(bytes, charset)
 }
+
+/** Labels that programs write without looking. */
+const saysLittle = /^(|us-ascii|utf-?8|iso-8859-1|windows-1252)$/i
 
 function fromBase64(data: string): Buffer {
   return Buffer.from(data.replace(/[^A-Za-z0-9+/]/g, ''), 'base64')

@@ -69,11 +69,34 @@ function readPart(
 function bodyStart(source: Buffer, start: number, end: number): number {
   for (let line = start; line < end; ) {
     const feed = source.indexOf(0x0a, line)
-    if (feed < 0 || feed >= end) return end
-    if (feed === line || (feed === line + 1 && source[line] === 0x0d)) return feed + 1
-    line = feed + 1
+    const next = feed < 0 || feed >= end ? end : feed + 1
+    if (feed === line || (feed === line + 1 && source[line] === 0x0d)) return next
+    if (!isField(source, line, next) && !fieldsFollow(source, next, end)) return line
+    line = next
   }
   return end
+}
+
+/** A name and a colon, a folded line, or a mailbox file's `From ` line. */
+function isField(source: Buffer, line: number, next: number): boolean {
+  const first = source[line] as number
+  if (first === 0x20 || first === 0x09) return true
+  for (let i = line; i < next; i++) {
+    const byte = source[i] as number
+    if (byte === 0x3a) return i > line
+    if (byte <= 0x20 || byte >= 0x7f) break
+  }
+  const text = source.toString('latin1', line, Math.min(next, line + 200))
+  return /^>?From /.test(text) || /^[!-9;-~]+[ \t]+:/.test(text)
+}
+
+/** A line that is no field begins the body, unless the fields that every mail has come after it. */
+function fieldsFollow(source: Buffer, from: number, end: number): boolean {
+  const rest = source.toString('latin1', from, Math.min(end, from + maxSearched))
+  const block = rest.slice(0, /(?:^|\n)\r?\n/.exec(rest)?.index ?? rest.length)
+  return /^(from|to|subject|date|message-id|received|mime-version|content-type|content-transfer-encoding|content-disposition)[ \t]*:/im.test(
+    block,
+  )
 }
 
 /** By the boundary of the header; where that is missing or does not occur, by a line that looks like one. */
