@@ -24,13 +24,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await removeAbandoned()
   const directory = mkdtempSync(path.join(tmpdir(), prefix))
   const options = { directory, mariadb: true, redis: true, durable: false, progress, signal } as const
-  const servers = await startEmbedded({ ...options, programs: dovecotPrograms })
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const servers = stack.use(await startEmbedded({ ...options, programs: dovecotPrograms }))
   project.provide('databaseUrl', servers.databaseUrl)
   project.provide('redisUrl', servers.redisUrl)
-  return async () => {
-    await servers[Symbol.asyncDispose]()
-    rmSync(directory, { recursive: true, force: true })
-  }
+  const opened = stack.move()
+  return () => opened.disposeAsync()
 }
 
 const abandonedAfterMs = 600_000

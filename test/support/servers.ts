@@ -17,20 +17,17 @@ export const defaults = toConfig({ file: undefined, toml: '', env: {}, directory
 /** A fresh database, migrated unless told otherwise; dropped when it is disposed. */
 export async function createTestDatabase(options: { migrated: boolean } = { migrated: true }): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  const server = openDatabase(inject('databaseUrl'), defaults.database)
-  await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`)
   const url = inject('databaseUrl').replace('/letterlock?', `/${name}?`)
+  await using stack = new AsyncDisposableStack()
+  const server = openDatabase(inject('databaseUrl'), defaults.database)
+  stack.defer(() => server.destroy())
+  await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`)
+  stack.defer(async () => void (await server.raw(`DROP DATABASE ${name}`)))
   const db = openDatabase(url, defaults.database)
+  stack.defer(() => db.destroy())
   if (options.migrated) await migrate(db)
-  return {
-    url,
-    db,
-    async [Symbol.asyncDispose]() {
-      await db.destroy()
-      await server.raw(`DROP DATABASE ${name}`)
-      await server.destroy()
-    },
-  }
+  const opened = stack.move()
+  return { url, db, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
 /** Where Redis is, and a prefix that no other test has. */
