@@ -71,9 +71,13 @@ function packagesOf(programs: readonly Program[]): string[] {
 
 function absent(programs: readonly Program[], why?: string): ServiceError {
   const message = why ?? `programs are missing that the embedded servers need: ${programs.join(', ')}`
+  const packages = packagesOf(programs)
+  const also = packages.includes('dovecot-imapd')
+    ? '; Debian then runs a Dovecot of its own, which `sudo systemctl disable --now dovecot` ends'
+    : ', or name servers of your own in database.url and redis.url'
   return new ServiceError('embedded.programs_missing', message, {
     temporary: false,
-    hint: `run \`sudo apt-get install --no-install-recommends ${packagesOf(programs).join(' ')}\`, or name servers of your own in database.url and redis.url`,
+    hint: `run \`sudo apt-get install --no-install-recommends ${packages.join(' ')}\`${also}`,
   })
 }
 
@@ -105,7 +109,8 @@ async function apt(args: readonly string[], options: ProgramOptions): Promise<{ 
   const deadline = Date.now() + lockPatienceMs
   for (;;) {
     options.signal.throwIfAborted()
-    const end = await runApt(['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], options.progress)
+    const end = await runApt(['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], options)
+    options.signal.throwIfAborted()
     const locked = /could not get lock|unable to lock/i.test(end.complaint)
     if (!locked || Date.now() > deadline) return end
     options.progress('waiting for another installation to end …')
@@ -113,10 +118,10 @@ async function apt(args: readonly string[], options: ProgramOptions): Promise<{ 
   }
 }
 
-/** In a session of its own and never cut short: a Ctrl-C in the midst of it would leave dpkg half done. */
+/** In a session of its own, and an installation is never cut short: a Ctrl-C in the midst of it would leave dpkg half done. */
 async function runApt(
   args: readonly string[],
-  progress: (line: string) => void,
+  { progress, signal }: ProgramOptions,
 ): Promise<{ code: number; complaint: string }> {
   const child = spawn(aptGet, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -124,6 +129,11 @@ async function runApt(
     detached: true,
   })
   const ended = once(child, 'close') as Promise<[number | null]>
+  const onAbort = (): void => {
+    if (args.includes('update')) child.kill()
+    else progress('apt-get is let finish what it does …')
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
   let complaint = ''
   for (const stream of [child.stdout, child.stderr]) {
     createInterface(stream).on('line', line => {
@@ -132,6 +142,7 @@ async function runApt(
     })
   }
   const [code] = await ended
+  signal.removeEventListener('abort', onAbort)
   return { code: code ?? 1, complaint: complaint.trim() }
 }
 

@@ -131,6 +131,7 @@ async function installMariadb(start: Start, data: string): Promise<void> {
     await promisify(execFile)(start.programs.setpriv, args, { signal: start.signal })
     renameSync(half, data)
   } catch (cause) {
+    rmSync(half, { recursive: true, force: true })
     start.signal.throwIfAborted()
     throw new ServiceError('embedded.failed', 'the data directory of the embedded MariaDB could not be made', {
       temporary: false,
