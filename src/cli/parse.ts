@@ -1,8 +1,15 @@
-// `letterlock parse`: what the parser makes of raw mails, without a database.
+// `letterlock parse`: what the parser makes of raw mails, without a database. Mails are parsed in threads as the daemon does it, so that a
+// mail that takes too long or breaks the parser costs its own line only; a few are read ahead, bounded by number and bytes.
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { parseMessage } from '../parse/parse-message.ts'
-import type { ParsedMessage } from '../parse/parsed-message.ts'
+import { availableParallelism } from 'node:os'
+import { openParsePool, type ParsePool } from '../parse/parse-pool.ts'
+import type { Address, ParsedMessage } from '../parse/parsed-message.ts'
+import { harmless } from './terminal.ts'
+
+const deadlineMs = 60_000
+const maxAhead = 32
+const maxBytesAhead = 67_108_864
 
 /** One JSON object a line with `json`, else a page a mail; in the order given. Resolves to 1 if a file could not be read or parsed. */
 export async function parseFiles(
@@ -10,63 +17,93 @@ export async function parseFiles(
   options: { json: boolean },
   out: NodeJS.WritableStream,
 ): Promise<0 | 1> {
+  const threads = Math.min(availableParallelism(), Math.ceil(paths.length / 8))
+  await using pool = openParsePool({ threads: Math.max(1, threads), deadlineMs })
   let exitCode: 0 | 1 = 0
-  for (const file of paths) {
-    const { line, ok } = await parseFile(file, options)
-    if (!ok) exitCode = 1
+  for await (const { path, result } of parsedInOrder(paths, pool)) {
+    if (!('message' in result)) exitCode = 1
+    const line = options.json ? toJson(path, result) : toPage(path, result)
     if (!out.write(`${line}\n`)) await once(out, 'drain')
   }
   return exitCode
 }
 
-async function parseFile(file: string, options: { json: boolean }): Promise<{ line: string; ok: boolean }> {
-  try {
-    const message = await parseMessage(await readFile(file))
-    return { line: options.json ? toJson(file, message) : toPage(file, message), ok: true }
-  } catch (error) {
-    const { code, message } = toFailure(error)
-    if (options.json) return { line: JSON.stringify({ path: file, ok: false, error: { code, message } }), ok: false }
-    return { line: `${file}: ${message}\n`, ok: false }
+type Result = { message: ParsedMessage } | { error: { code: string; message: string } }
+
+/** What comes out of each file, as soon as all before it are out. */
+async function* parsedInOrder(
+  paths: readonly string[],
+  pool: ParsePool,
+): AsyncGenerator<{ path: string; result: Result }> {
+  const ahead: { path: string; bytes: number; result: Promise<Result> }[] = []
+  for (const path of paths) {
+    const source = await readFile(path).catch((error: unknown) => toFailure(error))
+    const result = Buffer.isBuffer(source) ? parse(source, pool) : Promise.resolve(source)
+    ahead.push({ path, bytes: Buffer.isBuffer(source) ? source.length : 0, result })
+    const bytes = () => ahead.reduce((sum, next) => sum + next.bytes, 0)
+    for (let first = ahead[0]; first && (ahead.length >= maxAhead || bytes() > maxBytesAhead); first = ahead[0]) {
+      yield { path: first.path, result: await first.result }
+      ahead.shift()
+    }
   }
+  for (const { path, result } of ahead) yield { path, result: await result }
 }
 
-function toJson(file: string, message: ParsedMessage): string {
-  const attachments = message.attachments.map(({ part: _, ...attachment }) => attachment)
-  return JSON.stringify({ path: file, ok: true, ...message, attachments })
+/** Never rejects. */
+async function parse(source: Buffer, pool: ParsePool): Promise<Result> {
+  try {
+    return { message: await pool.parse(source) }
+  } catch (error) {
+    return toFailure(error)
+  }
 }
 
 const reading: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'this file may not be read',
   EISDIR: 'this is a folder, not a file',
+  ERR_FS_FILE_TOO_LARGE: 'this file is too large to be read',
 }
 
-function toFailure(error: unknown): { code: string; message: string } {
+function toFailure(error: unknown): Result {
   const { code = 'internal', message = 'failed' } = error as { code?: string; message?: string }
-  return { code, message: reading[code] ?? message }
+  return { error: { code, message: reading[code] ?? message } }
 }
 
-function toPage(file: string, message: ParsedMessage): string {
-  const person = ({ name, address }: { name: string; address: string }) =>
-    name === '' ? address : `${name} <${address}>`
+function toJson(path: string, result: Result): string {
+  if (!('message' in result)) return JSON.stringify({ path, ok: false, error: result.error })
+  const attachments = result.message.attachments.map(({ part: _, ...attachment }) => attachment)
+  return JSON.stringify({ path, ok: true, ...result.message, attachments })
+}
+
+function toPage(path: string, result: Result): string {
+  if (!('message' in result)) return harmless(`${path}: ${result.error.message}\n`)
+  const { message } = result
+  const field = (name: string, value: string) => (value === '' ? [] : [`  ${name.padEnd(13)}${value}`])
   const lines = [
-    `${file}`,
-    `  kind         ${[message.kind, ...message.reasons].join(', ')}`,
-    `  from         ${message.from === null ? '(nobody)' : person(message.from)}`,
-    `  to           ${message.to.map(person).join(', ')}`,
-    ...(message.cc.length > 0 ? [`  cc           ${message.cc.map(person).join(', ')}`] : []),
-    `  subject      ${message.subject}`,
-    `  date         ${message.date ?? '(none)'}`,
-    `  message-id   ${message.messageId}`,
-    ...message.attachments.map(
-      ({ filename, contentType, size }) => `  attachment   ${filename ?? '(no name)'}, ${contentType}, ${size} bytes`,
+    path,
+    ...field('kind', [message.kind, ...message.reasons].join(', ')),
+    ...field('from', message.from === null ? '(nobody)' : person(message.from)),
+    ...field('to', message.to.map(person).join(', ')),
+    ...field('cc', message.cc.map(person).join(', ')),
+    ...field('reply-to', message.replyTo.map(person).join(', ')),
+    ...field('subject', message.subject),
+    ...field('date', message.date ?? '(none)'),
+    ...field('message-id', message.messageId),
+    ...field('failed for', [...(message.bounce?.recipients ?? []), ...(message.bounce?.statuses ?? [])].join(', ')),
+    ...message.attachments.flatMap(({ filename, contentType, size }) =>
+      field('attachment', `${filename ?? '(no name)'}, ${contentType}, ${size} bytes`),
     ),
     '',
     ...message.text
       .trim()
       .split('\n')
-      .map(line => `  ${line}`),
+      .map(line => `  ${line}`.trimEnd()),
     '',
   ]
-  return lines.join('\n')
+  return lines.map(harmless).join('\n')
+}
+
+function person({ name, address }: Address): string {
+  return name === '' ? address : `${name} <${address}>`
 }

@@ -181,10 +181,10 @@ function better(labelled: string, guessed: string): string {
 
 /** A shift back that is followed by another shift at once is an error to the platform's decoder; joined texts have many. */
 function withoutEmptyShifts(bytes: Uint8Array): Uint8Array {
-  const escape = '\u001b'
+  const esc = '\u001b'
   const text = latin1(bytes)
-  const empty = ['(B', '(J'].some(shift => text.includes(`${escape}${shift}${escape}`))
-  return empty ? Buffer.from(text.replace(new RegExp(`${escape}\\([BJ](?=${escape})`, 'g'), ''), 'latin1') : bytes
+  const isEmpty = ['(B', '(J'].some(shift => text.includes(`${esc}${shift}${esc}`))
+  return isEmpty ? Buffer.from(text.replace(new RegExp(`${esc}\\([BJ](?=${esc})`, 'g'), ''), 'latin1') : bytes
 }
 
 /** RFC 1843: `~{` begins GB 2312 in seven bits, `~}` ends it. */

@@ -1,5 +1,6 @@
 // Parsing in threads, with a deadline a mail: no mail, however it is made, stops the daemon. A thread that does not answer in time, or
-// dies, is replaced; the mail that it had in hand is at fault, the ones behind it are given to others.
+// dies, is replaced; the mail that it had in hand is at fault, the ones behind it are given to others. A thread that dies before it is
+// ready condemns no mail: after a few of them the parser itself is at fault, and what waits is told so.
 import { Worker } from 'node:worker_threads'
 import { MessageError } from '../errors.ts'
 import type { ParseAnswer, ParseRequest } from './parse-thread.ts'
@@ -9,11 +10,17 @@ export interface ParsePoolOptions {
   threads: number
   /** For one mail. */
   deadlineMs: number
+  /** Heap of one thread, in MiB; a mail that needs more is unparseable. */
+  maxHeapMb?: number
 }
 
 export interface ParsePool extends AsyncDisposable {
   /** Throws MessageError `message.parse_timeout` or `message.unparseable`. The bytes are copied, the caller keeps his. */
   parse(source: Uint8Array): Promise<ParsedMessage>
+}
+
+export function openParsePool(options: ParsePoolOptions): ParsePool {
+  return new ThreadPool(options)
 }
 
 interface Task {
@@ -25,6 +32,7 @@ interface Task {
 
 interface Thread {
   worker: Worker
+  ready: boolean
   /** Given to the thread, in order; the first is in hand. */
   tasks: Task[]
   timer: NodeJS.Timeout | undefined
@@ -33,110 +41,191 @@ interface Thread {
 /** A hop between threads costs as much as a small mail, so several travel together. */
 const groupMails = 8
 const groupBytes = 262_144
-const maxHeapMb = 512
+const defaultHeapMb = 512
 /** Small: what a mail needs dies with it, and every thread has its own. */
 const maxYoungMb = 12
+/** Threads in a row that die before they are ready. */
+const maxFalseStarts = 3
 
-export function openParsePool(options: ParsePoolOptions): ParsePool {
-  const waiting: Task[] = []
-  const threads = new Set<Thread>()
-  let nextId = 1
-  let closed = false
+class ThreadPool implements ParsePool {
+  readonly #options: ParsePoolOptions
+  readonly #threads = new Set<Thread>()
+  #waiting: Task[] = []
+  #nextId = 1
+  #falseStarts = 0
+  #isPumping = false
+  #isClosed = false
 
-  const open = (): void => {
+  constructor(options: ParsePoolOptions) {
+    this.#options = options
+    this.#fill()
+  }
+
+  parse(source: Uint8Array): Promise<ParsedMessage> {
+    if (this.#isClosed) return Promise.reject(new Error('the parser is closed'))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ id: this.#nextId++, source, resolve, reject })
+      this.#pumpSoon()
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    const threads = [...this.#threads]
+    this.#threads.clear()
+    for (const { timer } of threads) clearTimeout(timer)
+    const unanswered = [...threads.flatMap(thread => thread.tasks), ...this.#waiting]
+    this.#waiting = []
+    for (const task of unanswered) task.reject(new Error('the parser is closed'))
+    await Promise.all(threads.map(thread => thread.worker.terminate()))
+  }
+
+  #fill(): void {
+    while (this.#threads.size < this.#options.threads) this.#open()
+  }
+
+  #open(): void {
     const worker = new Worker(new URL('./parse-thread.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: maxHeapMb, maxYoungGenerationSizeMb: maxYoungMb },
+      resourceLimits: {
+        maxOldGenerationSizeMb: this.#options.maxHeapMb ?? defaultHeapMb,
+        maxYoungGenerationSizeMb: maxYoungMb,
+      },
       stdout: true,
       stderr: true,
     })
+    worker.stdout.resume()
+    worker.stderr.resume()
     worker.unref()
-    const thread: Thread = { worker, tasks: [], timer: undefined }
-    threads.add(thread)
-    worker.on('message', (answer: ParseAnswer) => finish(thread, answer))
-    worker.on('error', () => {})
-    worker.on('exit', () => replace(thread, unparseable('the parser died on it')))
-    feed(thread)
+    const thread: Thread = { worker, ready: false, tasks: [], timer: undefined }
+    this.#threads.add(thread)
+    let fault: unknown
+    worker.on('message', (answer: ParseAnswer) => this.#hear(thread, answer))
+    worker.on('error', error => {
+      fault = error
+    })
+    worker.on('exit', () => this.#bury(thread, fault))
   }
 
-  const feed = (thread: Thread): void => {
-    if (thread.tasks.length > 0 || waiting.length === 0) return
-    thread.tasks = takeGroup(waiting)
-    const request: ParseRequest = { mails: thread.tasks.map(({ id, source }) => ({ id, source })) }
+  /** Mails that come in one turn of the event loop are shared among the threads before any of them begins. */
+  #pumpSoon(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    queueMicrotask(() => {
+      this.#isPumping = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    if (this.#isClosed || this.#waiting.length === 0) return
+    this.#fill()
+    // What is not ready yet is kept alive by what waits for it.
+    for (const { worker, ready } of this.#threads) if (!ready) worker.ref()
+    const idle = [...this.#threads].filter(thread => thread.ready && thread.tasks.length === 0)
+    const share = Math.min(groupMails, Math.ceil(this.#waiting.length / Math.max(1, idle.length)))
+    for (const thread of idle) this.#feed(thread, share)
+  }
+
+  #feed(thread: Thread, most: number): void {
+    const count = countOfGroup(this.#waiting, most)
+    if (count === 0) return
+    thread.tasks = this.#waiting.splice(0, count)
+    const request = toRequest(thread.tasks)
     thread.worker.ref()
-    thread.worker.postMessage(request)
-    arm(thread)
+    thread.worker.postMessage(request, [request.bytes])
+    this.#arm(thread)
   }
 
-  const arm = (thread: Thread): void => {
-    clearTimeout(thread.timer)
-    if (thread.tasks.length === 0) {
+  #hear(thread: Thread, answer: ParseAnswer): void {
+    if ('ready' in answer) {
+      thread.ready = true
+      this.#falseStarts = 0
       thread.worker.unref()
+      this.#pump()
       return
     }
-    thread.timer = setTimeout(() => {
-      const late = new MessageError('message.parse_timeout', `a mail was not parsed within ${options.deadlineMs} ms`, {
-        hint: 'its original is kept: `letterlock quarantine export` writes it to a file',
-      })
-      replace(thread, late)
-    }, options.deadlineMs)
-  }
-
-  const finish = (thread: Thread, answer: ParseAnswer): void => {
     const [task] = thread.tasks
     if (task?.id !== answer.id) return
     thread.tasks.shift()
     if ('message' in answer) task.resolve(answer.message)
     else task.reject(unparseable(answer.failed))
-    arm(thread)
-    feed(thread)
+    this.#arm(thread)
+    if (thread.tasks.length === 0) this.#pump()
+  }
+
+  /** Begins the time of the mail in hand. */
+  #arm(thread: Thread): void {
+    clearTimeout(thread.timer)
+    const [inHand] = thread.tasks
+    if (inHand === undefined) {
+      thread.worker.unref()
+      return
+    }
+    thread.timer = setTimeout(() => {
+      // Where it was our own loop that stood still, the answer is there by now and is heard first.
+      setImmediate(() => {
+        if (thread.tasks[0] === inHand) this.#replace(thread, late(this.#options.deadlineMs))
+      })
+    }, this.#options.deadlineMs)
+  }
+
+  #bury(thread: Thread, fault: unknown): void {
+    if (!this.#threads.has(thread)) return
+    if (thread.ready) {
+      this.#replace(thread, unparseable('the parser died on it', fault))
+      return
+    }
+    this.#threads.delete(thread)
+    this.#falseStarts += 1
+    if (this.#falseStarts < maxFalseStarts) {
+      this.#fill()
+      this.#pump()
+      return
+    }
+    this.#falseStarts = 0
+    for (const task of this.#waiting.splice(0)) task.reject(new Error('the parser does not start', { cause: fault }))
   }
 
   /** The mail in hand is at fault; those behind it wait again, first in the line. */
-  const replace = (thread: Thread, fault: MessageError): void => {
-    if (!threads.delete(thread)) return
+  #replace(thread: Thread, fault: MessageError): void {
+    if (!this.#threads.delete(thread)) return
     clearTimeout(thread.timer)
     void thread.worker.terminate()
     const [inHand, ...behind] = thread.tasks
-    waiting.unshift(...behind)
-    inHand?.reject(closed ? new Error('the parser is closed') : fault)
-    if (!closed) open()
-  }
-
-  for (let i = 0; i < options.threads; i++) open()
-
-  return {
-    parse(source) {
-      if (closed) return Promise.reject(new Error('the parser is closed'))
-      return new Promise((resolve, reject) => {
-        waiting.push({ id: nextId++, source, resolve, reject })
-        const idle = [...threads].find(thread => thread.tasks.length === 0)
-        if (idle !== undefined) queueMicrotask(() => feed(idle))
-      })
-    },
-    async [Symbol.asyncDispose]() {
-      closed = true
-      const gone = [...threads].map(thread => thread.worker.terminate())
-      for (const thread of threads) replace(thread, unparseable('closed'))
-      for (const task of waiting.splice(0)) task.reject(new Error('the parser is closed'))
-      await Promise.all(gone)
-    },
+    this.#waiting.unshift(...behind)
+    inHand?.reject(fault)
+    this.#fill()
+    this.#pump()
   }
 }
 
-function takeGroup(waiting: Task[]): Task[] {
-  const group: Task[] = []
-  let bytes = 0
-  for (let next = waiting[0]; next !== undefined && group.length < groupMails; next = waiting[0]) {
-    if (group.length > 0 && bytes + next.source.length > groupBytes) break
-    bytes += next.source.length
-    group.push(next)
-    waiting.shift()
+function countOfGroup(waiting: readonly Task[], most: number): number {
+  let [count, bytes] = [0, 0]
+  for (const { source } of waiting.slice(0, most)) {
+    if (count > 0 && bytes + source.length > groupBytes) break
+    bytes += source.length
+    count += 1
   }
-  return group
+  return count
 }
 
-function unparseable(why: string): MessageError {
-  return new MessageError('message.unparseable', `a mail could not be parsed (${why})`, {
-    hint: 'its original is kept: `letterlock quarantine export` writes it to a file',
-  })
+/** One tight copy: a view of a larger buffer would take all of that along. */
+function toRequest(tasks: readonly Task[]): ParseRequest {
+  const joined = new Uint8Array(tasks.reduce((sum, { source }) => sum + source.length, 0))
+  let offset = 0
+  for (const { source } of tasks) {
+    joined.set(source, offset)
+    offset += source.length
+  }
+  return { mails: tasks.map(({ id, source }) => ({ id, length: source.length })), bytes: joined.buffer }
+}
+
+const hint = 'its original is kept: `letterlock quarantine export` writes it to a file'
+
+function late(deadlineMs: number): MessageError {
+  return new MessageError('message.parse_timeout', `a mail was not parsed within ${deadlineMs} ms`, { hint })
+}
+
+function unparseable(why: string, cause?: unknown): MessageError {
+  return new MessageError('message.unparseable', `a mail could not be parsed (${why})`, { hint, cause })
 }

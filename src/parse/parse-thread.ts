@@ -1,22 +1,28 @@
-// The inside of a parsing thread: mails come in groups and go back one by one.
+// The inside of a parsing thread: it says when it is ready; mails come in groups and go back one by one.
 import { parentPort } from 'node:worker_threads'
 import { parseMessage } from './parse-message.ts'
 import type { ParsedMessage } from './parsed-message.ts'
 
+/** Mails one after another in `bytes`. */
 export interface ParseRequest {
-  mails: { id: number; source: Uint8Array }[]
+  mails: { id: number; length: number }[]
+  bytes: ArrayBuffer
 }
 
-export type ParseAnswer = { id: number; message: ParsedMessage } | { id: number; failed: string }
+export type ParseAnswer = { ready: true } | { id: number; message: ParsedMessage } | { id: number; failed: string }
 
-parentPort?.on('message', async ({ mails }: ParseRequest) => {
-  for (const { id, source } of mails) parentPort?.postMessage(await answer(id, source))
+parentPort?.on('message', async ({ mails, bytes }: ParseRequest) => {
+  let offset = 0
+  for (const { id, length } of mails) {
+    parentPort?.postMessage(await answer(id, Buffer.from(bytes, offset, length)))
+    offset += length
+  }
 })
+parentPort?.postMessage({ ready: true } satisfies ParseAnswer)
 
-async function answer(id: number, source: Uint8Array): Promise<ParseAnswer> {
+async function answer(id: number, source: Buffer): Promise<ParseAnswer> {
   try {
-    const bytes = Buffer.from(source.buffer, source.byteOffset, source.byteLength)
-    return { id, message: await parseMessage(bytes) }
+    return { id, message: await parseMessage(source) }
   } catch (error) {
     return { id, failed: error instanceof Error ? error.name : 'unknown' }
   }
