@@ -29,10 +29,10 @@ export const wroteWords = [
   '写道|寫道|のメール|さんは書きました|さんからのメール|님이 작성|작성|כתב|כתבה|مايلي كتب|كتب',
 ].join('|')
 
-/** Months and days, as a date has them without figures of the year. */
-export const dateWords = [
+/** Months; a date without one of these has figures enough to be known by. */
+export const monthWords = [
   'jan\\p{L}*|feb\\p{L}*|mar\\p{L}*|apr\\p{L}*|may|jun\\p{L}*|jul\\p{L}*|aug\\p{L}*|sep\\p{L}*|oct\\p{L}*|nov\\p{L}*|dec\\p{L}*',
-  'mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|yesterday|today',
+  'mai|mär\\p{L}*|mei|maj|okt\\p{L}*|dez\\p{L}*|déc\\p{L}*|dic\\p{L}*|fév\\p{L}*|avr\\p{L}*|aoû\\p{L}*|ene\\p{L}*|abr\\p{L}*|ago\\p{L}*|mag\\p{L}*|giu\\p{L}*|lug\\p{L}*|set\\p{L}*|ott\\p{L}*',
 ].join('|')
 
 /** "Original Message", between dashes. */

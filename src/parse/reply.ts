@@ -3,11 +3,11 @@
 // Answers below or between quoted lines are kept. Where nothing would be left, the whole text is: showing too much is better than
 // hiding an answer.
 import {
-  dateWords,
   devices,
   fieldNames,
   forwardWords,
   introducers,
+  monthWords,
   originalWords,
   sentWords,
   wroteWords,
@@ -106,7 +106,7 @@ function plain(line: string): string {
 }
 
 const word = (alternatives: string) => `(?<![\\p{L}])(?:${alternatives})(?![\\p{L}])`
-const date = `(?:\\d{4}|\\d{1,2}[:.]\\d{2}|\\d{1,2}[./-]\\d{1,2}|${word(dateWords)})`
+const date = `(?:\\d{4}|\\d{1,2}[:.]\\d{2}|\\d{1,2}[./-]\\d{1,2}|\\d{1,2}\\.?\\s+${word(monthWords)}|${word(monthWords)}\\.?\\s+\\d{1,2})`
 const bracketed = '<\\s*(?:mailto:)?[^<>]*@[^<>]*>?\\s*>?|\\([^()\\s]+@[^()\\s]+\\s*\\)|\\[mailto:[^\\]]*\\]'
 
 /** Quick: has a figure or an address in it, or one of the words at its beginning. */
