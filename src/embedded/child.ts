@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ServiceError } from '../errors.ts'
-import { sendSignal, type Trace, traceOf } from './claim.ts'
+import { endTraces, type Trace, traceOf } from './claim.ts'
 
 export interface ServerStart {
   /** What people call it. */
@@ -30,7 +30,6 @@ interface Process extends AsyncDisposable {
 }
 
 const readyWithinMs = 60_000
-const stopWithinMs = 20_000
 const restartAfterMs = 500
 
 /** Starts the server, waits until it is ready and keeps it running. Throws `embedded.failed` with the last line of its log. */
@@ -74,7 +73,8 @@ async function startProcess(start: ServerStart): Promise<Process> {
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()).once('error', () => resolve()))
   const { pid } = child
   if (pid === undefined) throw failed(start, 'it could not be started')
-  start.note(traceOf(pid))
+  const trace = traceOf(pid)
+  start.note(trace)
   // The event loop does not stay alive for it; whoever stops it waits for it.
   child.unref()
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null
@@ -82,7 +82,8 @@ async function startProcess(start: ServerStart): Promise<Process> {
     ended,
     [Symbol.asyncDispose]: async () => {
       child.ref()
-      if (!hasEnded()) await stopProcess(pid, ended)
+      await endTraces([trace])
+      await ended
     },
   }
   try {
@@ -105,13 +106,6 @@ async function untilReady(start: ServerStart, hasEnded: () => boolean): Promise<
       throw failed(start, `it was not ready within ${readyWithinMs / 1000} s: ${complaint(start.logFile)}`)
     await wait(25)
   }
-}
-
-async function stopProcess(pid: number, ended: Promise<void>): Promise<void> {
-  sendSignal(pid, 'SIGTERM')
-  const late = setTimeout(() => sendSignal(pid, 'SIGKILL'), stopWithinMs)
-  await ended
-  clearTimeout(late)
 }
 
 function failed(start: ServerStart, why: string): ServiceError {

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -126,34 +127,51 @@ function shortRoot(): string {
 }
 
 export function traceOf(pid: number): Trace {
-  return { pid, began: beginningOf(pid) ?? '' }
+  return { pid, began: readProcess(pid)?.began ?? '' }
 }
 
 /** False for another process that has the same id by now. */
 export function isAlive(trace: Trace): boolean {
-  return trace.began !== '' && beginningOf(trace.pid) === trace.began
+  return trace.began !== '' && readProcess(trace.pid)?.began === trace.began
 }
 
-/** Which boot, and the kernel's ticks since then (proc(5), field 22); undefined where there is no such process. */
-function beginningOf(pid: number): string | undefined {
+/** The session that a process leads, and which boot and how many ticks of the kernel after it the process began (proc(5)). */
+function readProcess(pid: number): { session: number; began: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()} ${fields[19]}`
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    return { session: Number(fields[3]), began: `${boot} ${fields[19]}` }
   } catch {
     return undefined
   }
 }
 
+/**
+ * The server and those that it started: each server of ours leads a session. They are known by it when the server itself has ended,
+ * because the kernel gives its id to nobody while the session lasts.
+ */
+function membersOf(trace: Trace): Trace[] {
+  const leader = readProcess(trace.pid)
+  if (trace.began === '' || (leader !== undefined && leader.began !== trace.began)) return []
+  const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
+  return pids.map(Number).flatMap(pid => {
+    const found = readProcess(pid)
+    const isMember = pid === trace.pid || found?.session === trace.pid
+    return found !== undefined && isMember ? [{ pid, began: found.began }] : []
+  })
+}
+
 const endWithinMs = 20_000
 const killWithinMs = 10_000
 
-async function endTraces(traces: readonly Trace[]): Promise<void> {
+/** Ends the servers and what they started. Throws `embedded.failed` if one cannot be ended. */
+export async function endTraces(traces: readonly Trace[]): Promise<void> {
   if (await allEnd(traces, 'SIGTERM', endWithinMs)) return
   if (await allEnd(traces, 'SIGKILL', killWithinMs)) return
-  const left = traces.filter(isAlive).map(trace => trace.pid)
-  throw new ServiceError('embedded.failed', `process ${left.join(', ')} of an earlier run does not end`, {
+  const left = traces.flatMap(membersOf).map(trace => trace.pid)
+  throw new ServiceError('embedded.failed', `process ${left.join(', ')} does not end`, {
     temporary: false,
     hint: `end it with \`kill -9 ${left.join(' ')}\`, as the user it belongs to`,
   })
@@ -161,16 +179,16 @@ async function endTraces(traces: readonly Trace[]): Promise<void> {
 
 /** Nobody tells us when a process ends that is not our child, so it is asked for. */
 async function allEnd(traces: readonly Trace[], signal: NodeJS.Signals, withinMs: number): Promise<boolean> {
-  for (const { pid } of traces.filter(isAlive)) sendSignal(pid, signal)
+  for (const { pid } of traces.flatMap(membersOf)) sendSignal(pid, signal)
   const deadline = Date.now() + withinMs
-  while (traces.some(isAlive)) {
+  while (traces.some(trace => membersOf(trace).length > 0)) {
     if (Date.now() > deadline) return false
     await wait(20)
   }
   return true
 }
 
-export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {

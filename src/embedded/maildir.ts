@@ -56,13 +56,34 @@ function makeMaildir(folder: string, owner: number | undefined): void {
   }
 }
 
+/** Under the lock of Dovecot, which may have the mailbox open and would write down what it remembers. */
 function resetUidValidity(folder: string, owner: number | undefined): void {
   const list = path.join(folder, 'dovecot-uidlist')
-  const before = /V(\d+)/.exec(existsSync(list) ? readFileSync(list, 'utf8') : '')?.[1] ?? '1'
-  for (const file of readdirSync(folder).filter(name => name.startsWith('dovecot')))
-    rmSync(path.join(folder, file), { recursive: true })
-  writeFileSync(list, `3 V${Number(before) + 1} N1 G${randomBytes(16).toString('hex')}\n`)
-  handTo(owner, list)
+  const unlock = lock(`${list}.lock`)
+  try {
+    const before = /V(\d+)/.exec(existsSync(list) ? readFileSync(list, 'utf8') : '')?.[1] ?? '1'
+    for (const file of readdirSync(folder).filter(name => /^dovecot(?!-uidlist\.lock)/.test(name)))
+      rmSync(path.join(folder, file), { recursive: true })
+    writeFileSync(list, `3 V${Number(before) + 1} N1 G${randomBytes(16).toString('hex')}\n`)
+    handTo(owner, list)
+  } finally {
+    unlock()
+  }
+}
+
+const lockWithinMs = 10_000
+
+function lock(file: string): () => void {
+  const deadline = Date.now() + lockWithinMs
+  for (;;) {
+    try {
+      writeFileSync(file, '', { flag: 'wx' })
+      return () => rmSync(file)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || Date.now() > deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+  }
 }
 
 /** RFC 3501 §5.1.3: how mailbox names are written on disk. */

@@ -85,6 +85,8 @@ async function startMariadb(start: Start): Promise<AsyncDisposable> {
   const data = path.join(directory, 'mariadb')
   if (!existsSync(data)) await installMariadb(start, data)
   const socket = socketOf(claim, 'mariadb')
+  const temporary = path.join(directory, 'mariadb-tmp')
+  mkdirSync(temporary, { recursive: true, mode: 0o700 })
   return await startServer({
     ...start,
     name: 'MariaDB',
@@ -94,6 +96,8 @@ async function startMariadb(start: Start): Promise<AsyncDisposable> {
       '--no-defaults',
       ...asOurselves(),
       `--datadir=${data}`,
+      // A server that starts removes the temporary tables of all others in the same place.
+      `--tmpdir=${temporary}`,
       `--socket=${socket}`,
       `--pid-file=${path.join(claim.folder, 'mariadb.pid')}`,
       '--skip-networking',
@@ -128,7 +132,8 @@ async function installMariadb(start: Start, data: string): Promise<void> {
     `--datadir=${half}`,
   ]
   try {
-    await promisify(execFile)(start.programs.setpriv, args, { signal: start.signal })
+    const env = { ...process.env, TMPDIR: half }
+    await promisify(execFile)(start.programs.setpriv, args, { signal: start.signal, env })
     renameSync(half, data)
   } catch (cause) {
     rmSync(half, { recursive: true, force: true })

@@ -1,9 +1,11 @@
 // The private Dovecot: three listeners, its certificates, its ports.
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { connect as connectTls } from 'node:tls'
 import { ImapFlow } from 'imapflow'
 import { expect, test } from 'vitest'
@@ -125,6 +127,24 @@ test('a second one on the directory is refused, and what it has is not touched',
   await withDirectory(async directory => {
     await using dovecot = await start(directory)
     await expect(start(directory)).rejects.toThrow(`process ${process.pid} already runs servers on ${directory}`)
+    expect(await greeting(connect(dovecot.ports.cleartext, '127.0.0.1'))).toMatch(/^\* OK/)
+  })
+})
+
+test('when the parent is killed Dovecot ends, connections and all, and the next start takes its place', async () => {
+  await withDirectory(async directory => {
+    const starter = path.join(import.meta.dirname, 'starter.ts')
+    const parent = spawn(process.execPath, [starter, 'dovecot', directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [line] = await once(createInterface(parent.stdout), 'line')
+    const { ports } = JSON.parse(line)
+    const connection = connect(ports.cleartext, '127.0.0.1')
+    await once(connection, 'data')
+    const ended = new Promise(resolve => connection.once('close', resolve).once('error', () => {}))
+    parent.kill('SIGKILL')
+    await once(parent, 'exit')
+    await using dovecot = await start(directory)
+    await ended
+    expect(dovecot.ports).toEqual(ports)
     expect(await greeting(connect(dovecot.ports.cleartext, '127.0.0.1'))).toMatch(/^\* OK/)
   })
 })

@@ -133,7 +133,8 @@ test('the next start does not wait until the servers of a killed parent have end
 })
 
 test('what a killed run left is ended by the next start; a process that only has the same id is not touched', async () => {
-  const [left, foreign] = [spawn('sleep', ['600']), spawn('sleep', ['600'])] as const
+  const sleep = () => spawn('sleep', ['600'], { detached: true })
+  const [left, foreign] = [sleep(), sleep()] as const
   await Promise.all([once(left, 'spawn'), once(foreign, 'spawn')])
   const folder = mkdtempSync(path.join(tmpdir(), 'letterlock-'))
   const servers = [traceOf(left.pid as number), { ...traceOf(process.pid), pid: foreign.pid as number }]
@@ -209,7 +210,10 @@ interface Starter extends AsyncDisposable {
 /** Servers of another process, which leads a process group as a command at a terminal does. */
 async function runStarter(): Promise<Starter> {
   const program = path.join(import.meta.dirname, 'starter.ts')
-  const child = spawn(process.execPath, [program, directory], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const child = spawn(process.execPath, [program, 'servers', directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  })
   const [line] = await once(createInterface(child.stdout), 'line')
   return {
     child,
