@@ -1,0 +1,2 @@
+// A parsing thread of a broken installation.
+process.exit(1)
