@@ -40,6 +40,8 @@ export interface DaemonOptions {
   /** What a person who waits may read; default: standard error. */
   progress?: (line: string) => void
   log?: Log
+  /** What the parsing threads run; tests give one that misbehaves on command. */
+  parseScript?: URL
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -85,7 +87,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const worker = identify()
   await checkRawDirectory(db, rawDirectory(config), { host: worker.host, shared: config.raw.shared })
   if (options.demo) await startDemo(base, db, options)
-  await startPolling(base, db, commands, blocking, worker)
+  await startPolling(base, db, commands, blocking, worker, options)
 
   health.mend('start')
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
@@ -191,9 +193,12 @@ async function startPolling(
   redis: Redis,
   blocking: Redis,
   worker: WorkerIdentity,
+  options: DaemonOptions,
 ): Promise<void> {
   const { config, stack, health, events } = base
-  const pool = stack.use(openParsePool({ threads: config.poll.parseThreads, deadlineMs: config.poll.parseDeadlineMs }))
+  const { parseThreads: threads, parseDeadlineMs: deadlineMs } = config.poll
+  const script = options.parseScript === undefined ? {} : { script: options.parseScript }
+  const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
   const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
   const queue = openQueue(redis, config.redis.prefix, worker.id)
   stack.defer(() => queue.close())

@@ -23,11 +23,14 @@ export interface RunOptions {
   directory?: string
 }
 
-/** Nothing of this machine's own settings, files and servers, and what is given. */
+/** Nothing of this machine's own settings, files and servers, and what is given. CI would be taken for a terminal without colours. */
 export function cleanEnv(env: Record<string, string> = {}): Record<string, string> {
   const foreign = Object.entries(process.env).filter(
     (entry): entry is [string, string] =>
-      entry[1] !== undefined && !/^(LETTERLOCK_|FORCE_COLOR|NO_COLOR)/.test(entry[0]),
+      entry[1] !== undefined &&
+      !/^(LETTERLOCK_|FORCE_COLOR$|NO_COLOR$|NODE_DISABLE_COLORS$|COLORTERM$|CI$|CI_|TEAMCITY|GITHUB_|TMUX$)/.test(
+        entry[0],
+      ),
   )
   const ours = { LETTERLOCK_CONFIG: '/dev/null', LETTERLOCK_DATA_DIRECTORY: '/nonexistent/letterlock' }
   return { ...Object.fromEntries(foreign), ...ours, ...env }

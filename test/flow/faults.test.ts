@@ -1,6 +1,10 @@
 // What goes wrong at the server: each end of an account has its state, code and hint, and nothing is lost.
 import { expect, test } from 'vitest'
+import { rawDirectory } from '../../src/daemon.ts'
+import { parseMessage } from '../../src/parse/parse-message.ts'
+import { retryQuarantined } from '../../src/poll/retry-quarantined.ts'
 import { getAccount } from '../../src/store/accounts.ts'
+import { openRawDirectory } from '../../src/store/raw-directory.ts'
 import { findSourceDetails } from '../../src/store/sources.ts'
 import { createWorld, ends, until } from '../support/daemon.ts'
 import { startTestDovecot, user } from '../support/dovecot.ts'
@@ -132,21 +136,19 @@ test('a server without UIDPLUS is never asked to expunge: the mail is marked and
 
 test('a mail that cannot be parsed in time is quarantined with its bytes, and can be retried', async () => {
   await using server = await startScriptedServer({ mails: mails(3) })
-  server.script.mails[1] = {
-    uid: 2,
-    source: Buffer.concat([rawMail({ id: 'slow@x', body: '' }), Buffer.alloc(45_000_000, '> a b c d e f g\n')]),
-  }
-  await using world = await createWorld({
-    LETTERLOCK_POLL_PARSE_DEADLINE_MS: '500',
-    LETTERLOCK_MAIL_MAX_BYTES: '60000000',
-  })
+  server.script.mails[1] = { uid: 2, source: rawMail({ id: 'slow@x', body: 'HANG' }) }
+  await using world = await createWorld({ LETTERLOCK_POLL_PARSE_DEADLINE_MS: '1000' })
   const id = await world.add(server.destination, secret)
-  await world.start()
+  await world.start({}, { parseScript: new URL('../parse/misbehaving-thread.ts', import.meta.url) })
   await until(async () => (await getAccount(world.db, String(id))).lastSuccessAt)
   expect(await ends(world.db)).toEqual({ created: 2, quarantined: 1 })
   const [held] = await findSourceDetails(world.db, { limit: 1, result: 'quarantined' })
   expect(held).toMatchObject({ uid: 2, reason: 'parse_timeout', complete: true })
   expect(held?.place).not.toBeNull()
+  const raw = openRawDirectory(rawDirectory(world.config))
+  const retried = await retryQuarantined(world.db, raw, source => parseMessage(source), Number(held?.id))
+  expect(retried).toMatchObject({ result: 'created', ticket: expect.any(Number) })
+  expect(await ends(world.db)).toEqual({ created: 3 })
 })
 
 test('an account without a password waits without a single connection', async () => {

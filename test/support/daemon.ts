@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { type Config, toConfig } from '../../src/config.ts'
-import { type Daemon, startDaemon } from '../../src/daemon.ts'
+import { type Daemon, type DaemonOptions, startDaemon } from '../../src/daemon.ts'
 import type { Destination } from '../../src/fetch/mailbox.ts'
 import { createLog } from '../../src/log.ts'
 import { requestPoll } from '../../src/schedule/queue.ts'
@@ -19,7 +19,7 @@ export interface World extends AsyncDisposable {
   directory: string
   /** Log lines of all its daemons. */
   log: Record<string, unknown>[]
-  start(env?: Record<string, string>): Promise<Daemon>
+  start(env?: Record<string, string>, options?: Partial<DaemonOptions>): Promise<Daemon>
   add(destination: Destination, password: string, change?: Partial<NewAccount>): Promise<number>
   /** Asks the owner for a poll at once, and waits until a poll that began after it has ended. */
   poll(accountId: number): Promise<void>
@@ -57,12 +57,12 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
     config,
     directory,
     log,
-    async start(more = {}) {
+    async start(more = {}, options = {}) {
       const stream = { write: (line: string) => void log.push(JSON.parse(line)) }
       const mine = configOf(more)
       const daemon = await startDaemon(
         mine,
-        { demo: false, log: createLog(mine.log, stream) },
+        { demo: false, log: createLog(mine.log, stream), ...options },
         new AbortController().signal,
       )
       stack.defer(() => daemon[Symbol.asyncDispose]())
