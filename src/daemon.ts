@@ -15,22 +15,20 @@ import { createHealth, type Health, type Part } from './health.ts'
 import { createLog, type Log } from './log.ts'
 import { openParsePool } from './parse/parse-pool.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
-import { openQueue, type PollQueue } from './schedule/queue.ts'
-import { checkRedis, openRedis, toRedisError } from './schedule/redis.ts'
-import {
-  buryDeadWorkers,
-  claimAccounts,
-  removeQueue,
-  repairSchedule,
-  type SchedulerDeps,
-} from './schedule/scheduler.ts'
+import { type Beat, startBeat } from './schedule/beat.ts'
+import { openQueue } from './schedule/queue.ts'
+import { checkRedis, openRedis } from './schedule/redis.ts'
+import { claimAccounts, removeQueues } from './schedule/scheduler.ts'
+import { type Sealing, startSealing } from './schedule/sealing.ts'
 import { type PollWorker, startWorker } from './schedule/worker.ts'
 import { checkDatabase, openDatabase } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
 import { openRawDirectory } from './store/raw-directory.ts'
 import { checkRawDirectory } from './store/raw-identity.ts'
 import { removeWorker, type WorkerIdentity } from './store/workers.ts'
-import { openStored } from './vault/credentials.ts'
+import { keyPlaceOf } from './vault/keyring.ts'
+import { openVault, type Vault } from './vault/vault.ts'
+import { createSecretWriter } from './vault/write-secret.ts'
 import { version } from './version.ts'
 import { openServer } from './web/server.ts'
 
@@ -48,14 +46,19 @@ export interface Daemon extends AsyncDisposable {
   workerId: string
   /** `http://127.0.0.1:8025`. */
   url: string
+  /** Looks at the key files at once (SIGHUP). */
+  lookAtKeys(): void
 }
 
 /** Runs until SIGTERM or SIGINT. */
 export async function runDaemon(config: Config, options: DaemonOptions): Promise<void> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort(new Error(`stopped by ${name}`)))
+  const running: { daemon?: Daemon } = {}
+  process.on('SIGHUP', () => running.daemon?.lookAtKeys())
   try {
-    await using _daemon = await startDaemon(config, options, stop.signal)
+    await using daemon = await startDaemon(config, options, stop.signal)
+    running.daemon = daemon
     if (!stop.signal.aborted) await new Promise(resolve => stop.signal.addEventListener('abort', resolve))
     setTimeout(giveUpStopping, stopWithinMs).unref()
   } catch (error) {
@@ -87,14 +90,20 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const worker = identify()
   await checkRawDirectory(db, rawDirectory(config), { host: worker.host, shared: config.raw.shared })
   if (options.demo) await startDemo(base, db, options)
-  await startPolling(base, db, commands, blocking, worker, options)
+  const connections = { databaseUrl: places.databaseUrl, db, redis: commands, blocking }
+  const vault = await startWork(base, connections, worker, options)
 
   health.mend('start')
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
   const url = `http://${listening(server.addresses())}`
   if (places.embedded) tellWhere(config, options, url)
   const opened = stack.move()
-  return { workerId: worker.id, url, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+  return {
+    workerId: worker.id,
+    url,
+    lookAtKeys: () => vault.look(),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
 }
 
 interface Base {
@@ -184,55 +193,85 @@ async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<
   const directory = path.join(base.config.data.directory, 'embedded')
   const progress = options.progress ?? toStderr
   const demo = base.stack.use(await startDemo({ directory, progress, signal: base.signal }))
-  await insertDemoAccounts(db, demo.accounts)
+  await insertDemoAccounts(db, demo.accounts, createSecretWriter(keyPlaceOf(base.config.encryption.keyFile)))
 }
 
-async function startPolling(
+interface Connections {
+  databaseUrl: string
+  db: Knex
+  redis: Redis
+  /** For those who block. */
+  blocking: Redis
+}
+
+/** Starts the vault, the workers and the beat that keeps them in order. */
+async function startWork(
   base: Base,
-  db: Knex,
-  redis: Redis,
-  blocking: Redis,
+  { databaseUrl, db, redis, blocking }: Connections,
   worker: WorkerIdentity,
   options: DaemonOptions,
-): Promise<void> {
-  const { config, stack, health, events } = base
-  const { parseThreads: threads, parseDeadlineMs: deadlineMs } = config.poll
-  const script = options.parseScript === undefined ? {} : { script: options.parseScript }
-  const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
+): Promise<Vault> {
+  const { config, log, stack, health, events } = base
+  const { prefix } = config.redis
   const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
-  const queue = openQueue(redis, config.redis.prefix, worker.id)
+  const queue = openQueue(redis, prefix, worker.id)
   stack.defer(() => queue.close())
-  stack.defer(() => leave(db, redis, config.redis.prefix, worker.id))
-  const common = { db, redis, prefix: config.redis.prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds }
-  const running: { worker?: PollWorker } = {}
-  const deps = { ...common, isRunning: (id: number) => running.worker?.isRunning(id) ?? false }
-  await claimAccounts(deps)
-  running.worker = stack.use(
-    startWorker({
+  stack.defer(() => leave(db, redis, prefix, worker.id))
+
+  const sealingDb = openDatabase(databaseUrl, config.database, 'sealing')
+  stack.defer(() => sealingDb.destroy())
+  const running: { polls?: PollWorker; sealing?: Sealing; beat?: Beat } = {}
+  const vault = stack.use(
+    openVault({
       db,
-      raw: openRawDirectory(rawDirectory(config)),
-      parse: source => pool.parse(source),
-      limits: {
-        messages: config.poll.batchMessages,
-        bytes: config.poll.batchBytes,
-        maxBytes: config.mail.maxBytes,
-      },
+      sealingDb,
+      place: keyPlaceOf(config.encryption.keyFile),
+      dataDirectory: config.data.directory,
+      actor: worker.id,
+      events,
+      health,
+      onKeys: () => running.beat?.now(),
+      onWork: () => running.sealing?.request(),
+    }),
+  )
+  const sealing = stack.use(startSealing({ vault, redis, blocking, prefix, workerId: worker.id, health, log }))
+  const common = { db, redis, prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds, keyIds: vault.keyIds }
+  const deps = { ...common, isRunning: (id: number) => running.polls?.isRunning(id) ?? false }
+  await claimAccounts(deps)
+  running.polls = stack.use(
+    startWorker({
+      ...ingestDeps(base, db, options),
       openSession: createPolledSessions({
         keeper,
         openSession,
-        openSecret: openStored(db),
+        openSecret: vault.openSecret,
         timeoutMs: config.poll.timeoutSeconds * 1000,
         maxLiteralBytes: config.mail.maxBytes + literalSlackBytes,
       }),
       redis: blocking,
-      prefix: config.redis.prefix,
+      prefix,
       workerId: worker.id,
       concurrency: config.poll.concurrency,
       events,
       health,
     }),
   )
-  stack.use(keepInOrder(base, deps, queue))
+  running.sealing = sealing
+  running.beat = stack.use(startBeat({ ...deps, sealing, events, health }))
+  return vault
+}
+
+/** What turns mails into rows. */
+function ingestDeps({ config, stack }: Base, db: Knex, options: DaemonOptions) {
+  const { parseThreads: threads, parseDeadlineMs: deadlineMs, batchMessages, batchBytes } = config.poll
+  const script = options.parseScript === undefined ? {} : { script: options.parseScript }
+  const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
+  return {
+    db,
+    raw: openRawDirectory(rawDirectory(config)),
+    parse: (source: Uint8Array) => pool.parse(source),
+    limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
+  }
 }
 
 /** A size that a server states may be a little wrong; one that is far off breaks the connection. */
@@ -241,47 +280,8 @@ const keepIdleMs = 10 * 60_000
 
 /** What this worker held is free at once, for others or for its next start. */
 async function leave(db: Knex, redis: Redis, prefix: string, workerId: string): Promise<void> {
-  await removeQueue(redis, prefix, workerId).catch(() => {})
+  await removeQueues(redis, prefix, workerId).catch(() => {})
   await removeWorker(db, workerId).catch(() => {})
-}
-
-/** The beat: the lease, the shares, the schedule, every few seconds and as soon as Redis is back. */
-function keepInOrder(base: Base, deps: SchedulerDeps, queue: PollQueue): AsyncDisposable {
-  const everyMs = Math.min(5_000, (deps.leaseSeconds * 1000) / 4)
-  const stop = new AbortController()
-  const again = { now: new AbortController() }
-  deps.redis.on('ready', () => again.now.abort())
-  const loop = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      again.now = new AbortController()
-      await beat(base, deps, queue)
-      await wait(everyMs, undefined, { signal: AbortSignal.any([stop.signal, again.now.signal]) }).catch(() => {})
-    }
-  }
-  const done = loop()
-  return {
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      await done
-    },
-  }
-}
-
-async function beat(base: Base, deps: SchedulerDeps, queue: PollQueue): Promise<void> {
-  try {
-    base.events.ownership(await claimAccounts(deps))
-    base.health.mend('database')
-  } catch (error) {
-    return base.health.fail('database', error)
-  }
-  try {
-    await repairSchedule({ ...deps, queue })
-    await buryDeadWorkers(deps)
-    base.health.mend('redis')
-  } catch (error) {
-    if (error instanceof ServiceError) base.health.fail('database', error)
-    else base.health.fail('redis', toRedisError(error))
-  }
 }
 
 function listening(addresses: ReturnType<Awaited<ReturnType<typeof openServer>>['addresses']>): string {

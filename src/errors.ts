@@ -25,6 +25,10 @@ export type AccountErrorCode =
   | 'imap.tls_failed'
   | 'imap.tls_untrusted'
   | 'lease.lost'
+  | 'vault.destination_changed'
+  | 'vault.key_missing'
+  | 'vault.tampered'
+  | 'vault.unsupported_version'
 
 export type ServiceErrorCode =
   | 'config.invalid'
@@ -44,6 +48,7 @@ export type ServiceErrorCode =
   | 'redis.evicting'
   | 'redis.unsupported'
   | 'redis.unreachable'
+  | 'vault.locked'
 
 export type ErrorCode = MessageErrorCode | AccountErrorCode | ServiceErrorCode
 

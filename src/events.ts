@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Log } from './log.ts'
 import type { PollReport } from './poll/poll-account.ts'
 import type { Outcome } from './schedule/outcome.ts'
+import type { EncryptionState, Problem } from './vault/encryption-state.ts'
 
 export interface Events {
   registry: Registry
@@ -13,8 +14,17 @@ export interface Events {
   pollAborted(account: number, ms: number): void
   accountRecovered(account: number, code: string): void
   ownership(owned: number): void
+  /** Told when it is another than before, or other problems are there. */
+  encryptionState(state: EncryptionState, problems: readonly Problem[]): void
+  /** A pass over the secrets changed so many rows. */
+  secretsWritten(pass: 'seal' | 'reseal' | 'unseal', changed: number, ms: number): void
+  /** A secret was left as it is. */
+  secretLeft(account: number, code: string): void
+  /** The key file could not be given its new name. */
+  keyNotMoved(key: string, error: unknown): void
 }
 
+const states = ['off', 'sealing', 'on', 'rotating', 'unsealing', 'locked'] as const
 const results = ['created', 'appended', 'ignored', 'duplicate', 'quarantined'] as const
 
 export function createEvents(log: Log): Events {
@@ -51,6 +61,19 @@ export function createEvents(log: Log): Events {
     registers,
   })
   const accounts = new Gauge({ name: 'letterlock_accounts_owned', help: 'Accounts that this worker polls', registers })
+  const encryption = new Gauge({
+    name: 'letterlock_encryption_state',
+    help: '1 for the state that encryption is in',
+    labelNames: ['state'],
+    registers,
+  })
+  const secrets = new Counter({
+    name: 'letterlock_secrets_written_total',
+    help: 'Secrets that were sealed, resealed or unsealed',
+    labelNames: ['pass'],
+    registers,
+  })
+  let told = ''
   for (const result of results) mails.inc({ result }, 0)
   for (const end of ['done', 'failed', 'aborted']) polls.inc({ end }, 0)
 
@@ -81,5 +104,19 @@ export function createEvents(log: Log): Events {
     },
     accountRecovered: (account, code) => log.info({ event: 'account', account, code }, 'works again'),
     ownership: owned => accounts.set(owned),
+    encryptionState(state, problems) {
+      for (const name of states) encryption.set({ state: name }, name === state ? 1 : 0)
+      const news = JSON.stringify([state, problems])
+      if (news === told) return
+      told = news
+      const level = problems.length > 0 ? 'warn' : 'info'
+      log[level]({ event: 'encryption', state, problems }, state)
+    },
+    secretsWritten(pass, changed, ms) {
+      secrets.inc({ pass }, changed)
+      log.info({ event: 'encryption', pass, changed, ms }, 'secrets written')
+    },
+    secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
+    keyNotMoved: (key, error) => log.warn({ event: 'encryption', key, error }, 'key file not moved'),
   }
 }

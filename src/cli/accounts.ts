@@ -22,6 +22,8 @@ import {
 } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
 import { inTransaction, isLocal } from '../store/database.ts'
+import { keyPlaceOf, readKeyring } from '../vault/keyring.ts'
+import { createSecretWriter, type WriteSecret } from '../vault/write-secret.ts'
 import {
   accountDefaults,
   faultOfAddress,
@@ -54,10 +56,10 @@ export async function addAccount(address: string, options: AccountOptions): Prom
   const password = (await givenPassword(options)) ?? (await askPassword(`Password for ${address}: `))
   const account: NewAccount = { ...accountDefaults, port: portOf(security), ...settings, host, address, password }
   warnOfCleartext(account)
-  await withDatabase(options, async db => {
+  await withDatabase(options, async (db, config) => {
     const back = (await findRemoved(db, address)) !== undefined
     if (options.start === undefined && !back && isInteractive()) account.startFrom = await askStart(account, password)
-    const id = await insertAccount(db, account)
+    const id = await insertAccount(db, account, createSecretWriter(keyPlaceOf(config.encryption.keyFile)))
     await insertAudit(db, { actor: actor(), action: 'account.add', accountId: id })
     await print(`account ${id} ${back ? 'is back' : 'added'}: ${address}, polled every ${account.everySeconds} s`)
     if (back) await print('reading goes on where it stopped; --start decides of mailboxes that were never read')
@@ -135,13 +137,17 @@ async function countMails(destination: Destination, password: string, mailboxes:
 
 /** Connects, logs in and counts. Throws what went wrong. */
 export async function testAccount(which: string, options: GlobalOptions): Promise<void> {
-  await withDatabase(options, async db => {
+  await withDatabase(options, async (db, config) => {
     const account = await getAccount(db, which)
     const destination = await getDestination(db, account.id)
     const { openSession } = await import('../fetch/imap-session.ts')
     const { openStored, withSecret } = await import('../vault/credentials.ts')
-    await using session = await withSecret(account, openStored(db), secret =>
-      openSession(account, destination, secret.password, { timeoutMs: 20_000 }),
+    const ring = readKeyring(keyPlaceOf(config.encryption.keyFile))
+    const use = { id: account.id, destination }
+    await using session = await withSecret(
+      use,
+      openStored(db, () => ring),
+      secret => openSession(account, destination, secret.password, { timeoutMs: 20_000 }),
     )
     await print(`logged in to ${destination.host}:${destination.port} with ${destination.security}`)
     const read = account.mailboxes.filter(box => box.enabled).map(box => box.name)
@@ -159,12 +165,12 @@ export async function setAccount(which: string, options: AccountOptions): Promis
     (await givenPassword(options)) ?? (options.askPassword ? await askPassword('New password: ') : undefined)
   if (Object.keys(settings).length === 0 && password === undefined)
     throw usage('nothing to change was given', '`letterlock account set --help` lists what there is')
-  await withDatabase(options, async db => {
+  await withDatabase(options, async (db, config) => {
     const account = await getAccount(db, which)
     const before = await getDestination(db, account.id)
     const change = await completeChange(account.id, before, settings, password)
     warnOfCleartext({ ...before, ...change })
-    await updateAccount(db, account.id, change)
+    await updateAccount(db, account.id, change, createSecretWriter(keyPlaceOf(config.encryption.keyFile)))
     const changed = Object.keys(change).map(name => words[name] ?? name)
     await insertAudit(db, {
       actor: actor(),
@@ -253,14 +259,20 @@ export async function deleteAccount(which: string, options: GlobalOptions & { ye
 export async function importAccounts(file: string, options: GlobalOptions): Promise<void> {
   const { parseAccountsCsv } = await import('./accounts-csv.ts')
   const lines = parseAccountsCsv(readText(file), file)
-  await withDatabase(options, async db => {
-    await inTransaction(db, trx => insertAll(trx, lines, file))
+  await withDatabase(options, async (db, config) => {
+    const writeSecret = createSecretWriter(keyPlaceOf(config.encryption.keyFile))
+    await inTransaction(db, trx => insertAll(trx, lines, file, writeSecret))
     await print(`${lines.length} ${lines.length === 1 ? 'account' : 'accounts'} added`)
     remark(`${file} holds passwords: remove it when you are done`)
   })
 }
 
-async function insertAll(trx: Knex.Transaction, lines: readonly AccountLine[], file: string): Promise<void> {
+async function insertAll(
+  trx: Knex.Transaction,
+  lines: readonly AccountLine[],
+  file: string,
+  writeSecret: WriteSecret,
+): Promise<void> {
   const { refused } = await import('./accounts-csv.ts')
   await lockAddresses(trx)
   const addresses = lines.map(({ account }) => account.address)
@@ -270,7 +282,7 @@ async function insertAll(trx: Knex.Transaction, lines: readonly AccountLine[], f
     .map(({ line, account }) => `line ${line}: ${account.address} is account ${present.get(account.address)} already`)
   if (faults.length > 0) throw refused(file, faults, 1)
   for (const [i, { account }] of lines.entries()) {
-    const id = await insertOrRevive(trx, account)
+    const id = await insertOrRevive(trx, account, writeSecret)
     await insertAudit(trx, { actor: actor(), action: 'account.import', accountId: id })
     if ((i + 1) % 1_000 === 0) remark(`${i + 1} of ${lines.length} …`)
   }

@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
-import { insertAccount } from '../store/accounts.ts'
+import { insertAccount, updateAccount } from '../store/accounts.ts'
+import type { WriteSecret } from '../vault/write-secret.ts'
 import { type DemoMailbox, demoMailboxes, nextDemoMail } from './demo-mails.ts'
 import { type Dovecot, startDovecot } from './dovecot.ts'
 
@@ -145,27 +146,36 @@ function deliverMissing(directory: string, state: State, dovecot: Dovecot, box: 
 const pollEverySeconds = 5
 
 /** Writes the accounts as a helpdesk would; where the mail server got other ports or another CA, they follow. */
-export async function insertDemoAccounts(db: Knex, accounts: readonly DemoAccount[]): Promise<void> {
+export async function insertDemoAccounts(
+  db: Knex,
+  accounts: readonly DemoAccount[],
+  writeSecret: WriteSecret,
+): Promise<void> {
   for (const account of accounts) {
     const { address, host, port, username, password, caPem } = account
-    const known = await db('accounts').where({ address }).whereNull('removed_at').first('id')
+    const known = await db('accounts').where({ address }).whereNull('removed_at').first('id', 'host', 'port', 'ca_pem')
     if (known !== undefined) {
-      await db('accounts').where({ id: known.id }).update({ host, port, ca_pem: caPem, next_attempt_at: null })
+      const moved = known.host !== host || known.port !== port || known.ca_pem !== caPem
+      if (moved) await updateAccount(db, known.id, { host, port, caPem, password }, writeSecret)
       continue
     }
-    await insertAccount(db, {
-      address,
-      host,
-      port,
-      security: 'tls',
-      username,
-      caPem,
-      everySeconds: pollEverySeconds,
-      afterIngest: 'keep',
-      startFrom: 'all',
-      mailboxes: ['INBOX'],
-      enabled: true,
-      password,
-    })
+    await insertAccount(
+      db,
+      {
+        address,
+        host,
+        port,
+        security: 'tls',
+        username,
+        caPem,
+        everySeconds: pollEverySeconds,
+        afterIngest: 'keep',
+        startFrom: 'all',
+        mailboxes: ['INBOX'],
+        enabled: true,
+        password,
+      },
+      writeSecret,
+    )
   }
 }

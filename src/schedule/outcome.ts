@@ -25,7 +25,7 @@ export function outcomeOf(error: unknown, attempt: number, random = Math.random(
   }
   const { code, message } = error
   const hint = error.hint === undefined ? message : `${message}: ${error.hint}`
-  if (code === 'account.password_missing') return { kind: 'wait', code, hint }
+  if (code === 'account.password_missing' || code.startsWith('vault.')) return { kind: 'wait', code, hint }
   if (error instanceof AccountError && !error.temporary) return { kind: 'suspend', code, hint, afterMs: suspendMs }
   return { kind: 'retry', code, hint, afterMs: error.retryAfterMs ?? waitMs(attempt, random) }
 }

@@ -10,6 +10,11 @@ export interface PollJob {
 
 export type PollQueue = Queue<PollJob>
 
+/** Nothing: what there is to seal is in MySQL, and nothing of it belongs here. */
+export type SealingJob = Record<string, never>
+
+export type SealingQueue = Queue<SealingJob>
+
 /** The queue of one worker. */
 export function openQueue(redis: Redis, prefix: string, workerId: string): PollQueue {
   const queue: PollQueue = new Queue(queueName(workerId), { connection: redis, prefix, skipMetasUpdate: true })
@@ -19,6 +24,38 @@ export function openQueue(redis: Redis, prefix: string, workerId: string): PollQ
 
 export function queueName(workerId: string): string {
   return `poll-${workerId}`
+}
+
+/** The queue of one worker's sealing. */
+export function openSealingQueue(redis: Redis, prefix: string, workerId: string): SealingQueue {
+  const name = sealingQueueName(workerId)
+  const queue: SealingQueue = new Queue(name, { connection: redis, prefix, skipMetasUpdate: true })
+  queue.on('error', () => {})
+  return queue
+}
+
+export function sealingQueueName(workerId: string): string {
+  return `sealing-${workerId}`
+}
+
+const sealingJobName = 'seal'
+const sealingScheduler = 'sweep'
+const sweepEveryMs = 5_000
+
+/** Keeps the sweep that looks for what is to be sealed; its schedule is made again where Redis has lost it. */
+export async function repairSweep(queue: SealingQueue): Promise<void> {
+  const found = await queue.getJobScheduler(sealingScheduler)
+  if ((found?.next ?? 0) > Date.now() - 2 * sweepEveryMs) return
+  await queue.upsertJobScheduler(
+    sealingScheduler,
+    { every: sweepEveryMs },
+    { name: sealingJobName, data: {}, opts: jobOptions },
+  )
+}
+
+/** Asks for a sweep at once. */
+export async function addSweep(queue: SealingQueue): Promise<void> {
+  await queue.add(sealingJobName, {}, { ...jobOptions, jobId: 'now' })
 }
 
 export const jobName = 'poll'

@@ -4,14 +4,18 @@
 
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import { findActiveKeyIds } from '../store/encryption-keys.ts'
 import { findOwnedAccounts } from '../store/polled-account.ts'
 import {
   beatWorker,
   countPolledAccounts,
   findDeadWorkers,
   findLiveWorkers,
+  findOwnedSealed,
+  type LiveWorker,
   releaseAccounts,
   removeWorker,
+  type Takable,
   takeAccounts,
   type WorkerIdentity,
 } from '../store/workers.ts'
@@ -21,6 +25,7 @@ import {
   jobName,
   jobOptions,
   openQueue,
+  openSealingQueue,
   type PollQueue,
   schedulerId,
   slotOffsetMs,
@@ -33,28 +38,48 @@ export interface SchedulerDeps {
   prefix: string
   worker: WorkerIdentity
   leaseSeconds: number
+  /** Ids of the encryption keys that this worker holds, in hex. */
+  keyIds(): readonly string[]
   /** Accounts that are being polled now: they are not given up. */
   isRunning(accountId: number): boolean
 }
 
-/** Renews the lease and evens out who owns what; returns how many accounts are this worker's. Only MySQL is asked. */
-export async function claimAccounts(deps: SchedulerDeps): Promise<number> {
+/**
+ * Renews the lease and evens out who owns what; returns how many accounts are this worker's and how many of them are new. Only MySQL is
+ * asked. A worker that lacks the key leaves accounts with sealed passwords to those who hold it; if nobody does, they are shared as
+ * ever: their open connections live on, and their state says what they wait for.
+ */
+export async function claimAccounts(deps: SchedulerDeps): Promise<{ owned: number; taken: number }> {
   const { db, worker } = deps
-  await beatWorker(db, worker, deps.leaseSeconds)
+  await beatWorker(db, worker, deps.leaseSeconds, deps.keyIds())
   const live = await findLiveWorkers(db)
-  const share = Math.ceil((await countPolledAccounts(db)) / Math.max(1, live.length))
+  const { sharers, takable } = sharing(live, worker.id, await findActiveKeyIds(db))
+  const share = Math.ceil((await countPolledAccounts(db)) / Math.max(1, sharers))
   const owned = await findOwnedAccounts(db, worker.id)
-  const taken = owned.length < share ? await takeAccounts(db, worker.id, share - owned.length) : 0
-  const surplus = owned
-    .filter(account => !deps.isRunning(account.id))
-    .slice(0, Math.max(0, owned.length - share))
-    .map(account => account.id)
+  const foreign = takable === 'all' ? new Set<number>() : await findOwnedSealed(db, worker.id)
+  const taken = owned.length < share ? await takeAccounts(db, worker.id, share - owned.length, takable) : 0
+  const idle = owned.filter(account => !deps.isRunning(account.id)).map(account => account.id)
+  const excess = Math.max(0, owned.length - foreign.size - share)
+  const surplus = [...idle.filter(id => foreign.has(id)), ...idle.filter(id => !foreign.has(id)).slice(0, excess)]
   if (surplus.length > 0) await releaseAccounts(db, worker.id, surplus)
-  return owned.length + taken - surplus.length
+  return { owned: owned.length + taken - surplus.length, taken }
 }
 
-/** Makes the queue's schedule what MySQL says. */
-export async function repairSchedule(deps: SchedulerDeps): Promise<void> {
+/** Among how many workers the accounts are shared, and which this one may take. */
+function sharing(
+  live: readonly LiveWorker[],
+  workerId: string,
+  keyIds: readonly string[],
+): { sharers: number; takable: Takable } {
+  const capable = live.filter(worker => keyIds.every(keyId => worker.keyIds.includes(keyId)))
+  if (capable.length === 0 || capable.length === live.length) return { sharers: live.length, takable: 'all' }
+  return capable.some(({ id }) => id === workerId)
+    ? { sharers: capable.length, takable: 'all' }
+    : { sharers: live.length, takable: 'unsealed' }
+}
+
+/** Makes the queue's schedule what MySQL says. `wake`: accounts that wait for a key are looked at now, for there may be another. */
+export async function repairSchedule(deps: SchedulerDeps, wake: boolean): Promise<void> {
   const { db, queue, worker } = deps
   const owned = new Map((await findOwnedAccounts(db, worker.id)).map(account => [account.id, account]))
   const scheduled = new Map((await queue.getJobSchedulers(0, -1)).map(found => [accountOf(found.key), found]))
@@ -66,7 +91,8 @@ export async function repairSchedule(deps: SchedulerDeps): Promise<void> {
     const found = scheduled.get(account.id)
     const sound = found !== undefined && Number(found.every) === everyMs && (found.next ?? 0) > Date.now() - 2 * everyMs
     if (!sound) await schedule(queue, account.id, everyMs)
-    if ((found === undefined && account.neverPolled) || account.retryDue) await addPoll(queue, account.id)
+    const now = (found === undefined && account.neverPolled) || account.retryDue || (wake && account.awaitsKey)
+    if (now) await addPoll(queue, account.id)
   }
 }
 
@@ -82,17 +108,18 @@ async function schedule(queue: PollQueue, accountId: number, everyMs: number): P
 /** Removes the queues of workers that died long ago; their accounts have new owners by then. */
 export async function buryDeadWorkers(deps: SchedulerDeps): Promise<void> {
   for (const id of await findDeadWorkers(deps.db, deps.leaseSeconds * 2)) {
-    await removeQueue(deps.redis, deps.prefix, id)
+    await removeQueues(deps.redis, deps.prefix, id)
     await removeWorker(deps.db, id)
   }
 }
 
-/** Removes a worker's queue from Redis. */
-export async function removeQueue(redis: Redis, prefix: string, workerId: string): Promise<void> {
-  const queue = openQueue(redis, prefix, workerId)
-  try {
-    await queue.obliterate({ force: true })
-  } finally {
-    await queue.close()
+/** Removes a worker's queues from Redis. */
+export async function removeQueues(redis: Redis, prefix: string, workerId: string): Promise<void> {
+  for (const queue of [openQueue(redis, prefix, workerId), openSealingQueue(redis, prefix, workerId)]) {
+    try {
+      await queue.obliterate({ force: true })
+    } finally {
+      await queue.close()
+    }
   }
 }

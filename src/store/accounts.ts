@@ -2,6 +2,7 @@
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import type { Destination } from '../fetch/mailbox.ts'
+import type { WriteSecret } from '../vault/write-secret.ts'
 import { inTransaction } from './database.ts'
 
 export type AccountState = 'active' | 'failing' | 'waiting' | 'paused'
@@ -138,7 +139,7 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
     .select('name', 'enabled', 'uid_validity', 'last_uid')
   const secret = await db('credentials')
     .where({ account_id: row.id, kind: 'password' })
-    .first(db.raw("(COALESCE(plaintext, '') <> '' OR sealed IS NOT NULL) AS present"))
+    .first(db.raw('(COALESCE(LENGTH(plaintext), 0) > 0 OR sealed IS NOT NULL) AS present'))
   return {
     ...toView(row),
     everySeconds: row.poll_every_s,
@@ -158,7 +159,32 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
 
 /** The destination of the account's connections, with its own CA. */
 export async function getDestination(db: Knex, id: number): Promise<Destination> {
-  const row = await db('accounts').where({ id }).first('address', 'host', 'port', 'security', 'username', 'ca_pem')
+  const found = (await findDestinations(db, [id])).get(id)
+  if (found === undefined) throw new CommandError(`there is no account ${id}`, '`letterlock account list` shows all')
+  return found
+}
+
+/** The same of many, by account id. */
+export async function findDestinations(db: Knex, ids: readonly number[]): Promise<Map<number, Destination>> {
+  const rows: DestinationRow[] = await db('accounts')
+    .whereIn('id', ids)
+    .select('id', ...destinationColumns)
+  return new Map(rows.map(row => [row.id, toDestination(row)]))
+}
+
+export const destinationColumns = ['address', 'host', 'port', 'security', 'username', 'ca_pem'] as const
+
+interface DestinationRow {
+  id: number
+  address: string
+  host: string
+  port: number
+  security: Destination['security']
+  username: string
+  ca_pem: string | null
+}
+
+export function toDestination(row: DestinationRow): Destination {
   return {
     host: row.host,
     port: row.port,
@@ -185,7 +211,7 @@ export interface NewAccount {
 }
 
 /** Adds an account with its mailboxes and password. Throws CommandError for an address that is there already. */
-export async function insertAccount(db: Knex, account: NewAccount): Promise<number> {
+export async function insertAccount(db: Knex, account: NewAccount, writeSecret: WriteSecret): Promise<number> {
   return await inTransaction(db, async trx => {
     await lockAddresses(trx)
     const [same] = await findAddresses(trx, [account.address])
@@ -195,7 +221,7 @@ export async function insertAccount(db: Knex, account: NewAccount): Promise<numb
         `change it with \`letterlock account set ${same.id}\`, or remove it first`,
       )
     }
-    return await insertOrRevive(trx, account)
+    return await insertOrRevive(trx, account, writeSecret)
   })
 }
 
@@ -220,7 +246,11 @@ export async function findAddresses(
  * An address that was removed comes back as the account that it was, so that reading goes on where it stopped: nothing is taken in
  * twice, nothing that came in between is left out, and answers find their tickets. `startFrom` decides of mailboxes never read.
  */
-export async function insertOrRevive(trx: Knex.Transaction, account: NewAccount): Promise<number> {
+export async function insertOrRevive(
+  trx: Knex.Transaction,
+  account: NewAccount,
+  writeSecret: WriteSecret,
+): Promise<number> {
   const columns = { address: account.address, start_from: account.startFrom, ...columnsOf(account) }
   const removed = await findRemoved(trx, account.address)
   const id = removed ?? ((await trx('accounts').insert(columns))[0] as number)
@@ -229,7 +259,7 @@ export async function insertOrRevive(trx: Knex.Transaction, account: NewAccount)
       .where({ id })
       .update({ ...columns, ...asNew(trx) })
   await replaceMailboxes(trx, id, account.mailboxes)
-  if (account.password !== null) await storePassword(trx, id, account.password)
+  if (account.password !== null) await storePassword(trx, id, account.password, writeSecret)
   return id
 }
 
@@ -267,7 +297,12 @@ export type AccountChange = Partial<Omit<NewAccount, 'address' | 'mailboxes' | '
  * Changes an account. Where its server or user changes, the password is asked for again: whoever may write an account must not
  * be able to have a stored password sent elsewhere. Throws CommandError.
  */
-export async function updateAccount(db: Knex, id: number, change: AccountChange): Promise<void> {
+export async function updateAccount(
+  db: Knex,
+  id: number,
+  change: AccountChange,
+  writeSecret: WriteSecret,
+): Promise<void> {
   await inTransaction(db, async trx => {
     await trx('accounts').where({ id }).forUpdate().first('id')
     const moved = movedPart(await getDestination(trx, id), change)
@@ -281,7 +316,7 @@ export async function updateAccount(db: Knex, id: number, change: AccountChange)
       .where({ id })
       .update({ ...columnsOf(change), next_attempt_at: null })
     if (change.mailboxes !== undefined) await replaceMailboxes(trx, id, change.mailboxes)
-    if (typeof change.password === 'string') await storePassword(trx, id, change.password)
+    if (typeof change.password === 'string') await storePassword(trx, id, change.password, writeSecret)
   })
 }
 
@@ -317,13 +352,15 @@ async function replaceMailboxes(trx: Knex, accountId: number, names: readonly st
   }
 }
 
-/** The one place that writes a secret. */
-export async function storePassword(db: Knex, accountId: number, password: string): Promise<void> {
-  await db('credentials')
-    .insert({ account_id: accountId, kind: 'password', plaintext: password })
-    .onConflict()
-    .merge({ plaintext: password })
-  await db('accounts').where({ id: accountId }).update({ next_attempt_at: null })
+/** Writes a password in the form that holds now, and has it tried at once. */
+async function storePassword(
+  trx: Knex.Transaction,
+  accountId: number,
+  password: string,
+  writeSecret: WriteSecret,
+): Promise<void> {
+  await writeSecret(trx, accountId, password)
+  await trx('accounts').where({ id: accountId }).update({ next_attempt_at: null })
 }
 
 /** Pauses or resumes. */

@@ -4,6 +4,7 @@ import type { Knex } from 'knex'
 import { AccountError } from '../errors.ts'
 import type { AfterIngest, Destination } from '../fetch/mailbox.ts'
 import type { StartFrom } from '../poll/cursor.ts'
+import { destinationColumns, toDestination } from './accounts.ts'
 import type { Lease } from './workers.ts'
 
 export interface PolledAccount {
@@ -28,31 +29,11 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
     .where({ id: accountId, lease_owner: owner, enabled: true })
     .whereNull('removed_at')
     .where(due => due.whereNull('next_attempt_at').orWhereRaw('next_attempt_at <= UTC_TIMESTAMP(3)'))
-    .first(
-      'id',
-      'address',
-      'host',
-      'port',
-      'security',
-      'username',
-      'ca_pem',
-      'after_ingest',
-      'start_from',
-      'failures',
-      'code',
-      'fence',
-      'created_at',
-    )
+    .first('id', ...destinationColumns, 'after_ingest', 'start_from', 'failures', 'code', 'fence', 'created_at')
   if (row === undefined) return undefined
   return {
     id: row.id,
-    destination: {
-      host: row.host,
-      port: row.port,
-      security: row.security,
-      username: row.username === '' ? row.address : row.username,
-      caPem: row.ca_pem,
-    },
+    destination: toDestination(row),
     afterIngest: toAfterIngest(row.after_ingest, row.id),
     startFrom: toStartFrom(row.start_from, row.id),
     createdAt: row.created_at,
@@ -121,20 +102,23 @@ export async function updatePollEnd(db: Knex, accountId: number, owner: string, 
 export async function findOwnedAccounts(
   db: Knex,
   owner: string,
-): Promise<{ id: number; pollEveryS: number; retryDue: boolean; neverPolled: boolean }[]> {
-  const rows: { id: number; poll_every_s: number; retry_due: number; never_polled: number }[] = await db('accounts')
-    .where({ lease_owner: owner, enabled: true })
-    .whereNull('removed_at')
-    .select(
-      'id',
-      'poll_every_s',
-      db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
-      db.raw('(last_attempt_at IS NULL) AS never_polled'),
-    )
+): Promise<{ id: number; pollEveryS: number; retryDue: boolean; neverPolled: boolean; awaitsKey: boolean }[]> {
+  const rows: { id: number; poll_every_s: number; retry_due: number; never_polled: number; awaits_key: number }[] =
+    await db('accounts')
+      .where({ lease_owner: owner, enabled: true })
+      .whereNull('removed_at')
+      .select(
+        'id',
+        'poll_every_s',
+        db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
+        db.raw('(last_attempt_at IS NULL) AS never_polled'),
+        db.raw("(state = 'waiting' AND code = 'vault.key_missing') IS TRUE AS awaits_key"),
+      )
   return rows.map(row => ({
     id: row.id,
     pollEveryS: row.poll_every_s,
     retryDue: row.retry_due === 1,
     neverPolled: row.never_polled === 1,
+    awaitsKey: row.awaits_key === 1,
   }))
 }

@@ -18,19 +18,42 @@ export interface WorkerIdentity {
   version: string
 }
 
-/** Tells the others that this worker lives, and renews what it owns. */
-export async function beatWorker(db: Knex, worker: WorkerIdentity, leaseSeconds: number): Promise<void> {
+/** Tells the others that this worker lives and which keys it holds (ids in hex), and renews what it owns. */
+export async function beatWorker(
+  db: Knex,
+  worker: WorkerIdentity,
+  leaseSeconds: number,
+  keyIds: readonly string[],
+): Promise<void> {
   await db.raw(
     `INSERT INTO workers (id, host, version, key_ids_json, lease_until)
-       VALUES (:id, :host, :version, '[]', UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND)
-       ON DUPLICATE KEY UPDATE last_seen_at = UTC_TIMESTAMP(3), lease_until = UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND`,
-    { ...worker, leaseSeconds },
+       VALUES (:id, :host, :version, :keys, UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND)
+       ON DUPLICATE KEY UPDATE key_ids_json = :keys, last_seen_at = UTC_TIMESTAMP(3),
+         lease_until = UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND`,
+    { ...worker, leaseSeconds, keys: JSON.stringify(keyIds) },
   )
 }
 
-/** Ids and hosts of the workers whose leases hold. */
-export async function findLiveWorkers(db: Knex): Promise<{ id: string; host: string }[]> {
-  return await db('workers').whereRaw('lease_until > UTC_TIMESTAMP(3)').select('id', 'host')
+export interface LiveWorker {
+  id: string
+  host: string
+  /** Ids of the keys that it holds, in hex. */
+  keyIds: string[]
+  lastSeenAt: Date
+}
+
+/** The workers whose leases hold. */
+export async function findLiveWorkers(db: Knex): Promise<LiveWorker[]> {
+  const rows: { id: string; host: string; key_ids_json: string; last_seen_at: Date }[] = await db('workers')
+    .whereRaw('lease_until > UTC_TIMESTAMP(3)')
+    .orderBy('started_at')
+    .select('id', 'host', 'key_ids_json', 'last_seen_at')
+  return rows.map(row => ({
+    id: row.id,
+    host: row.host,
+    keyIds: JSON.parse(row.key_ids_json),
+    lastSeenAt: row.last_seen_at,
+  }))
 }
 
 /** Ids of workers whose leases ended at least `graceSeconds` ago. */
@@ -52,17 +75,33 @@ export async function countPolledAccounts(db: Knex): Promise<number> {
   return Number(row?.count ?? 0)
 }
 
+/** `unsealed`: only accounts whose password is not sealed, for a worker that lacks the key. */
+export type Takable = 'all' | 'unsealed'
+
 /** Takes up to `limit` accounts that nobody owns, or whose owner's lease ended. Returns how many. */
-export async function takeAccounts(db: Knex, owner: string, limit: number): Promise<number> {
+export async function takeAccounts(db: Knex, owner: string, limit: number, takable: Takable): Promise<number> {
   const [result] = (await db.raw(
     `UPDATE accounts SET lease_owner = :owner, fence = fence + 1
        WHERE enabled = 1 AND removed_at IS NULL
          AND (lease_owner IS NULL
               OR lease_owner NOT IN (SELECT id FROM workers WHERE lease_until > UTC_TIMESTAMP(3)))
+         ${takable === 'unsealed' ? `AND id NOT IN (${sealedAccounts})` : ''}
        ORDER BY id LIMIT :limit`,
     { owner, limit },
   )) as [{ affectedRows: number }]
   return result.affectedRows
+}
+
+const sealedAccounts = `SELECT account_id FROM credentials
+  WHERE sealed_key_id IS NOT NULL AND (plaintext IS NULL OR LENGTH(plaintext) = 0)`
+
+/** Which of the worker's accounts have a sealed password and no newer plaintext. */
+export async function findOwnedSealed(db: Knex, owner: string): Promise<Set<number>> {
+  const ids: number[] = await db('accounts')
+    .where({ lease_owner: owner })
+    .whereRaw(`id IN (${sealedAccounts})`)
+    .pluck('id')
+  return new Set(ids)
 }
 
 /** Gives these accounts up, for others to take. */

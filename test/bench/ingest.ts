@@ -14,6 +14,7 @@ import { startEmbedded } from '../../src/embedded/servers.ts'
 import { insertAccount } from '../../src/store/accounts.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
+import { createSecretWriter } from '../../src/vault/write-secret.ts'
 
 const { values } = parseArgs({
   options: {
@@ -161,20 +162,24 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
   await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
   const db = openDatabase(databaseUrl, config.database)
   await migrate(db)
-  await insertAccount(db, {
-    address: 'support@bench.example',
-    host: dovecot.host,
-    port: dovecot.ports.tls,
-    security: 'tls',
-    username: user.name,
-    caPem: dovecot.caPem,
-    everySeconds: 3_600,
-    afterIngest: 'keep',
-    startFrom: 'all',
-    mailboxes: ['INBOX'],
-    enabled: false,
-    password: user.password,
-  })
+  await insertAccount(
+    db,
+    {
+      address: 'support@bench.example',
+      host: dovecot.host,
+      port: dovecot.ports.tls,
+      security: 'tls',
+      username: user.name,
+      caPem: dovecot.caPem,
+      everySeconds: 3_600,
+      afterIngest: 'keep',
+      startFrom: 'all',
+      mailboxes: ['INBOX'],
+      enabled: false,
+      password: user.password,
+    },
+    createSecretWriter({ file: '/nonexistent/key.bin', origin: 'file' }),
+  )
   const child = spawn(process.execPath, ['src/main.ts', 'run'], {
     cwd: path.resolve(import.meta.dirname, '../..'),
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -7,7 +7,7 @@ import type { Destination } from '../../src/fetch/mailbox.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { rawMail } from '../support/messages.ts'
-import { createTestDatabase, type TestDatabase } from '../support/servers.ts'
+import { createTestDatabase, type TestDatabase, writeWithoutKey } from '../support/servers.ts'
 import { letterlock, type Ran } from './letterlock.ts'
 
 let dovecot: TestDovecot
@@ -28,17 +28,21 @@ async function testOf(
   password: string | null = user.password,
   change: Partial<NewAccount> = {},
 ): Promise<Ran> {
-  const id = await insertAccount(database.db, {
-    address: `${++accounts}@example.com`,
-    startFrom: 'all',
-    afterIngest: 'keep',
-    everySeconds: 60,
-    mailboxes: ['INBOX'],
-    enabled: true,
-    password,
-    ...destination,
-    ...change,
-  })
+  const id = await insertAccount(
+    database.db,
+    {
+      address: `${++accounts}@example.com`,
+      startFrom: 'all',
+      afterIngest: 'keep',
+      everySeconds: 60,
+      mailboxes: ['INBOX'],
+      enabled: true,
+      password,
+      ...destination,
+      ...change,
+    },
+    writeWithoutKey,
+  )
   const ran = await letterlock(['account', 'test', String(id)], { env: { LETTERLOCK_DATABASE_URL: database.url } })
   expect(ran.stdout + ran.stderr).not.toContain(user.password)
   return ran

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { ImapFlow } from 'imapflow'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Demo, type DemoAccount, insertDemoAccounts, startDemo } from '../../src/embedded/demo.ts'
-import { createTestDatabase } from '../support/servers.ts'
+import { createTestDatabase, writeWithoutKey } from '../support/servers.ts'
 
 let directory: string
 beforeEach(() => {
@@ -96,10 +96,11 @@ test('a mail that was deleted does not come back, and a start that was cut short
 test('its accounts are written with the passwords in plaintext, once', async () => {
   await using database = await createTestDatabase()
   await using demo = await start()
-  await insertDemoAccounts(database.db, demo.accounts)
+  await insertDemoAccounts(database.db, demo.accounts, writeWithoutKey)
   await insertDemoAccounts(
     database.db,
     demo.accounts.map(account => ({ ...account, port: 1 })),
+    writeWithoutKey,
   )
   expect(await database.db('accounts').pluck('port')).toEqual([1, 1, 1])
   expect(await database.db('credentials').pluck('plaintext')).toEqual(demo.accounts.map(({ password }) => password))

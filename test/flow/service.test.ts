@@ -122,8 +122,8 @@ test('a worker that lost its lease cannot write: its batch is rolled back', asyn
   const { beatWorker, takeAccounts } = await import('../../src/store/workers.ts')
   const id = await world.add(dovecot.destination('tls'), user.password)
   await world.db('mailboxes').where({ account_id: id }).update({ uid_validity: 1 })
-  await beatWorker(world.db, { id: 'slow', host: 'a', version: '1' }, 30)
-  await takeAccounts(world.db, 'slow', 1)
+  await beatWorker(world.db, { id: 'slow', host: 'a', version: '1' }, 30, [])
+  await takeAccounts(world.db, 'slow', 1, 'all')
   const account = await findDueAccount(world.db, id, 'slow')
   await world
     .db('accounts')

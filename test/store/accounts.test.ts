@@ -7,11 +7,10 @@ import {
   makeDue,
   type NewAccount,
   removeAccount,
-  storePassword,
   updateAccount,
   updateEnabled,
 } from '../../src/store/accounts.ts'
-import { createTestDatabase, type TestDatabase } from '../support/servers.ts'
+import { createTestDatabase, type TestDatabase, writeWithoutKey } from '../support/servers.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -43,7 +42,7 @@ const storedPassword = async (id: number) =>
   (await database.db('credentials').where({ account_id: id }).first('plaintext'))?.plaintext
 
 test('an account that was never polled is due, in time, and logs in with its address', async () => {
-  const id = await insertAccount(database.db, account)
+  const id = await insertAccount(database.db, account, writeWithoutKey)
   expect(await findAccounts(database.db)).toMatchObject([
     { id, username: account.address, state: 'active', nextAttemptAt: null, behindSeconds: 0, failures: 0 },
   ])
@@ -52,14 +51,14 @@ test('an account that was never polled is due, in time, and logs in with its add
 })
 
 test('a view never holds a password', async () => {
-  const id = await insertAccount(database.db, account)
+  const id = await insertAccount(database.db, account, writeWithoutKey)
   expect(JSON.stringify([await findAccounts(database.db), await getAccount(database.db, String(id))])).not.toContain(
     secret,
   )
 })
 
 test('an account is behind by the time since its last good poll beyond its interval, and not at all while it is paused', async () => {
-  const id = await insertAccount(database.db, { ...account, everySeconds: 300 })
+  const id = await insertAccount(database.db, { ...account, everySeconds: 300 }, writeWithoutKey)
   await database.db.raw('UPDATE accounts SET last_success_at = UTC_TIMESTAMP(3) - INTERVAL 1000 SECOND')
   const [late] = await findAccounts(database.db)
   expect(late?.behindSeconds).toBeGreaterThanOrEqual(700)
@@ -69,7 +68,9 @@ test('an account is behind by the time since its last good poll beyond its inter
 })
 
 test('of several who add the same address at the same moment one succeeds', async () => {
-  const ends = await Promise.allSettled(Array.from({ length: 6 }, () => insertAccount(database.db, account)))
+  const ends = await Promise.allSettled(
+    Array.from({ length: 6 }, () => insertAccount(database.db, account, writeWithoutKey)),
+  )
   expect(ends.filter(end => end.status === 'fulfilled')).toHaveLength(1)
   expect(await findAccounts(database.db)).toHaveLength(1)
 })
@@ -89,39 +90,39 @@ test.each([
   ['user name', { username: 'somebody' }],
   ['CA', { caPem: 'another' }],
 ])('a new %s is refused without the password, and nothing else of the change is made', async (what, change) => {
-  const id = await insertAccount(database.db, account)
-  await expect(updateAccount(database.db, id, { ...change, everySeconds: 77 })).rejects.toThrow(
+  const id = await insertAccount(database.db, account, writeWithoutKey)
+  await expect(updateAccount(database.db, id, { ...change, everySeconds: 77 }, writeWithoutKey)).rejects.toThrow(
     `the ${what} of account ${id} cannot be changed without its password`,
   )
   expect(await getAccount(database.db, String(id))).toMatchObject({ host: account.host, everySeconds: 60 })
-  await updateAccount(database.db, id, { ...change, password: 'new' })
+  await updateAccount(database.db, id, { ...change, password: 'new' }, writeWithoutKey)
   expect(await getDestination(database.db, id)).toMatchObject(change)
   expect(await storedPassword(id)).toBe('new')
 })
 
 test('a new password replaces the old one and makes the account due', async () => {
-  const id = await insertAccount(database.db, account)
+  const id = await insertAccount(database.db, account, writeWithoutKey)
   await database.db('accounts').update({ next_attempt_at: '2100-01-01' })
-  await storePassword(database.db, id, 'new')
+  await updateAccount(database.db, id, { password: 'new' }, writeWithoutKey)
   expect(await storedPassword(id)).toBe('new')
   expect((await database.db('credentials').where({ account_id: id })).length).toBe(1)
   expect((await database.db('accounts').first('next_attempt_at')).next_attempt_at).toBeNull()
 })
 
 test('mailboxes that are named no more keep their cursor for the day they are named again', async () => {
-  const id = await insertAccount(database.db, { ...account, mailboxes: ['INBOX', 'Spam'] })
+  const id = await insertAccount(database.db, { ...account, mailboxes: ['INBOX', 'Spam'] }, writeWithoutKey)
   await database.db('mailboxes').where({ name: 'Spam' }).update({ last_uid: 7, uid_validity: 1 })
-  await updateAccount(database.db, id, { mailboxes: ['INBOX'] })
+  await updateAccount(database.db, id, { mailboxes: ['INBOX'] }, writeWithoutKey)
   expect((await getAccount(database.db, String(id))).mailboxes).toMatchObject([
     { name: 'INBOX', enabled: true },
     { name: 'Spam', enabled: false, lastUid: 7 },
   ])
-  await updateAccount(database.db, id, { mailboxes: ['INBOX', 'Spam'] })
+  await updateAccount(database.db, id, { mailboxes: ['INBOX', 'Spam'] }, writeWithoutKey)
   expect((await getAccount(database.db, String(id))).mailboxes).toMatchObject([{}, { enabled: true, lastUid: 7 }])
 })
 
 test('a removed account has no password and no owner, and whoever still polls it cannot write', async () => {
-  const id = await insertAccount(database.db, account)
+  const id = await insertAccount(database.db, account, writeWithoutKey)
   await database.db('accounts').update({ lease_owner: 'w', fence: 4 })
   await removeAccount(database.db, id)
   expect(await database.db('credentials')).toEqual([])
@@ -135,13 +136,15 @@ test('a removed account has no password and no owner, and whoever still polls it
 })
 
 test('a removed address comes back with its cursor, a new password and nothing of its troubles', async () => {
-  const id = await insertAccount(database.db, account)
+  const id = await insertAccount(database.db, account, writeWithoutKey)
   await database.db('mailboxes').update({ last_uid: 9, uid_validity: 3 })
   await database
     .db('accounts')
     .update({ state: 'failing', code: 'imap.timeout', failures: 3, created_at: '2020-01-01' })
   await removeAccount(database.db, id)
-  expect(await insertAccount(database.db, { ...account, host: 'new.example.com', password: 'new' })).toBe(id)
+  expect(
+    await insertAccount(database.db, { ...account, host: 'new.example.com', password: 'new' }, writeWithoutKey),
+  ).toBe(id)
   expect(await getAccount(database.db, account.address)).toMatchObject({
     id,
     host: 'new.example.com',
@@ -153,11 +156,13 @@ test('a removed address comes back with its cursor, a new password and nothing o
     mailboxes: [{ name: 'INBOX', lastUid: 9, uidValidity: 3 }],
   })
   expect(await storedPassword(id)).toBe('new')
-  await expect(insertAccount(database.db, account)).rejects.toThrow(`the address is account ${id} already`)
+  await expect(insertAccount(database.db, account, writeWithoutKey)).rejects.toThrow(
+    `the address is account ${id} already`,
+  )
 })
 
 test('an account that is asked for is due, and its owner is told only while its lease holds', async () => {
-  const id = await insertAccount(database.db, account)
+  const id = await insertAccount(database.db, account, writeWithoutKey)
   expect(await makeDue(database.db, id)).toBeNull()
   const worker = { host: 'h', version: '1', key_ids_json: '[]' }
   await database.db('workers').insert([

@@ -10,6 +10,8 @@ import { createLog } from '../../src/log.ts'
 import { requestPoll } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts.ts'
+import { keyPlaceOf } from '../../src/vault/keyring.ts'
+import { createSecretWriter } from '../../src/vault/write-secret.ts'
 import { createTestDatabase, type TestDatabase, testRedis } from './servers.ts'
 
 export interface World extends AsyncDisposable {
@@ -69,17 +71,21 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
       return daemon
     },
     add: (destination, password, change = {}) =>
-      insertAccount(db, {
-        address: 'support@example.com',
-        startFrom: 'all',
-        afterIngest: 'keep',
-        everySeconds: 3_600,
-        mailboxes: ['INBOX'],
-        enabled: true,
-        password,
-        ...destination,
-        ...change,
-      }),
+      insertAccount(
+        db,
+        {
+          address: 'support@example.com',
+          startFrom: 'all',
+          afterIngest: 'keep',
+          everySeconds: 3_600,
+          mailboxes: ['INBOX'],
+          enabled: true,
+          password,
+          ...destination,
+          ...change,
+        },
+        createSecretWriter(keyPlaceOf(config.encryption.keyFile, {})),
+      ),
     async poll(accountId) {
       const before = await attemptOf(db, accountId)
       await db('accounts').where({ id: accountId }).update({ next_attempt_at: null })

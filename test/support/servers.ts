@@ -5,6 +5,7 @@ import { inject } from 'vitest'
 import { toConfig } from '../../src/config.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
+import { createSecretWriter, type WriteSecret } from '../../src/vault/write-secret.ts'
 
 export interface TestDatabase extends AsyncDisposable {
   url: string
@@ -34,3 +35,6 @@ export async function createTestDatabase(options: { migrated: boolean } = { migr
 export function testRedis(): { url: string; prefix: string } {
   return { url: inject('redisUrl'), prefix: `test-${randomBytes(6).toString('hex')}` }
 }
+
+/** Writes passwords as a host without a key does. */
+export const writeWithoutKey: WriteSecret = createSecretWriter({ file: '/nonexistent/key.bin', origin: 'file' })

@@ -1,0 +1,251 @@
+// The key file: 32 random bytes that nobody but the service reads. It is opened once and the opened file is checked, never the path; what
+// is not exactly right is refused with the reason and never mended. A new one is written beside its place, synced, and put there with
+// `link`, which never replaces another: an existing key is not overwritten by anything here.
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import path from 'node:path'
+import { type Key, keyBytes, toKey } from './envelope.ts'
+
+export type KeyFileFault =
+  | 'key_file.directory'
+  | 'key_file.mode'
+  | 'key_file.owner'
+  | 'key_file.placeholder'
+  | 'key_file.size'
+  | 'key_file.symlink'
+  | 'key_file.type'
+  | 'key_file.unreadable'
+
+/** What a look at the file found. `identity` is another one as soon as the file is another one, or is written again. */
+export type KeyFileFact =
+  | { kind: 'absent' }
+  | { kind: 'refused'; code: KeyFileFault; hint: string }
+  | { kind: 'valid'; key: Key; identity: string }
+
+/** `credential`: given by systemd, which vouches for owner, mode and place. */
+export type KeyFileOrigin = 'file' | 'credential'
+
+/** Reads and checks the file. Never throws, never waits (not even for a FIFO). */
+export function readKeyFile(file: string, origin: KeyFileOrigin = 'file'): KeyFileFact {
+  let fd: number
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    return toFact(file, error)
+  }
+  try {
+    return origin === 'credential' ? readOpened(file, fd) : (faultOfFile(file, fd) ?? readOpened(file, fd))
+  } catch (error) {
+    return toFact(file, error)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function refused(code: KeyFileFault, hint: string): KeyFileFact {
+  return { kind: 'refused', code, hint }
+}
+
+function toFact(file: string, error: unknown): KeyFileFact {
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' }
+  if (code === 'ELOOP') return refused('key_file.symlink', `${file} is a symbolic link: put the key itself there`)
+  if (code === 'EACCES') {
+    return refused(
+      'key_file.unreadable',
+      `${file} cannot be read by ${whoAmI()}: let the service user own it, \`chown USER ${file} && chmod 400 ${file}\``,
+    )
+  }
+  return refused('key_file.unreadable', `${file} cannot be read (${code}): check the disk and the directory`)
+}
+
+function whoAmI(): string {
+  return `user ${process.geteuid?.() ?? '?'}`
+}
+
+function faultOfFile(file: string, fd: number): KeyFileFact | undefined {
+  const stats = fstatSync(fd)
+  if (!stats.isFile()) return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
+  const owners = trustedOwners(path.dirname(file))
+  if (!owners.has(stats.uid)) {
+    return refused('key_file.owner', `${file} belongs to user ${stats.uid}: \`chown ${Math.max(...owners)} ${file}\``)
+  }
+  const mode = stats.mode & 0o7777
+  const groupReads = mode === 0o440 || mode === 0o640
+  if (mode !== 0o400 && mode !== 0o600 && !(groupReads && stats.gid === serviceGroup(path.dirname(file)))) {
+    return refused(
+      'key_file.mode',
+      `${file} has mode ${mode.toString(8).padStart(4, '0')}, so others may read or change it: \`chmod 400 ${file}\``,
+    )
+  }
+  return faultOfWay(path.resolve(file))
+}
+
+/** The service's user and root. Run by root (a command), the user that the directory belongs to is the service's. */
+function trustedOwners(directory: string): ReadonlySet<number> {
+  const own = process.geteuid?.() ?? 0
+  return new Set([0, own === 0 ? statSync(directory).uid : own])
+}
+
+function serviceGroup(directory: string): number {
+  return process.geteuid?.() === 0 ? statSync(directory).gid : (process.getegid?.() ?? 0)
+}
+
+const mostLinks = 40
+
+/**
+ * Walks from the root to the file: in no directory on the way, and through no symbolic link, may others put another file in its place.
+ * A sticky directory (/tmp) keeps others from replacing what is not theirs.
+ */
+function faultOfWay(file: string): KeyFileFact | undefined {
+  const owners = trustedOwners(path.dirname(file))
+  const rest = path.dirname(file).split(path.sep).filter(Boolean)
+  let here: string = path.sep
+  for (let links = 0; ; ) {
+    const stats = lstatSync(here)
+    const fault = faultOfDirectory(here, stats, owners)
+    if (fault !== undefined) return fault
+    const name = rest.shift()
+    if (name === undefined) return undefined
+    const next = path.join(here, name)
+    const found = lstatSync(next)
+    if (!found.isSymbolicLink()) {
+      here = next
+      continue
+    }
+    links += 1
+    if (links > mostLinks || !owners.has(found.uid))
+      return refused(
+        'key_file.symlink',
+        `${next} on the way to the key is a symbolic link of user ${found.uid}: replace it by the directory`,
+      )
+    rest.unshift(...path.resolve(here, readlinkSync(next)).split(path.sep).filter(Boolean))
+    here = path.sep
+  }
+}
+
+function faultOfDirectory(directory: string, stats: Stats, owners: ReadonlySet<number>): KeyFileFact | undefined {
+  if (!owners.has(stats.uid)) {
+    return refused(
+      'key_file.directory',
+      `the directory ${directory} on the way to the key belongs to user ${stats.uid}: \`chown root ${directory}\``,
+    )
+  }
+  const sticky = (stats.mode & 0o1000) !== 0
+  const ourGroup = stats.gid === process.getegid?.() || stats.gid === 0
+  const open = (stats.mode & 0o002) !== 0 || ((stats.mode & 0o020) !== 0 && !ourGroup)
+  if (!open || sticky) return undefined
+  return refused(
+    'key_file.directory',
+    `others may write to the directory ${directory} on the way to the key: \`chmod go-w ${directory}\``,
+  )
+}
+
+/** At least so many different bytes: 32 random ones have fewer about once in 10^14. */
+const fewestDistinct = 16
+
+function readOpened(file: string, fd: number): KeyFileFact {
+  const stats = fstatSync(fd)
+  if (!stats.isFile()) return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
+  const bytes = Buffer.alloc(keyBytes + 1)
+  const length = readSync(fd, bytes, 0, bytes.length, 0)
+  if (length !== keyBytes || stats.size !== keyBytes) {
+    bytes.fill(0)
+    return refused('key_file.size', `${file} has ${stats.size} bytes instead of 32: put the right file there`)
+  }
+  const material = bytes.subarray(0, keyBytes)
+  if (new Set(material).size < fewestDistinct || material.every(byte => byte >= 0x20 && byte < 0x7f)) {
+    bytes.fill(0)
+    return refused(
+      'key_file.placeholder',
+      `${file} is no random key but a text or a pattern: make one with \`(umask 077; head -c 32 /dev/urandom > ${file})\``,
+    )
+  }
+  const identity = [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':')
+  return { kind: 'valid', key: toKey(material), identity }
+}
+
+/** Makes a new key at a place where there is none. Throws the system's error, EEXIST if there is a file by now. */
+export function createKeyFile(file: string): void {
+  const beside = `${file}.${randomBytes(6).toString('hex')}.new`
+  const fd = openSync(beside, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o400)
+  try {
+    try {
+      fchmodSync(fd, 0o400)
+      const material = randomBytes(keyBytes)
+      const written = writeSync(fd, material)
+      material.fill(0)
+      if (written !== keyBytes) throw new Error('the disk took only a part of the key')
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    linkSync(beside, file)
+  } finally {
+    unlinkSync(beside)
+  }
+  syncDirectory(path.dirname(file))
+}
+
+/** `encryption-key.retired-<id>.bin` beside `encryption-key.bin`. */
+export function retiredName(file: string, keyHex: string): string {
+  return besideKey(file, `retired-${keyHex}`)
+}
+
+/** `encryption-key.next.bin` beside `encryption-key.bin`. */
+export function nextName(file: string): string {
+  return besideKey(file, 'next')
+}
+
+function besideKey(file: string, word: string): string {
+  const { dir, name, ext } = path.parse(file)
+  return path.join(dir, `${name}.${word}${ext}`)
+}
+
+/**
+ * Gives the key's file its retired name and, after a rotation, puts the next key in its place. The retired key is never lost: it has
+ * both names before the old one goes. Can be run again after a crash at any point.
+ */
+export function retireKeyFile(file: string, keyHex: string, next?: string): void {
+  const retired = retiredName(file, keyHex)
+  try {
+    linkSync(file, retired)
+  } catch (error) {
+    // A run before this one got so far; another key under this name would be a reason to stop.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isKey(retired, keyHex)) throw error
+  }
+  syncDirectory(path.dirname(file))
+  if (next === undefined) unlinkSync(file)
+  else renameSync(next, file)
+  syncDirectory(path.dirname(file))
+}
+
+function isKey(file: string, keyHex: string): boolean {
+  const fact = readKeyFile(file)
+  return fact.kind === 'valid' && fact.key.hex === keyHex
+}
+
+function syncDirectory(directory: string): void {
+  const fd = openSync(directory, constants.O_RDONLY)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}

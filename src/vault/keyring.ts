@@ -1,0 +1,57 @@
+// What keys this host holds at the moment: the key file, the one that follows it, and the retired ones beside them. A look reads all of
+// them; nothing is remembered from one look to the next, so a key that was taken away is gone with the next look.
+import { existsSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import type { Key } from './envelope.ts'
+import { type KeyFileFact, type KeyFileOrigin, nextName, readKeyFile, retiredName } from './key-file.ts'
+
+/** Where the keys are. `credential`: systemd gave them; they are read-only and the same until a restart. */
+export interface KeyPlace {
+  file: string
+  origin: KeyFileOrigin
+}
+
+export interface Keyring {
+  readonly place: KeyPlace
+  readonly current: KeyFileFact
+  readonly next: KeyFileFact
+  /** Ids of all keys that open something, in hex. */
+  readonly ids: readonly string[]
+  find(keyHex: string): Key | undefined
+}
+
+/** The place as configured, or what systemd gave under $CREDENTIALS_DIRECTORY. */
+export function keyPlaceOf(keyFile: string, env: NodeJS.ProcessEnv = process.env): KeyPlace {
+  const given = env.CREDENTIALS_DIRECTORY === undefined ? '' : path.join(env.CREDENTIALS_DIRECTORY, credentialName)
+  return given !== '' && existsSync(given) ? { file: given, origin: 'credential' } : { file: keyFile, origin: 'file' }
+}
+
+const credentialName = 'encryption-key.bin'
+
+/** In the data directory: that whoever asks to turn encryption off may write there. */
+export const proofName = 'can-disable-encryption.txt'
+
+/** Where which key lies. */
+export function filesOf({ file }: KeyPlace): { current: string; next: string; retired(keyHex: string): string } {
+  return { current: file, next: nextName(file), retired: keyHex => retiredName(file, keyHex) }
+}
+
+/** One look at all key files. Never throws. */
+export function readKeyring(place: KeyPlace): Keyring {
+  const current = readKeyFile(place.file, place.origin)
+  const next = readKeyFile(nextName(place.file), place.origin)
+  const facts = [current, next, ...retiredFiles(place.file).map(file => readKeyFile(file, place.origin))]
+  const keys = new Map(facts.flatMap(fact => (fact.kind === 'valid' ? [[fact.key.hex, fact.key] as const] : [])))
+  return { place, current, next, ids: [...keys.keys()], find: keyHex => keys.get(keyHex) }
+}
+
+function retiredFiles(file: string): string[] {
+  const { dir, name, ext } = path.parse(file)
+  try {
+    return readdirSync(dir)
+      .filter(entry => entry.startsWith(`${name}.retired-`) && entry.endsWith(ext))
+      .map(entry => path.join(dir, entry))
+  } catch {
+    return []
+  }
+}

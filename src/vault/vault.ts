@@ -1,0 +1,234 @@
+// The keys of a running daemon. Once a second the key files are looked at: polling sees what notifications miss (a directory that comes
+// later, an atomic replacement, a network file system) and costs less than a poll of one mailbox. What follows from what is there is
+// done by `work`, which the sealing job calls: step after step until there is nothing left to do.
+import { rmSync } from 'node:fs'
+import path from 'node:path'
+import type { Knex } from 'knex'
+import { ServiceError } from '../errors.ts'
+import type { Events } from '../events.ts'
+import type { Health } from '../health.ts'
+import { insertAudit } from '../store/audit.ts'
+import { findKeys, writePlaintextSeen } from '../store/encryption-keys.ts'
+import { type OpenSecret, openStored } from './credentials.ts'
+import { encryptionState, type Facts, nextStep, problemsOf, type Step } from './encryption-state.ts'
+import { type KeyFileFact, retireKeyFile } from './key-file.ts'
+import { filesOf, type KeyPlace, type Keyring, proofName, readKeyring } from './keyring.ts'
+import { readFacts } from './read-facts.ts'
+import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
+import { runPass } from './seal-rows.ts'
+import { adoptKey, beginRotation, completeSealing, finishRotation, finishUnsealing } from './transitions.ts'
+
+export interface VaultDeps {
+  db: Knex
+  /** Its sessions ask for a minimal binary log. */
+  sealingDb: Knex
+  place: KeyPlace
+  /** Where the proof for `encryption disable` lies. */
+  dataDirectory: string
+  actor: string
+  events: Events
+  health: Health
+  /** The keys that this host holds are others by now. */
+  onKeys(): void
+  /** There may be something to do. */
+  onWork(): void
+}
+
+export interface Vault extends Disposable {
+  openSecret: OpenSecret
+  /** Ids of the keys held, in hex. */
+  keyIds(): readonly string[]
+  /** A look at the files at once. */
+  look(): void
+  /** Does what there is to do. `progress` hears how many rows the pass has changed. */
+  work(signal: AbortSignal, progress: (changed: number) => void): Promise<void>
+}
+
+const lookEveryMs = 1_000
+/** A file that is the same at two looks so far apart is taken for whole. */
+const settledAfterMs = 2_000
+
+export function openVault(deps: VaultDeps): Vault {
+  const watch = createWatch(deps)
+  const timer = setInterval(() => watch.look(), lookEveryMs).unref()
+  return {
+    openSecret: openStored(deps.db, () => watch.ring),
+    keyIds: () => watch.ring.ids,
+    look: () => watch.look(),
+    work: (signal, progress) => work(deps, watch, signal, progress),
+    [Symbol.dispose]: () => clearInterval(timer),
+  }
+}
+
+/** What the last look found, and for how long it has been so. */
+interface Watch {
+  ring: Keyring
+  settled: Facts['settled']
+  look(): void
+  /** Rows that could not be done, as told last. */
+  told: string
+}
+
+function createWatch({ place, onKeys, onWork }: VaultDeps): Watch {
+  const since = { current: 0, next: 0 }
+  const watch: Watch = {
+    ring: readKeyring(place),
+    settled: { current: false, next: false },
+    told: '',
+    look() {
+      const [before, wasSettled] = [watch.ring, watch.settled]
+      watch.ring = readKeyring(place)
+      watch.settled = { current: isSettled('current', before), next: isSettled('next', before) }
+      if (watch.ring.ids.join() !== before.ids.join()) onKeys()
+      const isNews = (which: 'current' | 'next'): boolean =>
+        watch.settled[which] !== wasSettled[which] || identityOf(watch.ring[which]) !== identityOf(before[which])
+      if (isNews('current') || isNews('next')) onWork()
+    },
+  }
+  const isSettled = (which: 'current' | 'next', before: Keyring): boolean => {
+    if (since[which] === 0 || identityOf(watch.ring[which]) !== identityOf(before[which])) since[which] = Date.now()
+    return Date.now() - since[which] >= settledAfterMs
+  }
+  return watch
+}
+
+function identityOf(fact: KeyFileFact): string {
+  return fact.kind === 'valid' ? `${fact.key.hex} ${fact.identity}` : fact.kind === 'refused' ? fact.hint : ''
+}
+
+async function work(
+  deps: VaultDeps,
+  watch: Watch,
+  signal: AbortSignal,
+  progress: (changed: number) => void,
+): Promise<void> {
+  // A pass that has more to do than it did leaves it to the next job: a helpdesk that writes without a pause must not keep this busy.
+  for (let before: Step = 'none', step: Step = 'none'; ; before = step) {
+    signal.throwIfAborted()
+    const facts = await readFacts(deps.db, watch.ring, watch.settled)
+    report(deps, facts)
+    step = nextStep(facts)
+    if (step === 'none' || step === before) return
+    const went = await take(step, deps, watch, signal, progress)
+    watch.look()
+    if (!went) return
+  }
+}
+
+/** /ready is red while accounts wait for a key; everything else is told by the state. */
+function report({ events, health, place }: VaultDeps, facts: Facts): void {
+  const state = encryptionState(facts)
+  const problems = problemsOf(facts, filesOf(place))
+  events.encryptionState(state, problems)
+  if (state !== 'locked') {
+    health.mend('key')
+    return
+  }
+  const hint = problems.map(problem => problem.hint).join('; ')
+  health.fail('key', new ServiceError('vault.locked', 'sealed passwords cannot be opened', { temporary: true, hint }))
+}
+
+/** True if there may be more to do. */
+async function take(
+  step: Exclude<Step, 'none'>,
+  deps: VaultDeps,
+  watch: Watch,
+  signal: AbortSignal,
+  progress: (changed: number) => void,
+): Promise<boolean> {
+  const { db, actor } = deps
+  const { current, next } = watch.ring
+  switch (step) {
+    case 'adopt':
+      return current.kind === 'valid' && (await adoptKey(db, current.key, actor))
+    case 'complete':
+      return await completeSealing(db, actor)
+    case 'begin-rotation':
+      return next.kind === 'valid' && (await beginRotation(db, next.key, actor))
+    case 'sweep':
+      return await sweep(deps, watch, signal, progress)
+    case 'finish-rotation':
+      return await finishRotation(db, new Set(), actor)
+    case 'unseal': {
+      const { changed } = await pass(deps, watch, 'unseal', signal, progress)
+      return changed > 0
+    }
+    case 'finish-unsealing':
+      return await finishUnsealing(db, actor)
+    case 'swap-files':
+      return moveFile(deps, current, filesOf(deps.place).next)
+    case 'retire-file':
+      return moveFile(deps, current)
+  }
+}
+
+/** Seals plaintexts, then what is under another key. */
+async function sweep(
+  deps: VaultDeps,
+  watch: Watch,
+  signal: AbortSignal,
+  progress: (changed: number) => void,
+): Promise<boolean> {
+  const { db, actor } = deps
+  const sealed = await pass(deps, watch, 'seal', signal, progress)
+  if (sealed.plaintextOf !== undefined) await notePlaintext(db, sealed.plaintextOf, actor)
+  const resealed = await pass(deps, watch, 'reseal', signal, changed => progress(sealed.changed + changed))
+  if (sealed.changed + resealed.changed > 0) return true
+  // What no key opens stays as it is, and keeps no rotation from its end.
+  return await finishRotation(db, new Set(resealed.faults.map(fault => fault.credentialId)), actor)
+}
+
+/** Once all was sealed, a plaintext is somebody else's: which account it was leads to whoever writes it. */
+async function notePlaintext(db: Knex, accountId: number, actor: string): Promise<void> {
+  await writePlaintextSeen(db, accountId)
+  const active = (await findKeys(db)).find(key => key.state === 'active')
+  if (active?.completedAt) await insertAudit(db, { actor, action: 'encryption.plaintext_sealed', accountId })
+}
+
+async function pass(
+  deps: VaultDeps,
+  watch: Watch,
+  which: 'seal' | 'reseal' | 'unseal',
+  signal: AbortSignal,
+  progress: (changed: number) => void,
+): Promise<PassReport> {
+  const startedAt = performance.now()
+  const { sealingDb, place, actor } = deps
+  try {
+    const done = await runPass({ db: sealingDb, place, actor }, which, signal, progress)
+    if (done.changed > 0) deps.events.secretsWritten(which, done.changed, Math.round(performance.now() - startedAt))
+    tell(deps, watch, done.faults)
+    return done
+  } catch (error) {
+    if (!(error instanceof PassStopped)) throw error
+    return { changed: 0, faults: [], plaintextOf: undefined }
+  }
+}
+
+const mostTold = 20
+
+/** Rows that are left are told once. */
+function tell({ events }: VaultDeps, watch: Watch, faults: readonly RowFault[]): void {
+  const told = faults.map(({ credentialId, code }) => `${credentialId} ${code}`).join()
+  if (told === watch.told) return
+  watch.told = told
+  for (const { accountId, code } of faults.slice(0, mostTold)) events.secretLeft(accountId, code)
+}
+
+/** Where the key's directory is read-only, the problems of the state say what to move; it is tried again. */
+function moveFile({ place, dataDirectory, events }: VaultDeps, current: KeyFileFact, next?: string): boolean {
+  if (current.kind !== 'valid' || place.origin === 'credential') return false
+  try {
+    retireKeyFile(place.file, current.key.hex, next)
+    if (next === undefined) removeProof(dataDirectory)
+    return true
+  } catch (error) {
+    events.keyNotMoved(current.key.hex, error)
+    return false
+  }
+}
+
+/** It is not there, or may not be removed: then it proves nothing for another key. */
+function removeProof(dataDirectory: string): void {
+  rmSync(path.join(dataDirectory, proofName), { force: true })
+}
