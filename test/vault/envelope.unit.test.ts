@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { inspect } from 'node:util'
@@ -27,6 +27,10 @@ interface Vector {
   destination16: string
   secret: string
   salt: string
+  aesKey: string
+  nonce: string
+  commitment: string
+  aad: string
   envelope: string
 }
 
@@ -87,6 +91,39 @@ test.each(vectors.sealed)('opens what another implementation sealed, and seals t
 test.each(vectors.refused)('refuses what another implementation made to be refused: $name', vector => {
   expect(open(held(key), vectors.refusedIn, hex(vector.envelope)).end).toBe(vector.end)
 })
+
+test('the worked example of the manual has the values of the vectors', () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/envelope.md'), 'utf8')
+  // The second column, without the spaces that make it legible.
+  const lines = page.slice(page.indexOf('## A worked example')).split('\n')
+  const example = lines
+    .map(line => line.slice(13).split('    ')[0])
+    .join('')
+    .replaceAll(' ', '')
+  const [worked] = vectors.sealed
+  if (worked === undefined) throw new Error('there are vectors')
+  const { destination16, salt, aesKey, nonce, commitment, aad } = worked
+  const body = `${destination16}${lengthAndBytes(worked.secret)}00`
+  const parts = ['letterlock/v1/destination', 'imap', 'imap.example.com', '993', 'tls', 'support@example.com', '']
+  const input = parts.map(part => lengthAndBytes(Buffer.from(part).toString('hex'))).join('')
+  const sha256 = createHash('sha256').update(hex(input)).digest('hex')
+  for (const value of [
+    vectors.key,
+    vectors.keyId,
+    salt,
+    input,
+    sha256,
+    aesKey,
+    nonce,
+    commitment,
+    aad,
+    body,
+    worked.envelope,
+  ])
+    expect(example).toContain(value)
+})
+
+const lengthAndBytes = (bytesHex: string): string => (bytesHex.length / 2).toString(16).padStart(4, '0') + bytesHex
 
 test("the other implementation's canary is this key's", () => {
   const [canary] = vectors.sealed.filter(vector => vector.place.table === 'encryption_keys')
