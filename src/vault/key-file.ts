@@ -6,6 +6,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -188,6 +189,11 @@ export function createKeyFile(file: string): void {
   try {
     try {
       fchmodSync(fd, 0o400)
+      // Made by root's command, it is the service's to read.
+      if (process.geteuid?.() === 0) {
+        const { uid, gid } = statSync(path.dirname(file))
+        fchownSync(fd, uid, gid)
+      }
       const material = randomBytes(keyBytes)
       const written = writeSync(fd, material)
       material.fill(0)
