@@ -71,9 +71,12 @@ export function rowImageStatements({ flavour, account }: ServerFacts): string[] 
   return [account === 'unknown' ? 'SET GLOBAL binlog_row_image = MINIMAL;' : `GRANT ${right} ON *.* TO ${account};`]
 }
 
-/** The file in use is never purged, so a new one is begun first. */
+/** The file in use is never purged, so a new one is begun first; the server may still use the old one for a moment. */
 export function binaryLogStatements(): string[] {
-  return ['FLUSH BINARY LOGS;', 'PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 MINUTE;']
+  return [
+    'FLUSH BINARY LOGS;',
+    'PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 MINUTE; -- again, while SHOW BINARY LOGS lists more than one',
+  ]
 }
 
 export function diskStatements({ dataDirectory }: ServerFacts): string[] {

@@ -4,6 +4,7 @@
 // Blocks that the server freed on its disk, logs and backups are out of reach: `findResidues` names what is left.
 import { existsSync, statfsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { CommandError, ServiceError } from '../errors.ts'
 import { DatabaseError } from '../store/database.ts'
@@ -33,8 +34,8 @@ export interface ScrubReport {
   /** Sentences. */
   done: string[]
   notDone: string[]
-  /** By the database's clock. */
-  finishedAt: Date
+  /** By the database's clock; null: old copies may have stayed, and another scrub is needed. */
+  finishedAt: Date | null
 }
 
 const scratch = 'letterlock_scrub'
@@ -42,6 +43,10 @@ const MiB = 2 ** 20
 const wakeBytes = 16 * MiB
 const leastUndoBytes = 48 * MiB
 const mostUndoBytes = 2048 * MiB
+/** What sealing a row wrote into the undo log, with room; our updates write as much redo again as undo. */
+const undoPerRow = 2 * 256
+/** A row with its indexes, for the second copy that a rebuild makes. */
+const mostPerRow = 2048
 
 /** What a scrub would write, and where. */
 export async function planScrub(db: Knex): Promise<ScrubPlan> {
@@ -51,17 +56,14 @@ export async function planScrub(db: Knex): Promise<ScrubPlan> {
 async function toPlan(db: Knex, facts: ServerFacts): Promise<ScrubPlan> {
   if (facts.redoBytes === 'unknown')
     throw new CommandError('the database server does not show how large its redo log is', 'nothing was written')
-  const [[table]] = (await db.raw(
-    `SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS bytes, @@hostname AS host FROM information_schema.TABLES
-       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'credentials'`,
-  )) as [[{ bytes: number; host: string }]]
-  const tableBytes = Number(table.bytes)
-  // Sealing every row once writes less undo than the table is large; an update writes as much redo again as undo.
-  const undoBytes = Math.min(Math.max(2 * tableBytes, leastUndoBytes), mostUndoBytes)
+  const [[table]] = (await db.raw('SELECT COUNT(*) AS count, @@hostname AS host FROM credentials')) as [
+    [{ count: number; host: string }],
+  ]
+  const undoBytes = Math.min(Math.max(Number(table.count) * undoPerRow, leastUndoBytes), mostUndoBytes)
   return {
     volumeBytes: wakeBytes + undoBytes + Math.ceil(facts.redoBytes * 1.5),
     undoBytes,
-    tableBytes,
+    tableBytes: Number(table.count) * mostPerRow,
     binaryLog: facts.binaryLog.on,
     freeBytes: freeBytesOf(facts.dataDirectory, table.host),
   }
@@ -86,7 +88,9 @@ export async function scrub(db: Knex, options: ScrubOptions): Promise<ScrubRepor
       await rebuild(session, facts, options)
       const writtenBytes = await churn(db, session, { ...options, plan })
       const [[row]] = (await session('SELECT UTC_TIMESTAMP(3) AS now')) as [[{ now: Date }]]
-      return { writtenBytes, ...outcomeOf(facts, writtenBytes), finishedAt: row.now }
+      const report = { writtenBytes, ...outcomeOf(facts, writtenBytes), finishedAt: row.now }
+      if (await isPurged(session)) return report
+      return { ...report, finishedAt: null, notDone: [heldBack, ...report.notDone] }
     } catch (error) {
       throw isDiskFull(error) ? diskFull() : error
     } finally {
@@ -213,24 +217,42 @@ async function optimize(session: Session, facts: ServerFacts, table: string): Pr
 }
 
 /**
- * First a little that lets the server purge; then as much as the undo log may hold, under a snapshot that keeps it from using
- * the same pages again and again; then the redo log, which also makes the server put the pages before it on disk.
+ * First many single rows, so that each rollback segment gives up the page that it kept for its next transaction; then as much
+ * as the undo log may hold, under a snapshot that keeps it from using the same pages again and again; then the redo log, which
+ * also makes the server put the pages before it on disk.
  */
 async function churn(db: Knex, session: Session, options: ScrubOptions & { plan: ScrubPlan }): Promise<number> {
   const { undoBytes, volumeBytes } = options.plan
   const writer = new Writer(session, options)
-  await writer.write(wakeBytes)
+  await writer.write(wakeBytes, 'row by row')
+  await isPurged(session)
   await onOneConnection(db, async reader => {
     await reader('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
     await reader('START TRANSACTION WITH CONSISTENT SNAPSHOT')
     try {
-      await writer.write(undoBytes)
+      await writer.write(undoBytes, 'all rows')
     } finally {
       await reader('ROLLBACK')
     }
   })
-  await writer.write(volumeBytes - undoBytes - wakeBytes)
+  await writer.write(volumeBytes - undoBytes - wakeBytes, 'all rows')
   return writer.writtenBytes
+}
+
+const heldBack =
+  'a transaction that began before the scrub is still open and keeps old rows in the undo log: end it and run the scrub again'
+const purgedWithinMs = 30_000
+const pausedHistory = 40
+
+/** False if the server keeps our own updates for somebody's old snapshot, and so what was there before. MySQL does not tell. */
+async function isPurged(session: Session): Promise<boolean> {
+  const deadline = Date.now() + purgedWithinMs
+  for (;;) {
+    const [rows] = (await session("SHOW GLOBAL STATUS LIKE 'Innodb_history_list_length'")) as [{ Value: string }[]]
+    if (Number(rows[0]?.Value ?? 0) < pausedHistory) return true
+    if (Date.now() > deadline) return false
+    await wait(100)
+  }
 }
 
 /** Updates the scratch table in small transactions and asks the server how much redo that made. */
@@ -246,26 +268,34 @@ class Writer {
     this.#options = options
   }
 
-  async write(bytes: number): Promise<void> {
+  async write(bytes: number, how: 'row by row' | 'all rows'): Promise<void> {
     const goal = this.writtenBytes + bytes
     while (this.writtenBytes < goal) {
       const before = await this.#redoWritten()
-      for (let count = 0; count < roundsPerLook; count++) await this.#update()
+      await (how === 'all rows' ? this.#updateAll() : this.#updateEach())
       const counted = (await this.#redoWritten()) - before
-      // Others write too and the server may not count: never more than what these rows can have made.
-      this.writtenBytes += Math.min(
-        counted > 0 ? counted : leastPerRound * roundsPerLook,
-        leastPerRound * roundsPerLook,
-      )
+      // Others write too, and the server may not count: never more than what these rows must have made.
+      this.writtenBytes += Math.min(counted > 0 ? counted : certainBytes, certainBytes)
       this.#report()
     }
   }
 
-  async #update(): Promise<void> {
+  async #updateAll(): Promise<void> {
     this.#options.signal?.throwIfAborted()
+    await this.#session(`UPDATE ${scratch} SET filler = REPEAT(?, ${fillerBytes})`, [this.#nextLetter()])
+  }
+
+  async #updateEach(): Promise<void> {
+    const letter = this.#nextLetter()
+    for (let id = 1; id <= scratchRows; id++) {
+      this.#options.signal?.throwIfAborted()
+      await this.#session(`UPDATE ${scratch} SET filler = REPEAT(?, ${fillerBytes}) WHERE id = ?`, [letter, id])
+    }
+  }
+
+  #nextLetter(): string {
     this.#round += 1
-    const letter = String.fromCharCode(97 + (this.#round % 26))
-    await this.#session(`UPDATE ${scratch} SET filler = REPEAT(?, ${fillerBytes})`, [letter])
+    return String.fromCharCode(97 + (this.#round % 26))
   }
 
   async #redoWritten(): Promise<number> {
@@ -282,9 +312,8 @@ class Writer {
   }
 }
 
-const roundsPerLook = 4
-/** Each row stands in undo and in redo once, at least. */
-const leastPerRound = 2 * scratchRows * fillerBytes
+/** Every row goes through redo twice: its old value on the way to the undo log, and its new one. */
+const certainBytes = 2 * scratchRows * fillerBytes
 
 const diskErrors: ReadonlySet<number> = new Set([3, 28, 1021, 1026, 1114])
 

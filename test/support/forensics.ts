@@ -228,9 +228,16 @@ export async function startLoggingMariadb(options: LoggingMariadbOptions = {}): 
   const ours = process.getuid?.() === 0 ? ['--user=root'] : []
   await promisify(execFile)(
     programs['mariadb-install-db'],
-    ['--no-defaults', ...ours, '--force', '--skip-test-db', '--auth-root-authentication-method=normal'].concat(
+    [
+      '--no-defaults',
+      ...ours,
+      '--force',
+      '--skip-test-db',
+      '--auth-root-authentication-method=normal',
       `--datadir=${dataDirectory}`,
-    ),
+      // The number of undo tablespaces, for example, is settled when the data directory is made.
+      ...(options.args ?? []).filter(arg => arg.startsWith('--innodb-')),
+    ],
     { env: { ...process.env, TMPDIR: temporary } },
   )
   const server = await startServer({
