@@ -16,20 +16,31 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
     const ring = readKeyring(place)
     const facts = await readFacts(db, ring)
     const active = facts.rows.find(row => row.state === 'active')
-    if (active === undefined) throw new CommandError('no key is active, so none can be lost', '`letterlock encryption status` says more')
+    if (active === undefined)
+      throw new CommandError('no key is active, so none can be lost', '`letterlock encryption status` says more')
     const { faults } = await inspectRows(db, ring)
-    const accounts = [...new Set(faults.filter(({ code }) => code === 'vault.key_missing').map(fault => fault.accountId))]
+    const accounts = [
+      ...new Set(faults.filter(({ code }) => code === 'vault.key_missing').map(fault => fault.accountId)),
+    ]
     if (options.oldKeyId === undefined) return await printLoss(active.keyHex, accounts, place.file, options)
     if (options.oldKeyId !== active.keyHex)
-      throw new CommandError(`the active key is ${active.keyHex}, not ${options.oldKeyId}`, 'give the id that `encryption status` shows')
+      throw new CommandError(
+        `the active key is ${active.keyHex}, not ${options.oldKeyId}`,
+        'give the id that `encryption status` shows',
+      )
     if (ring.find(active.keyHex) !== undefined) {
-      throw new CommandError(`the key ${active.keyHex} is not lost: its file is here`, `put it at ${filesOf(place).current}`)
+      throw new CommandError(
+        `the key ${active.keyHex} is not lost: its file is here`,
+        `put it at ${filesOf(place).current}`,
+      )
     }
     const { current } = ring
     if (current.kind !== 'valid') {
       throw new CommandError(
         'there is no new key in place',
-        current.kind === 'refused' ? current.hint : `make one: \`(umask 077; head -c 32 /dev/urandom > ${place.file})\`, then run this again`,
+        current.kind === 'refused'
+          ? current.hint
+          : `make one: \`(umask 077; head -c 32 /dev/urandom > ${place.file})\`, then run this again`,
       )
     }
     await confirm(
@@ -44,7 +55,12 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
   })
 }
 
-async function printLoss(keyId: string, accounts: number[], keyFile: string, { json }: EncryptionOptions): Promise<void> {
+async function printLoss(
+  keyId: string,
+  accounts: number[],
+  keyFile: string,
+  { json }: EncryptionOptions,
+): Promise<void> {
   if (json) return await printJson([{ keyId, accounts }])
   if (accounts.length === 0) return await print(`the key ${keyId} is not lost: every sealed password finds its key`)
   await print(`${accounts.length} passwords are sealed under a key that is not here (${keyId} is the active one).`)
