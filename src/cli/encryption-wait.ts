@@ -10,6 +10,8 @@ const lookEveryMs = 400
 const patienceMs = 60_000
 /** A worker that was just started or has just died is not one yet, or is one still, for a moment. */
 const withoutWorkerMs = 3_000
+/** So long it takes until a new file is noticed, taken for whole and known to all hosts. */
+const longAsUsualMs = 6_000
 
 /**
  * Waits until `isDone`. Resolves to the last status; undefined where no daemon runs, which is said. Throws CommandError if nothing
@@ -29,7 +31,7 @@ export async function waitForDaemon(
     if (isDone(status)) return finish(bar, status)
     if (status.workers.length === 0 && Date.now() - startedAt > withoutWorkerMs) return undefined
     if (status.progress !== null) bar.set(status.progress.done, status.progress.total)
-    tellProblems(status, told)
+    if (Date.now() - startedAt > longAsUsualMs) tellProblems(status, told)
     const now = JSON.stringify([status.state, status.progress, status.keyId])
     if (now !== before) [movedAt, before] = [Date.now(), now]
     if (Date.now() - movedAt > patienceMs) {
@@ -51,7 +53,7 @@ function finish(bar: ProgressBar, status: EncryptionStatus): EncryptionStatus {
 function tellProblems({ problems }: EncryptionStatus, told: Set<string>): void {
   for (const { code, hint } of problems) {
     if (told.has(code) || code === 'backup.unproven' || code === 'daemon.not_running') continue
-    if (told.size > 0 || code === 'key.not_held') remark(hint)
     told.add(code)
+    remark(hint)
   }
 }
