@@ -152,6 +152,15 @@ export async function countPlaintext(db: Knex): Promise<number> {
   return Number(row?.count ?? 0)
 }
 
+/** True where a pass finds something to seal or to take away. A blank plaintext without an envelope is neither. */
+export async function isAnyToSeal(db: Knex): Promise<boolean> {
+  const row = await db('credentials')
+    .where({ has_plaintext: 1 })
+    .where(some => some.whereRaw('LENGTH(plaintext) > 0').orWhereNotNull('sealed'))
+    .first('id')
+  return row !== undefined
+}
+
 /** Key ids (hex) that envelopes name: a walk from one to the next on their index, whatever the number of rows. */
 export async function findSealedKeyIds(db: Knex): Promise<string[]> {
   const ids: (Buffer | null)[] = await db('credentials').groupBy('sealed_key_id').pluck('sealed_key_id')

@@ -18,7 +18,7 @@ export interface Facts {
   unsealing: string | undefined
   /** Key ids that envelopes name. */
   sealedUnder: readonly string[]
-  /** Some row holds a plaintext. */
+  /** Some row holds a plaintext, or a blank one over an envelope. */
   anyPlaintext: boolean
   /** Live workers, this one too. */
   workers: readonly { host: string; keyIds: readonly string[] }[]

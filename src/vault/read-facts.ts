@@ -1,6 +1,6 @@
 // Gathers what encryption-state.ts decides from. A few look-ups on indexes, whatever the number of rows.
 import type { Knex } from 'knex'
-import { countPlaintext, findSealedKeyIds } from '../store/credentials.ts'
+import { findSealedKeyIds, isAnyToSeal } from '../store/credentials.ts'
 import { findKeys, readUnsealing } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
 import type { Facts } from './encryption-state.ts'
@@ -21,7 +21,7 @@ export async function readFacts(
     rows: rows.map(({ keyHex, state, completedAt }) => ({ keyHex, state, completed: completedAt !== null })),
     unsealing: await readUnsealing(db),
     sealedUnder: await findSealedKeyIds(db),
-    anyPlaintext: (await countPlaintext(db)) > 0,
+    anyPlaintext: await isAnyToSeal(db),
     workers: await findLiveWorkers(db),
   }
 }
