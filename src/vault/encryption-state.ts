@@ -18,7 +18,9 @@ export interface Facts {
   unsealing: string | undefined
   /** Key ids that envelopes name. */
   sealedUnder: readonly string[]
-  /** Some row holds a plaintext. */
+  /** No key is active, and some row holds an envelope under a newer plaintext. */
+  superseded: boolean
+  /** Some row holds a plaintext, or a blank one over an envelope. */
   anyPlaintext: boolean
   /** Live workers, this one too. */
   workers: readonly { host: string; keyIds: readonly string[] }[]
@@ -36,6 +38,7 @@ export type Step =
   | 'unseal'
   | 'finish-unsealing'
   | 'retire-file'
+  | 'drop-superseded'
 
 export interface Problem {
   code: string
@@ -91,6 +94,8 @@ function isHeldByAll(facts: Facts, keyHex: string | undefined): boolean {
 export function nextStep(facts: Facts): Step {
   const state = encryptionState(facts)
   const currentHex = hexOf(facts.current)
+  // Saved by a form that was opened before encryption went off; nobody needs the old envelope, and no key is needed to drop it.
+  if (facts.superseded) return 'drop-superseded'
   if (state === 'locked') return 'none'
   if (state === 'off') {
     // What was retired here or on another host while this one was away.
