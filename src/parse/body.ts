@@ -14,9 +14,9 @@ export interface Body {
   rawHtml: string | null
 }
 
-/** Characters; what is longer is cut and marked. */
 /** Of a part's encoded body; no text within the bounds needs more. */
 const maxBytes = 8_000_000
+/** Characters; what is longer is cut and marked. */
 const maxText = 500_000
 const maxHtml = 500_000
 /** html-to-text takes long over large newsletters; what comes after this is left out of the text. */
