@@ -1,10 +1,9 @@
 // The connection to Redis or Valkey. Off the host TLS is required. It holds the queue and nothing that MySQL could not rebuild;
 // a server that may evict keys is refused all the same, because a queue that loses single keys does not heal by itself.
-import { readFileSync } from 'node:fs'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
-import { isLocal, readPassword } from '../store/database.ts'
+import { isLocal, readCa, readPassword } from '../store/database.ts'
 
 /** `commands` fail at once while Redis is away; a `worker` waits for it. */
 export type RedisUse = 'commands' | 'worker'
@@ -44,7 +43,7 @@ function placeOf(url: string, config: Config['redis']): RedisOptions {
     db: Number(pathname.slice(1) || 0),
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     ...secret,
-    ...(tls ? { tls: config.caFile === '' ? {} : { ca: readFileSync(config.caFile) } } : {}),
+    ...(tls ? { tls: config.caFile === '' ? {} : { ca: readCa(config.caFile) } } : {}),
   }
 }
 

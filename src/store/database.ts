@@ -67,8 +67,21 @@ function connectionOf(url: string, config: Config['database']): Record<string, u
 
 function tlsOf(host: string, config: Config['database']): object {
   if (isLocal(host) && config.caFile === '') return {}
-  const ca = config.caFile === '' ? {} : { ca: readFileSync(config.caFile) }
+  const ca = config.caFile === '' ? {} : { ca: readCa(config.caFile) }
   return { ssl: { ...ca, minVersion: 'TLSv1.2', rejectUnauthorized: true, verifyIdentity: true } }
+}
+
+/** The bytes of a file of CA certificates. Throws ServiceError `config.invalid`. */
+export function readCa(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw new ServiceError('config.invalid', `the CA file ${file} cannot be read`, {
+      temporary: false,
+      hint: 'check ca_file: that it exists and that the service user may read it',
+      cause,
+    })
+  }
 }
 
 /** True for a name or an address of this machine's loopback. */

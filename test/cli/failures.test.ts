@@ -133,6 +133,16 @@ test('a poll that is asked for without Redis happens at the next slot, and docto
   })
 })
 
+test('a CA file that is not there is told by its name', async () => {
+  const url = 'mysql://letterlock@db.invalid/x'
+  const none = '/nonexistent/ca.pem'
+  const ofDatabase = settings({ LETTERLOCK_DATABASE_URL: url, LETTERLOCK_DATABASE_CA_FILE: none })
+  const stderr = expect.stringMatching(/^error: the CA file \/nonexistent\/ca\.pem cannot be read\nhint: check ca_file/)
+  expect(await letterlock(['account', 'list'], ofDatabase)).toMatchObject({ code: 2, stderr })
+  const ofRedis = settings({ LETTERLOCK_REDIS_URL: 'rediss://127.0.0.1:9', LETTERLOCK_REDIS_CA_FILE: none })
+  expect((await letterlock(['doctor'], ofRedis)).stdout).toContain('redis          the CA file /nonexistent/ca.pem')
+})
+
 test('a Redis that may evict keys stops the daemon with code 2', async () => {
   await using servers = await startEmbedded({
     directory: path.join(directory, 'redis'),
