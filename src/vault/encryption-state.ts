@@ -171,12 +171,11 @@ function lockedProblems(facts: Facts, files: Files): Problem[] {
     return [{ code: 'key_file.missing', hint: `${wanted}${retired}: ${backup}` }]
   }
   if (current.kind === 'refused') return [{ code: current.code, hint: `${current.hint}; ${wanted}` }]
-  return [
-    {
-      code: 'key_file.other_key',
-      hint: `${files.current} holds the key ${current.key.hex}, but ${wanted}: ${backup}`,
-    },
-  ]
+  const other = `${files.current} holds the key ${current.key.hex}, but ${wanted}`
+  const mend = facts.held.includes(active.keyHex)
+    ? `it is at ${files.retired(active.keyHex)} (was an older database restored?): \`mv ${files.current} ${files.next} && cp -p ${files.retired(active.keyHex)} ${files.current}\`, and the other key becomes the next one`
+    : backup
+  return [{ code: 'key_file.other_key', hint: `${other}: ${mend}` }]
 }
 
 function fileProblems(facts: Facts, files: Files): Problem[] {

@@ -223,6 +223,7 @@ function moveFile({ place, dataDirectory, events }: VaultDeps, current: KeyFileF
   if (current.kind !== 'valid' || place.origin === 'credential') return false
   try {
     retireKeyFile(place.file, current.key.hex, next)
+    events.keyRetired(current.key.hex)
     if (next === undefined) removeProof(dataDirectory)
     return true
   } catch (error) {
