@@ -11,6 +11,8 @@ import { checkDatabase, openDatabase } from '../store/database.ts'
 import { checkRawDirectory } from '../store/raw-identity.ts'
 import { findSources, findUsedBatches } from '../store/sources.ts'
 import { findLiveWorkers } from '../store/workers.ts'
+import { keyPlaceOf } from '../vault/keyring.ts'
+import { readStatus } from '../vault/status.ts'
 import { duration } from './account-views.ts'
 import { findServers, type GlobalOptions, loadConfig, openRaw } from './connect.ts'
 import { harmless, paint, print, printJson, type Style } from './terminal.ts'
@@ -57,7 +59,6 @@ async function* examine(options: GlobalOptions): AsyncIterable<Finding> {
   }
   yield ok('configuration', 'is valid')
   yield* checkDirectories(config)
-  yield checkKeyFile(config)
   yield* examineDatabase(config)
   yield* examineRedis(config)
 }
@@ -101,25 +102,6 @@ function checkDirectories(config: Config): Finding[] {
   })
 }
 
-function checkKeyFile(config: Config): Finding {
-  const file = config.encryption.keyFile
-  try {
-    const { mode, size } = statSync(file)
-    if (size !== 32)
-      return fault('key file', `${file} has ${size} bytes instead of 32`, 'put the right file back from its backup')
-    if ((mode & 0o007) !== 0) return fault('key file', `${file} is open to others`, `chmod 600 ${file}`)
-    return ok('key file', 'is there')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-      return fault('key file', `${file} cannot be looked at`, 'run doctor as the service user')
-    return note(
-      'key file',
-      'there is none: encryption is off, passwords are in plaintext',
-      'protect dumps and replicas',
-    )
-  }
-}
-
 async function* examineDatabase(config: Config): AsyncIterable<Finding> {
   let db: Knex | undefined
   try {
@@ -132,6 +114,7 @@ async function* examineDatabase(config: Config): AsyncIterable<Finding> {
     yield* guarded('clock', () => checkClock(opened))
     yield* guarded('daemon', () => checkWorkers(opened))
     yield* guarded('accounts', () => checkAccounts(opened))
+    yield* guarded('encryption', () => checkEncryption(opened, config))
     yield* guarded('raw mail', () => checkRaw(opened, config))
   } catch (error) {
     yield toFault('database', error)
@@ -179,6 +162,31 @@ async function checkWorkers(db: Knex): Promise<Finding[]> {
   const live = await findLiveWorkers(db)
   if (live.length > 0) return [ok('daemon', `runs on ${[...new Set(live.map(worker => worker.host))].join(', ')}`)]
   return [fault('daemon', 'none runs, so no mail comes in', 'systemctl start letterlock, or `npm start` in a clone')]
+}
+
+/** What harms nobody yet. */
+const notes: ReadonlySet<string> = new Set([
+  'backup.unproven',
+  'plaintext.written',
+  'key.not_held',
+  'next_key_file.idle',
+])
+
+async function checkEncryption(db: Knex, config: Config): Promise<Finding[]> {
+  const status = await readStatus(db, keyPlaceOf(config.encryption.keyFile), new Date())
+  const { state, sealed, problems } = status
+  const found = problems.map(({ code, hint }) => (notes.has(code) ? note : fault)('encryption', code, hint))
+  if (state === 'off') {
+    return [
+      ...found,
+      note(
+        'encryption',
+        'is off: passwords are in plaintext',
+        '`letterlock encryption enable` seals them; until then protect dumps and replicas',
+      ),
+    ]
+  }
+  return [...found, ...(state === 'locked' ? [] : [ok('encryption', `is ${state}, ${sealed} passwords are sealed`)])]
 }
 
 const lateSeconds = 900

@@ -2,6 +2,7 @@
 import { Argument, Command } from 'commander'
 import { version } from '../version.ts'
 import { addAccountCommands } from './account-commands.ts'
+import { addEncryptionCommands } from './encryption-commands.ts'
 import { addQuarantineCommands, addSourceCommands } from './source-commands.ts'
 import { examples } from './terminal.ts'
 import { addTicketCommands } from './ticket-commands.ts'
@@ -23,12 +24,14 @@ Examples:
   letterlock migrate                      brings the database's schema up to date
   letterlock account add support@example.com --host imap.example.com
   letterlock ticket list
+  letterlock encryption status            whether passwords are sealed, and what to do
   letterlock doctor                       looks at everything and says what to do
 
 Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or schema; 75 database or Redis not to be reached.`,
     )
   addService(program)
   addAccountCommands(program.command('account').description('mailboxes that tickets come from'))
+  addEncryptionCommands(program.command('encryption').description('keys, and sealed passwords'))
   addTicketCommands(program.command('ticket').description('reading tickets without a browser'))
   addSourceCommands(program.command('source').description('every mail ever taken in, and its end'))
   addQuarantineCommands(program.command('quarantine').description('mails that could not become a ticket'))

@@ -214,3 +214,29 @@ export function firstLine(bytes: Buffer, where: string): string {
     throw new CommandError(`${where} is not UTF-8`, 'write the password in UTF-8', 2)
   }
 }
+
+export interface ProgressBar extends Disposable {
+  set(done: number, total: number): void
+}
+
+const barWidth = 30
+
+/** A bar on a terminal; elsewhere a line at every tenth. */
+export function progressBar(label: string): ProgressBar {
+  let tenth = -1
+  const onTerminal = process.stderr.isTTY === true
+  return {
+    set(done, total) {
+      const part = total === 0 ? 1 : Math.min(1, done / total)
+      const text = `${label} ${done} of ${total}`
+      if (onTerminal) {
+        const filled = Math.round(part * barWidth)
+        process.stderr.write(`\r${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${text}\u001b[K`)
+      } else if (Math.floor(part * 10) !== tenth) remark(text)
+      tenth = Math.floor(part * 10)
+    },
+    [Symbol.dispose]() {
+      if (onTerminal && tenth >= 0) process.stderr.write('\n')
+    },
+  }
+}

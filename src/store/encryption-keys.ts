@@ -86,6 +86,7 @@ export async function deleteKey(db: Knex, keyHex: string): Promise<void> {
 
 const unsealingSetting = 'encryption_unsealing'
 const lastPlaintextSetting = 'encryption_last_plaintext'
+const scrubbedSetting = 'encryption_scrubbed_at'
 
 /** The id of the key that is being given up (`encryption disable`), or undefined. */
 export async function readUnsealing(db: Knex): Promise<string | undefined> {
@@ -113,6 +114,16 @@ export async function readPlaintextSeen(db: Knex): Promise<PlaintextSeen | undef
 export async function writePlaintextSeen(db: Knex, accountId: number): Promise<void> {
   const [[row]] = (await db.raw('SELECT UTC_TIMESTAMP(3) AS at')) as [[{ at: Date }]]
   await writeSetting(db, lastPlaintextSetting, JSON.stringify({ at: row.at.toISOString(), accountId }))
+}
+
+/** When a scrub last ended that reached all it should. */
+export async function readScrubbedAt(db: Knex): Promise<Date | null> {
+  const row = await db('settings').where({ name: scrubbedSetting }).first('value')
+  return row === undefined ? null : new Date(row.value)
+}
+
+export async function writeScrubbedAt(db: Knex, at: Date): Promise<void> {
+  await writeSetting(db, scrubbedSetting, at.toISOString())
 }
 
 async function writeSetting(db: Knex, name: string, value: string): Promise<void> {

@@ -18,7 +18,9 @@ export interface Facts {
   unsealing: string | undefined
   /** Key ids that envelopes name. */
   sealedUnder: readonly string[]
-  /** Some row holds a plaintext. */
+  /** No key is active, and some row holds an envelope under a newer plaintext. */
+  superseded: boolean
+  /** Some row holds a plaintext, or a blank one over an envelope. */
   anyPlaintext: boolean
   /** Live workers, this one too. */
   workers: readonly { host: string; keyIds: readonly string[] }[]
@@ -36,6 +38,7 @@ export type Step =
   | 'unseal'
   | 'finish-unsealing'
   | 'retire-file'
+  | 'drop-superseded'
 
 export interface Problem {
   code: string
@@ -91,6 +94,8 @@ function isHeldByAll(facts: Facts, keyHex: string | undefined): boolean {
 export function nextStep(facts: Facts): Step {
   const state = encryptionState(facts)
   const currentHex = hexOf(facts.current)
+  // Saved by a form that was opened before encryption went off; nobody needs the old envelope, and no key is needed to drop it.
+  if (facts.superseded) return 'drop-superseded'
   if (state === 'locked') return 'none'
   if (state === 'off') {
     // What was retired here or on another host while this one was away.
@@ -159,17 +164,14 @@ function lockedProblems(facts: Facts, files: Files): Problem[] {
   const wanted = `the key ${active.keyHex} is needed`
   const { current } = facts
   const backup = `put the file back from its backup at ${files.current}; if no copy is left: \`letterlock encryption recover\``
+  const here = placeOfHeld(facts, active.keyHex, files)
   if (current.kind === 'valid') {
-    return [
-      {
-        code: 'key_file.other_key',
-        hint: `${files.current} holds the key ${current.key.hex}, but ${wanted}: ${backup}`,
-      },
-    ]
+    const other = `${files.current} holds the key ${current.key.hex}, but ${wanted}`
+    const mend = here === undefined ? backup : exchange(facts, here, files)
+    return [{ code: 'key_file.other_key', hint: `${other}: ${mend}` }]
   }
   if (current.kind === 'absent') {
-    const here = hexOf(facts.next) === active.keyHex ? files.next : files.retired(active.keyHex)
-    const mend = facts.held.includes(active.keyHex) ? `it is here, \`mv ${here} ${files.current}\`` : backup
+    const mend = here === undefined ? backup : `it is here, \`mv ${here} ${files.current}\``
     return [{ code: 'key_file.missing', hint: `${wanted}: ${mend}` }]
   }
   if (current.code === 'key_file.placeholder') {
@@ -177,6 +179,19 @@ function lockedProblems(facts: Facts, files: Files): Problem[] {
     return [{ code: current.code, hint: `${files.current} holds a text or a pattern, and ${wanted}: ${backup}` }]
   }
   return [{ code: current.code, hint: `${current.hint}; ${wanted}` }]
+}
+
+/** Under which other name a key lies on this host. */
+function placeOfHeld(facts: Facts, keyHex: string, files: Files): string | undefined {
+  if (hexOf(facts.next) === keyHex) return files.next
+  return facts.held.includes(keyHex) ? files.retired(keyHex) : undefined
+}
+
+/** A command only where it replaces no other key. */
+function exchange({ next }: Facts, here: string, { current, next: nextFile }: Files): string {
+  if (next.kind !== 'absent') return `it is at ${here}: move ${current} to another name, and put it there`
+  const commands = `\`mv ${current} ${nextFile} && cp -p ${here} ${current}\``
+  return `it is at ${here} (was an older database restored?): ${commands}, and the other key becomes the next one`
 }
 
 function fileProblems(facts: Facts, files: Files): Problem[] {

@@ -207,7 +207,11 @@ export function createKeyFile(file: string): void {
   try {
     try {
       fchmodSync(fd, 0o400)
-      if (process.geteuid?.() === 0) giveTo(fd, statSync(path.dirname(file)))
+      // Made by root's command, it is the service's to read.
+      if (process.geteuid?.() === 0) {
+        const { uid, gid } = statSync(path.dirname(file))
+        fchownSync(fd, uid, gid)
+      }
       const material = randomBytes(keyBytes)
       const written = writeSync(fd, material)
       material.fill(0)
@@ -221,10 +225,6 @@ export function createKeyFile(file: string): void {
     unlinkSync(beside)
   }
   syncDirectory(path.dirname(file))
-}
-
-function giveTo(fd: number, { uid, gid }: Stats): void {
-  fchownSync(fd, uid, gid)
 }
 
 /** `encryption-key.retired-<id>.bin` beside `encryption-key.bin`. */

@@ -245,7 +245,7 @@ export function destinationOf(
   return oauthDestination({ tokenEndpoint: '', clientId: '' }, destination)
 }
 
-const faultCodes = {
+export const faultCodes = {
   'key-missing': 'vault.key_missing',
   tampered: 'vault.tampered',
   'unsupported-version': 'vault.unsupported_version',

@@ -8,6 +8,7 @@ import { ServiceError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Health } from '../health.ts'
 import { insertAudit } from '../store/audit.ts'
+import { clearSuperseded } from '../store/credentials.ts'
 import { findKeys, writePlaintextSeen } from '../store/encryption-keys.ts'
 import { type OpenSecret, openStored } from './credentials.ts'
 import { encryptionState, type Facts, nextStep, problemsOf, type Step } from './encryption-state.ts'
@@ -157,6 +158,8 @@ async function take(
       return await finishUnsealing(db, actor)
     case 'swap-files':
       return moveFile(deps, current, filesOf(deps.place).next)
+    case 'drop-superseded':
+      return (await clearSuperseded(db)) > 0
     case 'retire-file':
       return moveFile(deps, current)
   }
@@ -220,6 +223,7 @@ function moveFile({ place, dataDirectory, events }: VaultDeps, current: KeyFileF
   if (current.kind !== 'valid' || place.origin === 'credential') return false
   try {
     retireKeyFile(place.file, current.key.hex, next)
+    events.keyRetired(current.key.hex)
     if (next === undefined) removeProof(dataDirectory)
     return true
   } catch (error) {

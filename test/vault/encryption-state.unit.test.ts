@@ -36,6 +36,7 @@ function facts({ held, ...change }: Partial<Facts>): Facts {
     rows: [],
     unsealing: undefined,
     sealedUnder: [],
+    superseded: false,
     anyPlaintext: false,
     workers: [worker('here', ...ids)],
     ...given,
@@ -112,6 +113,13 @@ const cases: Record<string, readonly Case[]> = {
       'off',
       'adopt',
       [],
+    ],
+    [
+      'after disabling, a form of before has put a plaintext over an envelope',
+      { rows: [row(a, 'retired')], sealedUnder: [a], superseded: true, anyPlaintext: true },
+      'locked',
+      'drop-superseded',
+      ['key.unknown'],
     ],
     ['a next key alone does nothing', { next: file(keyB) }, 'off', 'none', ['next_key_file.idle']],
     [
@@ -448,6 +456,15 @@ test('the hint for another key names both', () => {
   expect(hint).toContain(`the key ${a} is needed`)
 })
 
+test('the line that exchanges two keys is given only where it replaces no third one', () => {
+  const line = `\`mv ${files.current} ${files.next} && cp -p ${files.retired(a)} ${files.current}\``
+  expect(hintOf({ ...on, current: file(keyB), held: [a, b] }, 'key_file.other_key')).toContain(line)
+  for (const next of [file(keyC), refused('key_file.mode')])
+    expect(hintOf({ ...on, current: file(keyB), next, held: [a, b, c] }, 'key_file.other_key')).not.toContain('mv ')
+  const atNext = hintOf({ ...on, current: file(keyB), next: file(keyA) }, 'key_file.other_key')
+  expect(atNext).toContain(`it is at ${files.next}: move ${files.current} to another name`)
+})
+
 test('the hint for a refused file keeps its reason and names the key that is needed', () => {
   const hint = hintOf({ ...on, current: refused('key_file.mode') }, 'key_file.mode')
   expect(hint).toContain('the hint of key_file.mode')
@@ -502,6 +519,7 @@ const effects: Record<Exclude<Step, 'none'>, (now: Facts) => Facts> = {
     rows: now.rows.map(each => row(each.keyHex, 'retired')),
   }),
   'retire-file': now => ({ ...now, current: absent }),
+  'drop-superseded': now => ({ ...now, superseded: false, sealedUnder: [] }),
 }
 
 const hexOf = (fact: KeyFileFact): string => (fact.kind === 'valid' ? fact.key.hex : '')
@@ -568,6 +586,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc
     rows: anyRows,
     unsealing: fc.constantFrom(undefined, a, b),
     sealedUnder: fc.oneof(fc.constant([]), anyHexes),
+    superseded: fc.boolean(),
     anyPlaintext: fc.boolean(),
     workers: fc.array(
       fc.record({ host: fc.constantFrom('here', 'there'), keyIds: fc.oneof(fc.constant([a, b, c]), anyHexes) }),
@@ -576,6 +595,7 @@ const anyFacts: fc.Arbitrary<Facts> = fc
   })
   .map(({ retired, ...given }) => ({
     ...given,
+    superseded: given.superseded && given.sealedUnder.length > 0 && given.rows.every(({ state }) => state !== 'active'),
     held: [...new Set([hexOf(given.current), hexOf(given.next), ...retired].filter(keyHex => keyHex !== ''))],
   }))
 
@@ -594,7 +614,9 @@ const activeOf = (given: Facts) => given.rows.find(each => each.state === 'activ
 test('from locked no step leads on, and there is always a hint what to do', () => {
   always((given, step) => {
     if (encryptionState(given) !== 'locked') return
-    expect(step).toBe('none')
+    // What is under a newer plaintext is nobody's loss; no key has a part in it.
+    if (given.superseded) expect([step, activeOf(given)]).toEqual(['drop-superseded', undefined])
+    else expect(step).toBe('none')
     expect(problemsOf(given, files).length).toBeGreaterThan(0)
   })
 })

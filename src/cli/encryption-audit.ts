@@ -1,0 +1,95 @@
+// `letterlock encryption audit`: where copies of plaintext passwords may still lie, until when, and what clears them.
+import type { Knex } from 'knex'
+import { insertAudit } from '../store/audit.ts'
+import { findKeys, readPlaintextSeen, readScrubbedAt, writeScrubbedAt } from '../store/encryption-keys.ts'
+import { findResidues, findWarnings, firstAdvice, plaintextHorizon, type Residue } from '../vault/residue.ts'
+import { planScrub, type ScrubReport, scrub } from '../vault/scrub.ts'
+import { readServerFacts } from '../vault/server-facts.ts'
+import { actor } from './actor.ts'
+import { type EncryptionOptions, withKeys } from './encryption.ts'
+import { confirm, harmless, paint, print, printJson, remark, type Style } from './terminal.ts'
+
+/** What is better done before the first password is sealed, in sentences for people. */
+export async function warnings(db: Knex): Promise<string[]> {
+  const found = findWarnings(await readServerFacts(db), new Date())
+  if (found.length === 0) return []
+  return [
+    'Before sealing: these would keep copies of the plaintext passwords.',
+    ...found.flatMap(({ place, why, statements }) => [
+      `  ${place}: ${why}`,
+      ...statements.map(line => `      ${line}`),
+    ]),
+  ]
+}
+
+/** What `audit --json` prints. */
+interface Audit {
+  firstAdvice: string
+  /** When the last known copy in the database server goes by itself; null: none is known. */
+  plaintextHorizon: Date | 'never' | null
+  residues: Residue[]
+  scrub: ScrubReport | null
+}
+
+export async function auditResidue(options: EncryptionOptions & { scrub?: boolean }): Promise<void> {
+  await withKeys(options, async db => {
+    if (options.scrub && options.dryRun) return await printPlan(db, options)
+    const report = options.scrub ? await scrubNow(db, options) : null
+    const residues = await readResidues(db)
+    const audit: Audit = { firstAdvice, plaintextHorizon: plaintextHorizon(residues), residues, scrub: report }
+    await (options.json ? printJson([audit]) : printAudit(audit))
+  })
+}
+
+async function readResidues(db: Knex): Promise<Residue[]> {
+  const active = (await findKeys(db)).find(key => key.state === 'active')
+  return findResidues(await readServerFacts(db), {
+    lastPlaintextAt: (await readPlaintextSeen(db))?.at ?? null,
+    now: new Date(),
+    scrubbedAt: await readScrubbedAt(db),
+    sealedAt: active?.completedAt ?? null,
+  })
+}
+
+async function printPlan(db: Knex, { json }: EncryptionOptions): Promise<void> {
+  const plan = await planScrub(db)
+  if (json) return await printJson([plan])
+  const megabytes = Math.ceil(plan.volumeBytes / 2 ** 20)
+  await print(
+    `would rebuild the table of the passwords and write ${megabytes} MiB into a scratch table, which is dropped again`,
+  )
+}
+
+async function scrubNow(db: Knex, options: EncryptionOptions): Promise<ScrubReport> {
+  await confirm('Rebuild the table of the passwords and overwrite the logs of the database? It writes a lot.', options)
+  const report = await scrub(db, { table: 'credentials', progress: remark })
+  if (report.scrubbedAt !== null) await writeScrubbedAt(db, report.scrubbedAt)
+  await insertAudit(db, { actor: actor(), action: 'encryption.scrub', detail: { bytes: report.writtenBytes } })
+  return report
+}
+
+const colours: Record<Residue['state'], Style> = { clean: 'green', dirty: 'red', unknown: 'yellow' }
+const doers: Record<Residue['who'], string> = {
+  we: 'letterlock can do it',
+  'database-admin': 'a database administrator can do it',
+  'system-admin': 'an administrator of the machine can do it',
+}
+
+async function printAudit({ plaintextHorizon: horizon, residues, scrub: report }: Audit): Promise<void> {
+  for (const line of report?.done ?? []) await print(`${paint('green', 'done')} ${line}`)
+  for (const line of report?.notDone ?? []) await print(`${paint('yellow', 'not done')} ${line}`)
+  await print(`First: ${firstAdvice}.`)
+  for (const { place, state, until, why, statements, who } of residues) {
+    const gone = until === null ? '' : ` (goes by itself by ${until.toISOString().slice(0, 10)})`
+    await print(`${paint(colours[state], state.padEnd(7))} ${place.padEnd(17)} ${harmless(why)}${gone}`)
+    if (statements.length > 0) await print(`${' '.repeat(26)}${doers[who]}:`)
+    for (const statement of statements) await print(`${' '.repeat(28)}${harmless(statement)}`)
+  }
+  await print(
+    horizon === null
+      ? 'Plaintext horizon: no copy is known in the database server.'
+      : horizon === 'never'
+        ? 'Plaintext horizon: some copy stays until somebody clears it.'
+        : `Plaintext horizon: by ${horizon.toISOString()} the last known copy in the database server has gone by itself.`,
+  )
+}

@@ -1,0 +1,95 @@
+// `letterlock encryption recover` and `accept-destination`: what an operator decides when a key is lost, or an account moved.
+import { CommandError } from '../errors.ts'
+import { getAccount, getDestination } from '../store/accounts.ts'
+import { acceptDestination } from '../vault/accept-destination.ts'
+import { inspectRows } from '../vault/inspect-rows.ts'
+import { filesOf, readKeyring } from '../vault/keyring.ts'
+import { readFacts } from '../vault/read-facts.ts'
+import { recover } from '../vault/transitions.ts'
+import { actor } from './actor.ts'
+import { type EncryptionOptions, withKeys } from './encryption.ts'
+import { confirm, paint, print, printJson } from './terminal.ts'
+
+/** Without the old key's id: what is lost, and what to do. With it: the key in place becomes the active one. */
+export async function recoverKey(options: EncryptionOptions & { oldKeyId?: string }): Promise<void> {
+  await withKeys(options, async (db, place) => {
+    const ring = readKeyring(place)
+    const facts = await readFacts(db, ring)
+    const active = facts.rows.find(row => row.state === 'active')
+    if (active === undefined)
+      throw new CommandError('no key is active, so none can be lost', '`letterlock encryption status` says more')
+    const { faults } = await inspectRows(db, ring)
+    const accounts = [
+      ...new Set(faults.filter(({ code }) => code === 'vault.key_missing').map(fault => fault.accountId)),
+    ]
+    if (options.oldKeyId === undefined) return await printLoss(active.keyHex, accounts, place.file, options)
+    if (options.oldKeyId !== active.keyHex)
+      throw new CommandError(
+        `the active key is ${active.keyHex}, not ${options.oldKeyId}`,
+        'give the id that `encryption status` shows',
+      )
+    if (ring.find(active.keyHex) !== undefined) {
+      throw new CommandError(
+        `the key ${active.keyHex} is not lost: its file is here`,
+        `put it at ${filesOf(place).current}`,
+      )
+    }
+    const { current } = ring
+    if (current.kind !== 'valid') {
+      throw new CommandError(
+        'there is no new key in place',
+        current.kind === 'refused'
+          ? current.hint
+          : `make one: \`(umask 077; head -c 32 /dev/urandom > ${place.file})\`, then run this again`,
+      )
+    }
+    await confirm(
+      `Give up the key ${active.keyHex} and go on with ${current.key.hex}? ${accounts.length} passwords must be entered again.`,
+      options,
+    )
+    if (!(await recover(db, current.key, active.keyHex, keyHex => ring.find(keyHex), actor())))
+      throw new CommandError(`the key ${current.key.hex} cannot be adopted`, 'it was in use before: make a new one')
+    if (options.json) return await printJson([{ lost: active.keyHex, keyId: current.key.hex, accounts }])
+    await print(paint('green', `the key ${current.key.hex} is the active one now`))
+    await printAccounts(accounts)
+  })
+}
+
+async function printLoss(
+  keyId: string,
+  accounts: number[],
+  keyFile: string,
+  { json }: EncryptionOptions,
+): Promise<void> {
+  if (json) return await printJson([{ keyId, accounts }])
+  if (accounts.length === 0) return await print(`the key ${keyId} is not lost: every sealed password finds its key`)
+  await print(`${accounts.length} passwords are sealed under a key that is not here (${keyId} is the active one).`)
+  await print(`If a copy of its file is left anywhere, put it back at ${keyFile}: nothing more is needed.`)
+  await print('If none is left:')
+  await print(`  1. make a new key: (umask 077; head -c 32 /dev/urandom > ${keyFile})`)
+  await print(`  2. letterlock encryption recover --old-key-id ${keyId}`)
+  await print('  3. enter the passwords of these accounts again:')
+  await printAccounts(accounts)
+}
+
+async function printAccounts(accounts: readonly number[]): Promise<void> {
+  for (const id of accounts) await print(`letterlock account set ${id} --ask-password`)
+}
+
+export async function acceptNewDestination(which: string, options: EncryptionOptions): Promise<void> {
+  await withKeys(options, async (db, place) => {
+    const account = await getAccount(db, which)
+    const { host, port, security, username } = await getDestination(db, account.id)
+    await confirm(
+      `Let the sealed password of account ${account.id} be sent to ${host}:${port} (${security}) as ${username}?`,
+      options,
+    )
+    const end = await acceptDestination(db, place, account.id, actor())
+    if (options.json) return await printJson([{ account: account.id, result: end }])
+    await print(
+      end === 'accepted'
+        ? `the password of account ${account.id} is bound to ${host}:${port} now`
+        : `the password of account ${account.id} was bound to ${host}:${port} already`,
+    )
+  })
+}

@@ -1,0 +1,59 @@
+// The daemon does the work; a command that asked for it waits, shows how far it is, and says so where nobody goes on.
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Knex } from 'knex'
+import { CommandError } from '../errors.ts'
+import type { KeyPlace } from '../vault/keyring.ts'
+import { type EncryptionStatus, readStatus } from '../vault/status.ts'
+import { type ProgressBar, progressBar, remark } from './terminal.ts'
+
+const lookEveryMs = 400
+const patienceMs = 60_000
+/** A worker that was just started or has just died is not one yet, or is one still, for a moment. */
+const withoutWorkerMs = 3_000
+/** So long it takes until a new file is noticed, taken for whole and known to all hosts. */
+const longAsUsualMs = 6_000
+
+/**
+ * Waits until `isDone`. Resolves to the last status; undefined where no daemon runs, which is said. Throws CommandError if nothing
+ * moves for a minute.
+ */
+export async function waitForDaemon(
+  db: Knex,
+  place: KeyPlace,
+  label: string,
+  isDone: (status: EncryptionStatus) => boolean,
+): Promise<EncryptionStatus | undefined> {
+  using bar = progressBar(label)
+  const told = new Set<string>()
+  let [movedAt, before] = [Date.now(), '']
+  for (const startedAt = Date.now(); ; await wait(lookEveryMs)) {
+    const status = await readStatus(db, place, new Date(), 'counts')
+    if (isDone(status)) return finish(bar, status)
+    if (status.workers.length === 0 && Date.now() - startedAt > withoutWorkerMs) return undefined
+    if (status.progress !== null) bar.set(status.progress.done, status.progress.total)
+    if (Date.now() - startedAt > longAsUsualMs) tellProblems(status, told)
+    const now = JSON.stringify([status.state, status.progress, status.keyId])
+    if (now !== before) [movedAt, before] = [Date.now(), now]
+    if (Date.now() - movedAt > patienceMs) {
+      throw new CommandError(
+        `the daemon does not go on: encryption is ${status.state}`,
+        status.problems[0]?.hint ?? 'its log says more; what was begun goes on by itself',
+      )
+    }
+  }
+}
+
+function finish(bar: ProgressBar, status: EncryptionStatus): EncryptionStatus {
+  const total = status.sealed + status.plaintext
+  bar.set(total, total)
+  return status
+}
+
+/** What keeps it waiting: each once. */
+function tellProblems({ problems }: EncryptionStatus, told: Set<string>): void {
+  for (const { code, hint } of problems) {
+    if (told.has(code) || code === 'backup.unproven' || code === 'daemon.not_running') continue
+    told.add(code)
+    remark(hint)
+  }
+}
