@@ -110,8 +110,9 @@ export function nextStep(facts: Facts): Step {
   if (!facts.held.includes(target)) return 'none'
   const others = facts.sealedUnder.filter(keyHex => keyHex !== target)
   const anyUnderOther = others.some(keyHex => facts.held.includes(keyHex))
-  // A helpdesk that goes on writing plaintexts does not keep a rotation from its end.
-  if (state === 'rotating') return anyUnderOther ? 'sweep' : 'finish-rotation'
+  // A helpdesk that goes on writing plaintexts does not keep a rotation from its end. What no key opens does not either, but only a sweep
+  // can tell which rows these are.
+  if (state === 'rotating') return others.length > 0 ? 'sweep' : 'finish-rotation'
   const nextHex = hexOf(facts.next)
   const isNew = nextHex !== undefined && stateOfRow(facts, nextHex) === undefined
   if (state === 'on' && isNew && facts.settled.next && isHeldByAll(facts, nextHex)) return 'begin-rotation'
@@ -120,15 +121,12 @@ export function nextStep(facts: Facts): Step {
 }
 
 /** What is wrong or waits, with what to do. `files`: the paths to name. */
-export function problemsOf(
-  facts: Facts,
-  files: { current: string; next: string; retired(keyHex: string): string },
-): Problem[] {
+export function problemsOf(facts: Facts, files: Files): Problem[] {
   const state = encryptionState(facts)
   return [
     ...(state === 'locked' ? lockedProblems(facts, files) : fileProblems(facts, files)),
     ...nextProblems(facts, state, files),
-    ...(state === 'locked' ? [] : hostProblems(facts)),
+    ...(state === 'locked' ? [] : hostProblems(facts, state, files)),
     ...moveProblems(facts, state, files),
   ]
 }
@@ -166,16 +164,25 @@ function lockedProblems(facts: Facts, files: Files): Problem[] {
   const wanted = `the key ${active.keyHex} is needed`
   const { current } = facts
   const backup = `put the file back from its backup at ${files.current}; if no copy is left: \`letterlock encryption recover\``
-  if (current.kind === 'absent') {
-    const retired = facts.held.includes(active.keyHex) ? ` (it is at ${files.retired(active.keyHex)})` : ''
-    return [{ code: 'key_file.missing', hint: `${wanted}${retired}: ${backup}` }]
+  if (current.kind === 'valid') {
+    const retired = files.retired(active.keyHex)
+    const mend = facts.held.includes(active.keyHex)
+      ? `it is at ${retired} (was an older database restored?): \`mv ${files.current} ${files.next} && cp -p ${retired} ${files.current}\`, and the other key becomes the next one`
+      : backup
+    return [
+      { code: 'key_file.other_key', hint: `${files.current} holds the key ${current.key.hex}, but ${wanted}: ${mend}` },
+    ]
   }
-  if (current.kind === 'refused') return [{ code: current.code, hint: `${current.hint}; ${wanted}` }]
-  const other = `${files.current} holds the key ${current.key.hex}, but ${wanted}`
-  const mend = facts.held.includes(active.keyHex)
-    ? `it is at ${files.retired(active.keyHex)} (was an older database restored?): \`mv ${files.current} ${files.next} && cp -p ${files.retired(active.keyHex)} ${files.current}\`, and the other key becomes the next one`
-    : backup
-  return [{ code: 'key_file.other_key', hint: `${other}: ${mend}` }]
+  if (current.kind === 'absent') {
+    const here = hexOf(facts.next) === active.keyHex ? files.next : files.retired(active.keyHex)
+    const mend = facts.held.includes(active.keyHex) ? `it is here, \`mv ${here} ${files.current}\`` : backup
+    return [{ code: 'key_file.missing', hint: `${wanted}: ${mend}` }]
+  }
+  if (current.code === 'key_file.placeholder') {
+    // Its own hint is to make a new key, which would not help here.
+    return [{ code: current.code, hint: `${files.current} holds a text or a pattern, and ${wanted}: ${backup}` }]
+  }
+  return [{ code: current.code, hint: `${current.hint}; ${wanted}` }]
 }
 
 function fileProblems(facts: Facts, files: Files): Problem[] {
@@ -206,11 +213,14 @@ function nextProblems(facts: Facts, state: EncryptionState, files: Files): Probl
   }
   if (next.kind !== 'valid' || state === 'locked') return []
   const known = stateOfRow(facts, next.key.hex)
-  if (known === 'retired' || known === 'lost') {
+  // It holds the only active key: nobody must be told to take it away.
+  if (known === 'active' && awaitsSwap(facts, next.key.hex)) return []
+  if (known !== undefined && known !== 'next') {
+    const used = known === 'active' ? 'is in use now' : 'was in use before'
     return [
       {
         code: 'next_key_file.used',
-        hint: `${files.next} holds the key ${next.key.hex}, which was in use before: put a new one there`,
+        hint: `${files.next} holds the key ${next.key.hex}, which ${used}: put a new one there`,
       },
     ]
   }
@@ -225,19 +235,15 @@ function nextProblems(facts: Facts, state: EncryptionState, files: Files): Probl
 }
 
 /** A new key is waiting until every host holds it. */
-function hostProblems(facts: Facts): Problem[] {
-  const waiting = [facts.current, facts.next].flatMap(fact => {
-    const keyHex = hexOf(fact)
-    return keyHex !== undefined && stateOfRow(facts, keyHex) === undefined ? [keyHex] : []
-  })
-  return waiting.flatMap(keyHex => {
-    const without = facts.workers.filter(({ keyIds }) => !keyIds.includes(keyHex)).map(({ host }) => host)
-    if (without.length === 0) return []
-    return [
-      {
-        code: 'key.not_held',
-        hint: `the key ${keyHex} is used once every running host holds it: copy the file to ${[...new Set(without)].join(', ')}`,
-      },
-    ]
-  })
+function hostProblems(facts: Facts, state: EncryptionState, files: Files): Problem[] {
+  const [keyHex, file] = state === 'off' ? [hexOf(facts.current), files.current] : [hexOf(facts.next), files.next]
+  if (keyHex === undefined || stateOfRow(facts, keyHex) !== undefined || state === 'unsealing') return []
+  const without = facts.workers.filter(({ keyIds }) => !keyIds.includes(keyHex)).map(({ host }) => host)
+  if (without.length === 0) return []
+  return [
+    {
+      code: 'key.not_held',
+      hint: `the key ${keyHex} is used once every running host holds it: copy ${file} to ${[...new Set(without)].join(', ')}`,
+    },
+  ]
 }
