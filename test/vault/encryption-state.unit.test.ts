@@ -591,7 +591,9 @@ const anyFacts: fc.Arbitrary<Facts> = fc
 
 const always = (holds: (given: Facts, step: Step) => void): void => {
   fc.assert(
-    fc.property(anyFacts, given => holds(given, nextStep(given))),
+    fc.property(anyFacts, given => {
+      holds(given, nextStep(given))
+    }),
     { numRuns: 5_000 },
   )
 }
