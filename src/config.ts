@@ -17,6 +17,8 @@ const url = (schemes: readonly string[]) =>
       error: 'must not hold a password: put it in a file and name that in password_file',
     })
 
+const kinds: readonly string[] = ['human', 'list', 'auto-generated', 'auto-reply', 'bounce', 'feedback-report', 'loop']
+
 const schema = z.strictObject({
   database: z
     .strictObject({
@@ -66,6 +68,23 @@ const schema = z.strictObject({
       batch_bytes: z.int().min(65_536).max(268_435_456).default(8_388_608),
       lease_seconds: z.int().min(5).max(600).default(30),
       keep_connections: z.int().min(0).max(10_000).default(500),
+    })
+    .prefault({}),
+  thread: z
+    .strictObject({
+      closed: z.enum(['reopen', 'new']).default('reopen'),
+      opening: z
+        .string()
+        .refine(text => text.split(',').every(kind => kinds.includes(kind.trim())), {
+          error: `must be a list of ${kinds.join(', ')}`,
+        })
+        .default('human,list,auto-generated'),
+    })
+    .prefault({}),
+  hold: z
+    .strictObject({
+      tickets_per_hour: z.int().min(0).max(1_000_000).default(200),
+      same_subject: z.int().min(0).max(1_000_000).default(20),
     })
     .prefault({}),
   raw: z.strictObject({ shared: z.boolean().default(false) }).prefault({}),

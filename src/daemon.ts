@@ -14,6 +14,8 @@ import { createSessionKeeper } from './fetch/session-keeper.ts'
 import { createHealth, type Health, type Part } from './health.ts'
 import { createLog, type Log } from './log.ts'
 import { openParsePool } from './parse/parse-pool.ts'
+import type { Judging } from './poll/ingest-batch.ts'
+import { toJudging } from './poll/judging.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
 import { openQueue } from './schedule/queue.ts'
@@ -27,6 +29,7 @@ import { openRawDirectory } from './store/raw-directory.ts'
 import { checkRawDirectory } from './store/raw-identity.ts'
 import { removeWorker, type WorkerIdentity } from './store/workers.ts'
 import { keyPlaceOf } from './vault/keyring.ts'
+import { openThreadSecret } from './vault/thread-secret.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 import { createSecretWriter } from './vault/write-secret.ts'
 import { version } from './version.ts'
@@ -241,6 +244,7 @@ async function startWork(
   running.polls = stack.use(
     startWorker({
       ...ingestDeps(base, db, options),
+      judging: await openJudging(config, db),
       openSession: createPolledSessions({
         keeper,
         openSession,
@@ -259,6 +263,11 @@ async function startWork(
   running.sealing = sealing
   running.beat = stack.use(startBeat({ ...deps, sealing, events, health }))
   return vault
+}
+
+/** Tokens are judged by the secret as it can be opened at the start: a key that comes later is used after a restart. */
+async function openJudging(config: Config, db: Knex): Promise<Judging> {
+  return toJudging(config, await openThreadSecret(db, keyPlaceOf(config.encryption.keyFile)))
 }
 
 /** What turns mails into rows. */

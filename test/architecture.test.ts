@@ -42,7 +42,7 @@ const mayUse: Record<string, readonly string[]> = {
   vault: ['store'],
   web: ['store', 'vault', 'schedule'],
   embedded: ['store'],
-  cli: ['store', 'vault', 'schedule', 'fetch', 'parse', 'poll', 'embedded'],
+  cli: ['store', 'vault', 'schedule', 'fetch', 'parse', 'thread', 'poll', 'embedded'],
 }
 
 test('every folder of src has its rule', () => {

@@ -1,7 +1,10 @@
 // `letterlock source …` and `letterlock quarantine …`: what became of every mail.
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { Knex } from 'knex'
+import type { Config } from '../config.ts'
 import { CommandError, ServiceError } from '../errors.ts'
+import type { Judging } from '../poll/ingest-batch.ts'
 import type { RawStore } from '../store/raw-store.ts'
 import {
   findSourceDetails,
@@ -11,6 +14,7 @@ import {
   type SourceFilter,
   type SourceView,
 } from '../store/sources.ts'
+import { keyPlaceOf } from '../vault/keyring.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
 import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
 import { toLimit } from './tickets.ts'
@@ -219,7 +223,8 @@ export async function retryMail(which: string, options: GlobalOptions): Promise<
   await withDatabase(options, async (db, config) => {
     const { retryQuarantined } = await import('../poll/retry-quarantined.ts')
     const { parseMessage } = await import('../parse/parse-message.ts')
-    const end = await retryQuarantined(db, await openRaw(config), source => parseMessage(source), id)
+    const judging = await openJudging(db, config)
+    const end = await retryQuarantined(db, await openRaw(config), source => parseMessage(source), judging, id)
     const ticket = end.ticket === null ? '' : `, ticket ${end.ticket}`
     await print(`mail ${id}: ${end.result} (${end.reason})${ticket}`)
   })
@@ -229,16 +234,23 @@ export async function recoverMails(options: GlobalOptions): Promise<void> {
   await withDatabase(options, async (db, config) => {
     const { recoverSources } = await import('../poll/recover-sources.ts')
     const { parseMessage } = await import('../parse/parse-message.ts')
+    const judging = await openJudging(db, config)
     let day = ''
     const progress = (batch: string): void => {
       if (!batch.startsWith(day) || day === '') remark(`reading the mail of ${batch.slice(0, 10)} …`)
       day = batch.slice(0, 10)
     }
-    const done = await recoverSources(db, await openRaw(config), source => parseMessage(source), progress)
+    const done = await recoverSources(db, await openRaw(config), source => parseMessage(source), judging, progress)
     await print(`${done.mails} mails of ${done.batches} batches had no row and were taken in`)
     if (done.strangers > 0)
       await print(
         `${done.strangers} mails belong to accounts that this database does not know; they stay in their batches`,
       )
   })
+}
+
+async function openJudging(db: Knex, config: Config): Promise<Judging> {
+  const { toJudging } = await import('../poll/judging.ts')
+  const { openThreadSecret } = await import('../vault/thread-secret.ts')
+  return toJudging(config, await openThreadSecret(db, keyPlaceOf(config.encryption.keyFile)))
 }

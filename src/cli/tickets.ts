@@ -73,10 +73,11 @@ export async function showTicket(which: string, options: ShowOptions): Promise<v
   const message = toNumber('--message', options.message ?? '1')
   await withDatabase(options, async (db, config) => {
     const ticket = await getTicket(db, which)
-    if (options.json) return await printJson([ticket])
+    const token = await tokenOf(db, config, ticket.ref)
+    if (options.json) return await printJson([{ ...ticket, token }])
     if (attachment !== undefined) return await writeAttachment(db, config, ticket, attachment)
     if (options.raw) return await writeOriginal(db, config, pickMessage(ticket, message))
-    await printTicket(ticket)
+    await printTicket(ticket, token)
   })
 }
 
@@ -111,10 +112,25 @@ function pickMessage(ticket: TicketDetail, number: number): MessageView {
   throw new CommandError(`ticket ${ticket.id} has no message ${number}`, `it has ${ticket.messages.length}`)
 }
 
-async function printTicket(ticket: TicketDetail): Promise<void> {
+/** What an answer may carry to find its way back, or null where the secret for it cannot be opened here. */
+async function tokenOf(db: Knex, config: Config, ref: string): Promise<string | null> {
+  const { openThreadSecret } = await import('../vault/thread-secret.ts')
+  const { keyPlaceOf } = await import('../vault/keyring.ts')
+  const { createTokens } = await import('../thread/token.ts')
+  const secret = await openThreadSecret(db, keyPlaceOf(config.encryption.keyFile))
+  return secret === undefined ? null : createTokens(secret).sign(ref)
+}
+
+async function printTicket(ticket: TicketDetail, token: string | null): Promise<void> {
   await print(paint('bold', harmless(ticket.subject || '(no subject)')))
   await print(`${ticket.ref} (${ticket.id}), ${ticket.status}, ${ticket.account}, since ${time(ticket.createdAt)}`)
+  if (token !== null) await print(`answers find it by [${token}] in the subject`)
+  if (ticket.tags.length > 0) await print(`tags: ${harmless(ticket.tags.join(', '))}`)
   if (ticket.linkedTicket !== null) await print(`refers to ticket ${ticket.linkedTicket}`)
+  for (const { address, status } of ticket.bounced)
+    await print(
+      paint('yellow', harmless(`mail to ${address} could not be delivered${status === null ? '' : ` (${status})`}`)),
+    )
   for (const [i, message] of ticket.messages.entries()) await printMessage(message, i + 1)
 }
 

@@ -2,9 +2,20 @@
 // in the order given; a mail may belong to a ticket that an earlier mail of the same batch opens.
 import { createHash } from 'node:crypto'
 import type { FetchedMessage } from '../fetch/mailbox.ts'
-import type { Address, ParsedMessage } from '../parse/parsed-message.ts'
+import type { Address, Bounce, ParsedMessage } from '../parse/parsed-message.ts'
 import type { RawPlace } from '../store/raw-store.ts'
-import { type Candidate, participantsOf, threadIds, threadMessage } from '../thread/thread-message.ts'
+import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../thread/hold.ts'
+import { applyRules, type Rule } from '../thread/rules.ts'
+import {
+  type Candidate,
+  type Leads,
+  participantsOf,
+  type ThreadDecision,
+  type ThreadPolicy,
+  threadIds,
+  threadMessage,
+} from '../thread/thread-message.ts'
+import { tokensIn } from '../thread/token.ts'
 
 /** A mail whose bytes are kept: parsed, or with the reason why it could not be. */
 export interface KeptMail {
@@ -19,6 +30,7 @@ export interface BatchTicket {
   /** Null until it is inserted. */
   id: number | null
   participants: Set<string>
+  closed: boolean
   /** Set for a ticket that the batch opens. */
   opened: { subject: string; requester: Address; at: Date; linked: BatchTicket | null } | null
   /** Messages that the batch adds. */
@@ -26,6 +38,12 @@ export interface BatchTicket {
   reopened: boolean
   lastAt: Date
   newParticipants: Set<string>
+  /** Tags that rules give it. */
+  tags: Set<string>
+  /** Addresses that a bounce says could not be reached, with the status. */
+  bounced: Map<string, string>
+  /** Message-IDs that the mail which opened it refers to and that are not here yet. */
+  awaits: Set<string>
 }
 
 /** A source that a mail repeats: one of an earlier batch (`id`), or of this one (`end`). */
@@ -50,43 +68,125 @@ export interface Known {
   contents: Map<string, Original>
   /** By hex fingerprint; only asked for mail that is read again. */
   fingerprints: Map<string, Original>
-  /** By Message-ID. */
+  /** By Message-ID, those that mails refer to and the mails' own. */
   threads: Map<string, BatchTicket[]>
+  /** Tickets that wait for the mail with this Message-ID. */
+  awaited: Map<string, BatchTicket[]>
+  /** What the tokens in the mails prove: a ticket of this account, nothing (`forged`), or another account's ticket. */
+  tokens: Map<string, BatchTicket | 'forged' | 'elsewhere'>
+  /** Addresses of our own accounts, lower case. */
+  own: ReadonlySet<string>
+  /** By the sender's address in lower case. */
+  histories: Map<string, SenderHistory>
 }
 
-/** Decides the ends. `known` is added to as the batch goes on. `rereadBeforeUid`: mail below it was here before UIDVALIDITY changed. */
-export function decideEnds(mails: readonly KeptMail[], known: Known, rereadBeforeUid: number): MailEnd[] {
+/** How mails are judged. */
+export interface EndPolicy {
+  thread: ThreadPolicy
+  hold: HoldLimits
+  rules: readonly Rule[]
+  /** Values of a header field of a raw mail, for rules that ask. */
+  header(source: Buffer, name: string): readonly string[]
+}
+
+/** Where the mailbox stood before: mail below these UIDs is a backlog, or is read again. */
+export interface EndingCursor {
+  rereadBeforeUid: number
+  startBeforeUid: number
+  /** An operator releases them: no rule, no flood and no loop keeps them. */
+  released: boolean
+}
+
+/** Decides the ends. `known` is added to as the batch goes on. */
+export function decideEnds(
+  mails: readonly KeptMail[],
+  known: Known,
+  cursor: EndingCursor,
+  policy: EndPolicy,
+): MailEnd[] {
   return mails.map(kept => {
-    const end = decideEnd(kept, known, rereadBeforeUid)
+    const end = decideEnd(kept, known, cursor, policy)
     if (end.result !== 'duplicate' && kept.mail.complete) remember(known, end)
     return end
   })
 }
 
-function decideEnd(kept: KeptMail, known: Known, rereadBeforeUid: number): MailEnd {
+function decideEnd(kept: KeptMail, known: Known, cursor: EndingCursor, policy: EndPolicy): MailEnd {
   const fingerprint = kept.parsed === null ? null : fingerprintOf(kept.parsed)
   const none = { kept, fingerprint, ticket: null, original: null }
   if (!kept.mail.complete) return { ...none, result: 'quarantined', reason: kept.fault ?? 'too_large' }
   const same = known.contents.get(kept.place.sha256)
   if (same !== undefined) return { ...none, result: 'duplicate', reason: 'content', original: same }
   const rewritten =
-    fingerprint !== null && kept.mail.uid < rereadBeforeUid
+    fingerprint !== null && kept.mail.uid < cursor.rereadBeforeUid
       ? known.fingerprints.get(fingerprint.toString('hex'))
       : undefined
   if (rewritten !== undefined) return { ...none, result: 'duplicate', reason: 'rewritten', original: rewritten }
   if (kept.parsed === null || kept.fault !== null)
     return { ...none, result: 'quarantined', reason: kept.fault ?? 'unparseable' }
-  return { ...none, ...thread(kept.parsed, kept.mail.receivedAt, known) }
+  return { ...none, ...judge(kept.parsed, kept, known, cursor, policy) }
 }
 
-function thread(
+type Judgement = Pick<MailEnd, 'result' | 'reason' | 'ticket'>
+
+/** Our own mail that came back, then the admin's rules, then floods and loops, then the ticket. */
+function judge(
   message: ParsedMessage,
-  at: Date,
+  { mail, place }: KeptMail,
   known: Known,
-): { result: 'created' | 'appended' | 'ignored'; reason: string; ticket: BatchTicket | null } {
-  const found = threadIds(message).flatMap(id => known.threads.get(id) ?? [])
-  const candidates: Candidate<BatchTicket>[] = found.map(ticket => ({ ticket, participants: ticket.participants }))
-  const decision = threadMessage(message, candidates)
+  cursor: EndingCursor,
+  policy: EndPolicy,
+): Judgement {
+  if (isOwnMail(message, known)) return { result: 'ignored', reason: 'own-mail', ticket: null }
+  const header = (name: string) => policy.header(mail.source, name)
+  const { decided, tags } = applyRules(policy.rules, { message, size: place.size, header })
+  if (decided !== null && !cursor.released) {
+    const result = decided.action === 'drop' ? 'ignored' : 'quarantined'
+    return { result, reason: `rule:${decided.name}`, ticket: null }
+  }
+  const decision = threadMessage(message, leadsOf(message, known), policy.thread)
+  const history = historyOf(message, known)
+  // What was there before the first poll is a backlog, and what is read again is no flood either.
+  const isLive = mail.uid >= Math.max(cursor.startBeforeUid, cursor.rereadBeforeUid) && !cursor.released
+  const hold = isLive ? holdReason(message.subject, decision.kind === 'open', history, policy.hold) : null
+  if (hold !== null && decision.kind !== 'ignore') return { result: 'quarantined', reason: hold, ticket: null }
+  if (isLive && decision.kind !== 'ignore') noteMail(history, message.subject, decision.kind === 'open')
+  const judgement = carryOut(decision, message, mail.receivedAt, known)
+  for (const tag of tags) judgement.ticket?.tags.add(tag)
+  return judgement
+}
+
+/** From one of our own addresses, and known as a mail that the helpdesk has sent: it came back by a copy or a forward. */
+function isOwnMail(message: ParsedMessage, known: Known): boolean {
+  const sender = message.from?.address.toLowerCase() ?? ''
+  return known.own.has(sender) && message.messageId !== '' && known.threads.has(message.messageId)
+}
+
+function leadsOf(message: ParsedMessage, known: Known): Leads<BatchTicket> {
+  const proofs = tokensIn(message).flatMap(token => known.tokens.get(token) ?? [])
+  const proven = proofs.find(proof => typeof proof === 'object')
+  return {
+    token: proven === undefined ? null : toCandidate(proven),
+    forged: proofs.includes('forged'),
+    references: threadIds(message)
+      .flatMap(id => known.threads.get(id) ?? [])
+      .map(toCandidate),
+    awaited: (known.awaited.get(message.messageId) ?? []).map(toCandidate),
+  }
+}
+
+function toCandidate(ticket: BatchTicket): Candidate<BatchTicket> {
+  return { ticket, participants: ticket.participants, closed: ticket.closed && !ticket.reopened }
+}
+
+function historyOf(message: ParsedMessage, known: Known): SenderHistory {
+  const sender = message.from?.address.toLowerCase() ?? ''
+  const found = known.histories.get(sender) ?? emptyHistory()
+  known.histories.set(sender, found)
+  return found
+}
+
+function carryOut(decision: ThreadDecision<BatchTicket>, message: ParsedMessage, at: Date, known: Known): Judgement {
   if (decision.kind === 'ignore') return { result: 'ignored', reason: decision.reason, ticket: null }
   if (decision.kind === 'append') {
     const { ticket, reopens, reason } = decision
@@ -95,40 +195,61 @@ function thread(
     return { result: 'appended', reason, ticket }
   }
   const ticket = openTicket(message, at, decision.linked)
+  ticket.awaits = new Set(
+    threadIds(message)
+      .filter(id => !known.threads.has(id))
+      .slice(0, maxAwaited),
+  )
   join(ticket, message, at)
   return { result: 'created', reason: decision.reason, ticket }
 }
 
+/** The newest references of a mail whose parent has not come. */
+const maxAwaited = 5
+
 function openTicket(message: ParsedMessage, at: Date, linked: BatchTicket | null): BatchTicket {
   const requester = message.from ?? { name: '', address: '' }
   return {
-    ...untouchedTicket(null, new Set()),
+    ...untouchedTicket(null, new Set(), false),
     opened: { subject: message.subject, requester, at, linked },
     lastAt: at,
   }
 }
 
 /** A ticket as the batch finds it, nothing added yet. */
-export function untouchedTicket(id: number | null, participants: Set<string>): BatchTicket {
+export function untouchedTicket(id: number | null, participants: Set<string>, closed: boolean): BatchTicket {
   return {
     id,
     participants,
+    closed,
     opened: null,
     added: 0,
     reopened: false,
     lastAt: new Date(0),
     newParticipants: new Set(),
+    tags: new Set(),
+    bounced: new Map(),
+    awaits: new Set(),
   }
 }
 
 function join(ticket: BatchTicket, message: ParsedMessage, at: Date): void {
   ticket.added += 1
   if (at > ticket.lastAt) ticket.lastAt = at
+  if (message.bounce !== null) {
+    noteBounce(ticket, message.bounce)
+    return
+  }
   for (const address of participantsOf(message).slice(0, maxParticipants)) {
     if (ticket.participants.has(address) || ticket.participants.size >= maxParticipants) continue
     ticket.participants.add(address)
     ticket.newParticipants.add(address)
   }
+}
+
+/** A mail server does not take part; whom it could not reach is marked. */
+function noteBounce(ticket: BatchTicket, { recipients, statuses }: Bounce): void {
+  for (const recipient of recipients.slice(0, maxParticipants)) ticket.bounced.set(recipient, statuses[0] ?? '')
 }
 
 /** A mail to thousands does not make thousands of rows. */
@@ -140,6 +261,8 @@ function remember(known: Known, end: MailEnd): void {
   if (end.fingerprint !== null) known.fingerprints.set(end.fingerprint.toString('hex'), original)
   const id = end.kept.parsed?.messageId ?? ''
   if (end.ticket !== null && id !== '') known.threads.set(id, [...(known.threads.get(id) ?? []), end.ticket])
+  for (const awaited of end.ticket?.opened ? end.ticket.awaits : [])
+    known.awaited.set(awaited, [...(known.awaited.get(awaited) ?? []), end.ticket as BatchTicket])
 }
 
 /** SHA-256 of Message-ID, Date and From: what stays when a server rewrites other headers. Null without a Message-ID. */

@@ -4,7 +4,7 @@ import type { Knex } from 'knex'
 import { inTransaction } from '../store/database.ts'
 import type { RawIndexEntry, RawStore } from '../store/raw-store.ts'
 import { findRecovered, type RecoveryPlace } from '../store/recovery.ts'
-import { endMails, type IngestDeps, parseMail } from './ingest-batch.ts'
+import { endMails, type IngestDeps, type Judging, parseMail } from './ingest-batch.ts'
 
 export interface Recovered {
   /** Batches that had mails without rows. */
@@ -20,13 +20,14 @@ export async function recoverSources(
   db: Knex,
   raw: RawStore,
   parse: IngestDeps['parse'],
+  judging: Judging,
   progress: (batch: string) => void = () => {},
 ): Promise<Recovered> {
   const recovered: Recovered = { batches: 0, mails: 0, strangers: 0 }
   for await (const batch of raw.batches()) {
     progress(batch)
     const before = recovered.mails
-    for (const entry of await raw.index(batch)) await recoverMail({ db, raw, parse }, batch, entry, recovered)
+    for (const entry of await raw.index(batch)) await recoverMail({ db, raw, parse, judging }, batch, entry, recovered)
     if (recovered.mails > before) recovered.batches += 1
   }
   return recovered
@@ -55,7 +56,9 @@ async function takeInAgain(
   const kept = { mail, place: at, ...(await parseMail(deps, source)) }
   const ends = await inTransaction(deps.db, async trx => {
     await trx('accounts').where({ id: entry.accountId }).forUpdate().first('id')
-    return await endMails(trx, { ...place, rereadBeforeUid: 0 }, [kept])
+    // What was let in once is not held now.
+    const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: true }
+    return await endMails(trx, { ...place, ...cursor }, [kept], deps.judging)
   })
   return ends.length > 0
 }

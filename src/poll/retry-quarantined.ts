@@ -6,7 +6,7 @@ import { inTransaction } from '../store/database.ts'
 import { findQuarantined, type QuarantinedMail, requestRetry } from '../store/quarantine.ts'
 import type { RawStore } from '../store/raw-store.ts'
 import type { KeptMail, MailEnd } from './decide-ends.ts'
-import { endMails, type IngestDeps, parseMail } from './ingest-batch.ts'
+import { endMails, type IngestDeps, type Judging, parseMail } from './ingest-batch.ts'
 
 export interface RetryEnd {
   /** The mail's new end; `pending` where it must be fetched first. */
@@ -21,6 +21,7 @@ export async function retryQuarantined(
   db: Knex,
   raw: RawStore,
   parse: IngestDeps['parse'],
+  judging: Judging,
   sourceId: number,
 ): Promise<RetryEnd> {
   const mail = await findQuarantined(db, sourceId)
@@ -31,13 +32,18 @@ export async function retryQuarantined(
   if (mail.place === null) return { result: 'pending', reason: 'fetched at the next poll', ticket: null }
   const source = await raw.read(mail.place)
   const kept = { mail: { ...mail, source, complete: true }, place: mail.place, ...(await parseMail({ parse }, source)) }
-  const [end] = await inTransaction(db, trx => endAgain(trx, mail, kept))
+  const [end] = await inTransaction(db, trx => endAgain(trx, mail, kept, judging))
   if (end === undefined) throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
   return { result: end.result, reason: end.reason, ticket: end.ticket?.id ?? null }
 }
 
 /** Whoever retries does not own the account: the account's row is locked all the same, so that no poll threads beside it. */
-async function endAgain(trx: Knex.Transaction, mail: QuarantinedMail, kept: KeptMail): Promise<MailEnd[]> {
+async function endAgain(
+  trx: Knex.Transaction,
+  mail: QuarantinedMail,
+  kept: KeptMail,
+  judging: Judging,
+): Promise<MailEnd[]> {
   await trx('accounts').where({ id: mail.accountId }).forUpdate().first('id')
-  return await endMails(trx, { ...mail, rereadBeforeUid: 0 }, [kept])
+  return await endMails(trx, { ...mail, rereadBeforeUid: 0, startBeforeUid: 0, released: true }, [kept], judging)
 }

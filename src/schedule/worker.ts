@@ -93,12 +93,13 @@ async function endFailed(
   if (signal.aborted || isAbort(error, signal) || isLeaseLost(error))
     return deps.events.pollAborted(accountId, msSince(startedAt))
   const outcome = outcomeOf(error, (account?.failures ?? 0) + 1)
-  deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
   if (error instanceof ServiceError && error.code.startsWith('raw.')) deps.health.fail('raw', error)
-  if (error instanceof ServiceError && error.code === 'db.unreachable') return
-  await updatePollEnd(deps.db, accountId, deps.workerId, toEnd(outcome)).catch(failure =>
-    deps.health.fail('database', failure),
-  )
+  if (!(error instanceof ServiceError && error.code === 'db.unreachable')) {
+    await updatePollEnd(deps.db, accountId, deps.workerId, toEnd(outcome)).catch(failure =>
+      deps.health.fail('database', failure),
+    )
+  }
+  deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
 }
 
 function isLeaseLost(error: unknown): boolean {

@@ -20,6 +20,7 @@ export interface FoundTicket {
   id: number
   /** Addresses in lower case. */
   participants: Set<string>
+  closed: boolean
 }
 
 /** The rows that these UIDs already have; `retry`: an operator asked for the mail to be tried again. */
@@ -70,17 +71,18 @@ function toOriginals(rows: readonly [string, { id: number; ticket_id: number | n
   return new Map(rows.map(([key, { id, ticket_id }]) => [key, { id, ticketId: ticket_id, end: null }]))
 }
 
-/** Tickets of the account that these Message-IDs belong to, with who takes part in them. */
+/** Tickets of the account that these Message-IDs belong to, or (`awaited_ids`) that wait for them, with who takes part in them. */
 export async function findThreads(
   trx: Knex,
   accountId: number,
   ids: readonly string[],
+  table: 'message_ids' | 'awaited_ids' = 'message_ids',
 ): Promise<Map<string, FoundTicket[]>> {
   const byHash = new Map(ids.map(id => [hashOf(id).toString('hex'), id]))
   const found: { ticket_id: number; hash: Buffer }[] = []
   for (const chunk of chunksOf([...byHash.keys()], 500)) {
     found.push(
-      ...(await trx('message_ids')
+      ...(await trx(table)
         .where({ account_id: accountId })
         .whereIn(
           'message_id_sha256',
@@ -100,9 +102,33 @@ export async function findThreads(
   return threads
 }
 
+/** Tickets by their references (`LL-9GSY-9F51`), with the account that they are of. */
+export async function findByRefs(
+  trx: Knex,
+  refs: readonly string[],
+): Promise<Map<string, { ticket: FoundTicket; accountId: number }>> {
+  if (refs.length === 0) return new Map()
+  const rows: { id: number; ref: string; account_id: number }[] = await trx('tickets')
+    .whereIn('ref', refs)
+    .select('id', 'ref', 'account_id')
+  const tickets = await findTickets(
+    trx,
+    rows.map(row => row.id),
+  )
+  return new Map(
+    rows.flatMap(({ id, ref, account_id }) => {
+      const ticket = tickets.get(id)
+      return ticket === undefined ? [] : [[ref, { ticket, accountId: account_id }] as const]
+    }),
+  )
+}
+
 async function findTickets(trx: Knex, ids: readonly number[]): Promise<Map<number, FoundTicket>> {
-  const tickets = new Map(ids.map(id => [id, { id, participants: new Set<string>() }]))
-  if (ids.length === 0) return tickets
+  if (ids.length === 0) return new Map()
+  const found: { id: number; status: string }[] = await trx('tickets').whereIn('id', ids).select('id', 'status')
+  const tickets = new Map(
+    found.map(({ id, status }) => [id, { id, participants: new Set<string>(), closed: status === 'closed' }]),
+  )
   const rows: { ticket_id: number; address: string }[] = await trx('participants')
     .whereIn('ticket_id', ids)
     .select('ticket_id', 'address')
@@ -127,6 +153,8 @@ export async function insertMails(
   await insertMessages(trx, place.accountId, ends, sourceIds)
   await insertParticipants(trx, tickets)
   await updateTickets(trx, tickets)
+  await insertAwaited(trx, place.accountId, tickets)
+  await updateBounced(trx, tickets)
   await nameOriginals(trx, ends, sourceIds)
 }
 
@@ -141,6 +169,7 @@ async function insertTickets(trx: Knex.Transaction, accountId: number, tickets: 
     requester_name: cut(ticket.opened?.requester.name ?? '', 500),
     requester_address: cut(ticket.opened?.requester.address ?? '', 500),
     messages: ticket.added,
+    tags_json: ticket.tags.size === 0 ? null : JSON.stringify([...ticket.tags]),
     created_at: ticket.opened?.at ?? ticket.lastAt,
     updated_at: ticket.lastAt,
   }))
@@ -330,6 +359,36 @@ async function insertParticipants(trx: Knex.Transaction, tickets: readonly Batch
   await insertRows(trx, 'participants', rows, { once: 'address' })
 }
 
+/** Mails that answers in new tickets refer to, and that may come late. */
+async function insertAwaited(trx: Knex.Transaction, accountId: number, tickets: readonly BatchTicket[]): Promise<void> {
+  const rows = tickets.flatMap(ticket =>
+    ticket.opened === null
+      ? []
+      : [...ticket.awaits].map(id => ({ account_id: accountId, ticket_id: ticket.id, message_id_sha256: hashOf(id) })),
+  )
+  await insertRows(trx, 'awaited_ids', rows, { once: 'id' })
+}
+
+async function updateBounced(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
+  for (const { id, bounced } of tickets) {
+    for (const [address, status] of bounced) {
+      await trx('participants')
+        .where({ ticket_id: id, address })
+        .update({ bounced_at: trx.raw('UTC_TIMESTAMP(3)'), bounce_status: cut(status, 20) || null })
+    }
+  }
+}
+
+/** Tags that a ticket has already stay, in their order. */
+async function addTags(trx: Knex, { id, tags }: BatchTicket): Promise<Record<string, string>> {
+  if (tags.size === 0) return {}
+  const row = await trx('tickets').where({ id }).first('tags_json')
+  const before = JSON.parse(row?.tags_json ?? '[]') as string[]
+  return { tags_json: JSON.stringify([...new Set([...before, ...tags])].slice(0, mostTags)) }
+}
+
+const mostTags = 50
+
 async function updateTickets(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
   for (const ticket of tickets) {
     if (ticket.opened !== null) continue
@@ -339,6 +398,7 @@ async function updateTickets(trx: Knex, tickets: readonly BatchTicket[]): Promis
         messages: trx.raw('messages + ?', [ticket.added]),
         updated_at: trx.raw('GREATEST(updated_at, ?)', [ticket.lastAt]),
         ...(ticket.reopened ? { status: 'open' } : {}),
+        ...(await addTags(trx, ticket)),
       })
   }
 }

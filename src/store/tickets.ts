@@ -48,6 +48,10 @@ export interface MessageView {
 
 export interface TicketDetail extends Omit<TicketView, 'messages'> {
   linkedTicket: number | null
+  /** What rules gave it. */
+  tags: string[]
+  /** Participants whom mail could not be delivered to, with the status (RFC 3463). */
+  bounced: { address: string; status: string | null; at: Date }[]
   messages: MessageView[]
 }
 
@@ -70,6 +74,7 @@ function selectTickets(db: Knex): Knex.QueryBuilder {
       'tickets.status',
       'tickets.messages',
       'tickets.linked_ticket_id',
+      'tickets.tags_json',
       'tickets.created_at',
       'tickets.updated_at',
     )
@@ -85,6 +90,7 @@ interface TicketRow {
   status: 'open' | 'closed'
   messages: number
   linked_ticket_id: number | null
+  tags_json: string | null
   created_at: Date
   updated_at: Date
 }
@@ -139,7 +145,13 @@ export async function getTicket(db: Knex, which: string): Promise<TicketDetail> 
   ).first()
   if (row === undefined)
     throw new CommandError(`there is no ticket ${which}`, '`letterlock ticket list` shows the newest')
-  return { ...toView(row), linkedTicket: row.linked_ticket_id, messages: await findMessages(db, row.id) }
+  return {
+    ...toView(row),
+    linkedTicket: row.linked_ticket_id,
+    tags: JSON.parse(row.tags_json ?? '[]'),
+    bounced: await findBounced(db, row.id),
+    messages: await findMessages(db, row.id),
+  }
 }
 
 interface MessageRow {
@@ -277,4 +289,13 @@ export async function findAttachmentPlace(
   const part =
     row.part_offset === null ? null : { offset: row.part_offset, length: row.part_length, encoding: row.part_encoding }
   return { messageId: row.message_id, sha256: row.sha256, part }
+}
+
+async function findBounced(db: Knex, ticketId: number): Promise<TicketDetail['bounced']> {
+  const rows: { address: string; bounce_status: string | null; bounced_at: Date }[] = await db('participants')
+    .where({ ticket_id: ticketId })
+    .whereNotNull('bounced_at')
+    .orderBy('address')
+    .select('address', 'bounce_status', 'bounced_at')
+  return rows.map(row => ({ address: row.address, status: row.bounce_status, at: row.bounced_at }))
 }

@@ -36,6 +36,8 @@ export type SecretKind = 'password' | 'oauth-refresh-token' | 'oauth-client-secr
 /** The row that an envelope belongs to; it opens in no other. */
 export type Place =
   | { table: 'credentials'; kind: SecretKind; accountId: number }
+  /** A random secret of the installation. */
+  | { table: 'secrets'; name: string }
   /** The canary: which key is the right one. */
   | { table: 'encryption_keys'; keyHex: string }
 
@@ -173,9 +175,14 @@ function derive(key: Key, salt: Buffer): Derived {
 const sealLabel = Buffer.from('letterlock/v1/seal\0')
 
 function placeBytes(place: Place): Buffer[] {
-  return place.table === 'credentials'
-    ? [credentialsLabel, lp(place.kind), lp(String(place.accountId))]
-    : [keysLabel, lp(place.keyHex)]
+  switch (place.table) {
+    case 'credentials':
+      return [credentialsLabel, lp(place.kind), lp(String(place.accountId))]
+    case 'secrets':
+      return [lp('secrets'), lp(place.name)]
+    case 'encryption_keys':
+      return [keysLabel, lp(place.keyHex)]
+  }
 }
 
 const credentialsLabel = lp('credentials')

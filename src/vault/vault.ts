@@ -11,12 +11,21 @@ import { insertAudit } from '../store/audit.ts'
 import { clearSuperseded } from '../store/credentials.ts'
 import { findKeys, readUnsealing, writePlaintextSeen } from '../store/encryption-keys.ts'
 import { type OpenSecret, openStored } from './credentials.ts'
-import { encryptionState, type Facts, nextStep, type Problem, problemsOf, type Step } from './encryption-state.ts'
+import {
+  encryptionState,
+  type Facts,
+  nextStep,
+  type Problem,
+  problemsOf,
+  type Step,
+  writeKeyOf,
+} from './encryption-state.ts'
 import { type KeyFileFact, retireKeyFile } from './key-file.ts'
 import { filesOf, holdsProof, type KeyPlace, type Keyring, proofName, readKeyring } from './keyring.ts'
 import { readFacts } from './read-facts.ts'
 import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
 import { runPass } from './seal-rows.ts'
+import { keepThreadSecret } from './thread-secret.ts'
 import { adoptKey, beginRotation, completeSealing, finishRotation, finishUnsealing } from './transitions.ts'
 
 export interface VaultDeps {
@@ -108,6 +117,7 @@ async function work(
     signal.throwIfAborted()
     const facts = await readFacts(deps.db, watch.ring, watch.settled)
     report(deps, facts)
+    await keepThreadSecret(deps.sealingDb, deps.place, facts.unsealing === undefined ? writeKeyOf(facts) : undefined)
     step = nextStep(facts)
     if (step === 'none' || step === before) return
     const went = await take(step, deps, watch, signal, progress)

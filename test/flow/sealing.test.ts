@@ -53,10 +53,12 @@ test('a key that goes away stops new logins with a code, and all resumes when it
   daemon.lookAtKeys()
   await world.poll(id)
   expect(await getAccount(world.db, String(id))).toMatchObject({ state: 'waiting', code: 'vault.key_missing' })
-  const ready = await fetch(`${daemon.url}/ready`)
-  expect({ status: ready.status, body: await ready.json() }).toMatchObject({
-    status: 503,
-    body: { problems: [{ part: 'key', code: 'vault.locked', hint: expect.stringContaining(keyFile(world)) }] },
+  const ready = await until(async () => {
+    const answer = await fetch(`${daemon.url}/ready`)
+    return answer.status === 503 && answer.json()
+  })
+  expect(ready).toMatchObject({
+    problems: [{ part: 'key', code: 'vault.locked', hint: expect.stringContaining(keyFile(world)) }],
   })
   renameSync(path.join(world.directory, 'away'), keyFile(world))
   await until(async () => (await codeOf(world, id)) === null)

@@ -87,7 +87,8 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
         createSecretWriter(keyPlaceOf(config.encryption.keyFile, {})),
       ),
     async poll(accountId) {
-      const before = await attemptOf(db, accountId)
+      // A poll that still runs would swallow the request.
+      const before = await until(async () => isIdle(log, accountId) && pollsOf(log, accountId))
       await db('accounts').where({ id: accountId }).update({ next_attempt_at: null })
       const owner = await until(
         async () => (await db('accounts').where({ id: accountId }).first('lease_owner'))?.lease_owner,
@@ -96,15 +97,23 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
       await commands.connect()
       await requestPoll(commands, redis.prefix, owner, accountId)
       commands.disconnect()
-      await until(async () => (await attemptOf(db, accountId)) !== before)
+      await until(async () => pollsOf(log, accountId).starts > before.starts && isIdle(log, accountId))
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
 
-async function attemptOf(db: Knex, accountId: number): Promise<string> {
-  const row = await db('accounts').where({ id: accountId }).first('last_attempt_at', 'failures')
-  return JSON.stringify(row)
+/** How many polls of the account began and ended, as the daemons of this world tell. */
+function pollsOf(log: readonly Record<string, unknown>[], accountId: number): { starts: number; ends: number } {
+  const polls = log.filter(line => line.event === 'poll' && line.account === accountId)
+  const starts = polls.filter(line => line.msg === 'start').length
+  return { starts, ends: polls.length - starts }
+}
+
+function isIdle(log: readonly Record<string, unknown>[], accountId: number): boolean {
+  const { starts, ends } = pollsOf(log, accountId)
+  // A row that makes no sense fails before its poll begins.
+  return starts <= ends
 }
 
 const patienceMs = 40_000

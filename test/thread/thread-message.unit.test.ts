@@ -1,14 +1,27 @@
 import { expect, test } from 'vitest'
 import type { ParsedMessage } from '../../src/parse/parsed-message.ts'
-import { participantsOf, threadIds, threadMessage } from '../../src/thread/thread-message.ts'
+import {
+  type Candidate,
+  participantsOf,
+  type ThreadPolicy,
+  threadIds,
+  threadMessage,
+} from '../../src/thread/thread-message.ts'
 import { message } from '../support/messages.ts'
 
 const anna = { name: 'Anna', address: 'Anna@example.org' }
-const ticket = (name: string, ...participants: string[]) => ({ ticket: name, participants: new Set(participants) })
+const ticket = (name: string, ...participants: string[]) => ({
+  ticket: name,
+  participants: new Set(participants),
+  closed: false,
+})
+const policy: ThreadPolicy = { closed: 'reopen', opening: new Set(['human', 'list', 'auto-generated']) }
+const decide = (message: ParsedMessage, references: readonly Candidate<string>[]) =>
+  threadMessage(message, { token: null, forged: false, references, awaited: [] }, policy)
 
 test('appends the reply of somebody who takes part, whatever the case of the address', () => {
   const reply = message({ from: anna, inReplyTo: 'a@x' })
-  expect(threadMessage(reply, [ticket('first', 'anna@example.org')])).toMatchObject({
+  expect(decide(reply, [ticket('first', 'anna@example.org')])).toMatchObject({
     kind: 'append',
     ticket: 'first',
     reopens: true,
@@ -17,7 +30,7 @@ test('appends the reply of somebody who takes part, whatever the case of the add
 
 test('opens a linked ticket for a stranger who refers to one', () => {
   const reply = message({ from: anna, references: ['a@x'] })
-  expect(threadMessage(reply, [ticket('first', 'bob@example.org')])).toEqual({
+  expect(decide(reply, [ticket('first', 'bob@example.org')])).toEqual({
     kind: 'open',
     linked: 'first',
     reason: 'stranger-reference',
@@ -25,26 +38,26 @@ test('opens a linked ticket for a stranger who refers to one', () => {
 })
 
 test('prefers the ticket in which the sender takes part to an earlier candidate', () => {
-  const found = threadMessage(message({ from: anna }), [ticket('other', 'bob@x'), ticket('own', 'anna@example.org')])
+  const found = decide(message({ from: anna }), [ticket('other', 'bob@x'), ticket('own', 'anna@example.org')])
   expect(found).toMatchObject({ kind: 'append', ticket: 'own' })
 })
 
 test.each<ParsedMessage['kind']>(['auto-reply', 'bounce', 'feedback-report', 'loop'])(
   'never opens a ticket for %s',
   kind => {
-    expect(threadMessage(message({ kind }), [])).toEqual({ kind: 'ignore', reason: kind })
+    expect(decide(message({ kind }), [])).toEqual({ kind: 'ignore', reason: kind })
   },
 )
 
 test('a bounce joins the ticket that it belongs to without reopening it', () => {
-  expect(threadMessage(message({ kind: 'bounce' }), [ticket('first')])).toMatchObject({
+  expect(decide(message({ kind: 'bounce' }), [ticket('first')])).toMatchObject({
     kind: 'append',
     reopens: false,
   })
 })
 
 test('a mail of a web form opens a ticket', () => {
-  expect(threadMessage(message({ kind: 'auto-generated' }), [])).toMatchObject({ kind: 'open', reason: 'new' })
+  expect(decide(message({ kind: 'auto-generated' }), [])).toMatchObject({ kind: 'open', reason: 'new' })
 })
 
 test('asks for In-Reply-To first, then for References from the newest, each once and never for itself', () => {

@@ -1,0 +1,88 @@
+// PURE. Rules of an admin: what is to be dropped, held or tagged before threading, each decision under the rule's name. Patterns know `*`
+// and nothing else, so that no pattern can be slow; they look at the whole of a value, whatever its case.
+import type { Address, Kind, ParsedMessage } from '../parse/parsed-message.ts'
+
+export interface Conditions {
+  /** The sender's address. */
+  from?: string
+  /** Some address in To or Cc. */
+  to?: string
+  /** No address in To or Cc: what was not written to us. */
+  notTo?: string
+  subject?: string
+  /** A header field of this name with such a value. */
+  header?: { name: string; value: string }
+  kind?: Kind
+  /** Bytes of the raw mail, at least. */
+  minBytes?: number
+}
+
+export interface Rule {
+  name: string
+  conditions: Conditions
+  action: 'drop' | 'hold' | 'tag'
+  tag: string | null
+}
+
+export interface RuleSubject {
+  message: ParsedMessage
+  size: number
+  /** All values of a header field. */
+  header(name: string): readonly string[]
+}
+
+export interface RuleVerdict {
+  /** The first rule that drops or holds. */
+  decided: { action: 'drop' | 'hold'; name: string } | null
+  tags: string[]
+}
+
+/** Rules in their order; tags are collected until one decides. */
+export function applyRules(rules: readonly Rule[], subject: RuleSubject): RuleVerdict {
+  const tags = new Set<string>()
+  for (const rule of rules) {
+    if (!holds(rule.conditions, subject)) continue
+    if (rule.action !== 'tag') return { decided: { action: rule.action, name: rule.name }, tags: [...tags] }
+    if (rule.tag !== null) tags.add(rule.tag)
+  }
+  return { decided: null, tags: [...tags] }
+}
+
+/** A rule without conditions holds for nothing: it would drop all mail. */
+function holds(conditions: Conditions, { message, size, header }: RuleSubject): boolean {
+  const { from, to, notTo, subject, header: field, kind, minBytes } = conditions
+  const recipients = [...message.to, ...message.cc]
+  const checks = [
+    from === undefined ? undefined : matches(from, message.from?.address ?? ''),
+    to === undefined ? undefined : anyMatches(to, recipients),
+    notTo === undefined ? undefined : !anyMatches(notTo, recipients),
+    subject === undefined ? undefined : matches(subject, message.subject),
+    field === undefined ? undefined : header(field.name).some(value => matches(field.value, value)),
+    kind === undefined ? undefined : message.kind === kind,
+    minBytes === undefined ? undefined : size >= minBytes,
+  ].filter(check => check !== undefined)
+  return checks.length > 0 && checks.every(Boolean)
+}
+
+function anyMatches(pattern: string, people: readonly Address[]): boolean {
+  return people.some(({ address }) => matches(pattern, address))
+}
+
+const longestValue = 10_000
+
+/** True if the whole value fits the pattern, in which `*` stands for anything. Time is linear in the value for each `*`. */
+export function matches(pattern: string, value: string): boolean {
+  const parts = pattern.toLowerCase().split('*')
+  const text = value.slice(0, longestValue).toLowerCase()
+  const [first = '', ...rest] = parts
+  const last = rest.pop()
+  if (last === undefined) return text === first
+  if (!text.startsWith(first) || !text.slice(first.length).endsWith(last)) return false
+  let at = first.length
+  for (const part of rest) {
+    const found = text.indexOf(part, at)
+    if (found < 0 || found + part.length > text.length - last.length) return false
+    at = found + part.length
+  }
+  return true
+}
