@@ -180,7 +180,7 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
     },
     createSecretWriter({ file: '/nonexistent/key.bin', origin: 'file' }),
   )
-  const child = spawn(process.execPath, ['src/main.ts', 'run'], {
+  const child = spawn(process.execPath, [...memoryBounds(), 'src/main.ts', 'run'], {
     cwd: path.resolve(import.meta.dirname, '../..'),
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
@@ -208,6 +208,12 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
   await server.raw(`DROP DATABASE ${name}`)
   await server.destroy()
   return { seconds, peakRssMb: Math.round(Number(peak) / 1024) }
+}
+
+/** As `npm start` and the service give them. */
+function memoryBounds(): string[] {
+  const { scripts } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8'))
+  return scripts.start.match(/--max-\S+/g)
 }
 
 async function until(ask: () => Promise<boolean>): Promise<void> {
