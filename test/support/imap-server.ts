@@ -34,6 +34,8 @@ export interface ScriptedServer extends AsyncDisposable {
   /** Every command that was received, without its tag; secrets of LOGIN as they came. */
   commands: string[]
   connections(): number
+  /** Connections that there ever were. */
+  accepted(): number
 }
 
 export const capabilities = ['IMAP4rev1', 'UIDPLUS', 'MOVE']
@@ -53,7 +55,9 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
   }
   const commands: string[] = []
   const sockets = new Set<Socket>()
+  let accepted = 0
   const server = createServer(socket => {
+    accepted += 1
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => {})
@@ -74,6 +78,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     script: full,
     commands,
     connections: () => sockets.size,
+    accepted: () => accepted,
     destination: {
       host: '127.0.0.1',
       port: (server.address() as AddressInfo).port,
