@@ -114,7 +114,7 @@ export function createEvents(log: Log): Events {
     },
     secretsWritten(pass, changed, ms) {
       secrets.inc({ pass }, changed)
-      log.info({ event: 'encryption', pass, changed, ms }, 'secrets written')
+      log.info({ event: 'encryption', work: pass, changed, ms }, 'secrets written')
     },
     secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
     keyNotMoved: (key, error) => log.warn({ event: 'encryption', key, error }, 'key file not moved'),

@@ -156,7 +156,8 @@ async function take(
     case 'finish-unsealing':
       return await finishUnsealing(db, actor)
     case 'swap-files':
-      return moveFile(deps, current, filesOf(deps.place).next)
+      // Where nobody has moved it yet, passwords are sealed all the same.
+      return moveFile(deps, current, filesOf(deps.place).next) || (await sweep(deps, watch, signal, progress))
     case 'retire-file':
       return moveFile(deps, current)
   }
