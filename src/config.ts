@@ -20,7 +20,11 @@ const url = (schemes: readonly string[]) =>
 const schema = z.strictObject({
   database: z
     .strictObject({
-      url: url(['mysql://']).default(''),
+      url: url(['mysql://'])
+        .refine(value => value === '' || hasDatabase(value), {
+          error: 'must name the database, as mysql://letterlock@localhost/letterlock',
+        })
+        .default(''),
       password_file: file.default(''),
       ca_file: file.default(''),
       pool_size: z.int().min(2).max(200).default(10),
@@ -215,11 +219,11 @@ function describe(issue: z.core.$ZodIssue, origin: Map<string, string>, file: st
   )
 }
 
-/** `, did you mean …?` where a known name is at most three edits away (Levenshtein). */
+/** `, did you mean …?` where a known name begins with it or is at most three edits away (Levenshtein). */
 function nearest(name: string, known: readonly string[]): string {
   const [best] = known
     .filter(other => other !== '')
-    .map(other => ({ other, far: edits(name, other) }))
+    .map(other => ({ other, far: other.startsWith(`${name}_`) ? 1 : edits(name, other) }))
     .sort((a, b) => a.far - b.far)
   return best !== undefined && best.far <= 3 ? `, did you mean ${best.other}?` : ''
 }
@@ -255,6 +259,10 @@ function resolvePaths(config: Config): Config {
 
 function hasPassword(value: string): boolean {
   return URL.canParse(value) && new URL(value).password !== ''
+}
+
+function hasDatabase(value: string): boolean {
+  return !URL.canParse(value) || new URL(value).protocol !== 'mysql:' || new URL(value).pathname.length > 1
 }
 
 function isLoopback(listen: string): boolean {

@@ -20,6 +20,8 @@ export interface Events {
   secretsWritten(pass: 'seal' | 'reseal' | 'unseal', changed: number, ms: number): void
   /** A secret was left as it is. */
   secretLeft(account: number, code: string): void
+  /** The key file has its retired name now. */
+  keyRetired(key: string): void
   /** The key file could not be given its new name. */
   keyNotMoved(key: string, error: unknown): void
 }
@@ -117,6 +119,7 @@ export function createEvents(log: Log): Events {
       log.info({ event: 'encryption', work: pass, changed, ms }, 'secrets written')
     },
     secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
+    keyRetired: key => log.info({ event: 'encryption', key }, 'key file retired'),
     keyNotMoved: (key, error) => log.warn({ event: 'encryption', key, error }, 'key file not moved'),
   }
 }

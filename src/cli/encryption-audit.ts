@@ -63,7 +63,7 @@ async function printPlan(db: Knex, { json }: EncryptionOptions): Promise<void> {
 async function scrubNow(db: Knex, options: EncryptionOptions): Promise<ScrubReport> {
   await confirm('Rebuild the table of the passwords and overwrite the logs of the database? It writes a lot.', options)
   const report = await scrub(db, { table: 'credentials', progress: remark })
-  if (report.finishedAt !== null) await writeScrubbedAt(db, report.finishedAt)
+  if (report.scrubbedAt !== null) await writeScrubbedAt(db, report.scrubbedAt)
   await insertAudit(db, { actor: actor(), action: 'encryption.scrub', detail: { bytes: report.writtenBytes } })
   return report
 }

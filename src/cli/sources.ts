@@ -145,7 +145,8 @@ export async function exportSources(directory: string, options: ExportOptions): 
     await print(
       `${count.written} mails written to ${directory}, ${count.present} were there already, of ${count.absent} no bytes are kept`,
     )
-    if (count.damaged > 0) remark(`${count.damaged} mails could not be read: restore the raw directory from its backup`)
+    if (count.damaged > 0)
+      remark(`${count.damaged} mails could not be read; \`letterlock doctor\` looks at the raw directory`)
     return count.damaged > 0 ? 1 : 0
   })
 }

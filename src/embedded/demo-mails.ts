@@ -123,7 +123,7 @@ function supportMails(): Draft[] {
       ago: 8000,
       subject: 'Re: Teapot arrived broken',
       headers: reply(['a1@customers.example', 'a2@customers.example']),
-      body: 'It came today, whole this time. Thank you!\n\nOn Tue, Anna Berg wrote:\n> Can you send another one?\n',
+      body: 'It came today, whole this time. Thank you!\n\nOn Thu, 19 Nov 2026 at 19:34, Support <support@shop.example> wrote:\n> Another teapot is on its way to you.\n',
     },
     {
       id: 'm1@customers.example',

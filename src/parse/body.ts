@@ -1,6 +1,6 @@
 // Text and HTML of a mail, from its tree of parts. HTML is sanitised for display: no scripts, no forms, no remote content (the
 // address of a remote image is kept in data-remote-src, for when a reader asks for it), only styles that cannot fetch or cover.
-import { compile } from 'html-to-text'
+import { compile, type FormatCallback } from 'html-to-text'
 import sanitizeHtml from 'sanitize-html'
 import { decodeCharset } from './charset.ts'
 import { decodeBody, type Part } from './skeleton.ts'
@@ -14,9 +14,9 @@ export interface Body {
   rawHtml: string | null
 }
 
-/** Characters; what is longer is cut and marked. */
 /** Of a part's encoded body; no text within the bounds needs more. */
 const maxBytes = 8_000_000
+/** Characters; what is longer is cut and marked. */
 const maxText = 500_000
 const maxHtml = 500_000
 /** html-to-text takes long over large newsletters; what comes after this is left out of the text. */
@@ -116,7 +116,12 @@ function escapeHtml(text: string): string {
 const toText = compile({
   wordwrap: false,
   limits: { maxInputLength: maxConverted, maxDepth: 400 },
+  formatters: { cell: formatCell },
   selectors: [
+    // A row is a line and its cells are words apart, whether the table holds figures or is only there for the looks.
+    { selector: 'tr', format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
+    { selector: 'td', format: 'cell' },
+    { selector: 'th', format: 'cell' },
     { selector: 'a', options: { ignoreHref: true } },
     { selector: 'img', format: 'skip' },
     { selector: 'style', format: 'skip' },
@@ -124,6 +129,11 @@ const toText = compile({
     ...[1, 2, 3, 4, 5, 6].map(level => ({ selector: `h${level}`, options: { uppercase: false } })),
   ],
 })
+
+function formatCell(...[cell, walk, builder]: Parameters<FormatCallback>): void {
+  walk(cell.children, builder)
+  builder.addInline(' ')
+}
 
 /** HTML as a reader without a browser sees it. */
 export function textOfHtml(html: string): string {

@@ -1,10 +1,9 @@
 // The connection to Redis or Valkey. Off the host TLS is required. It holds the queue and nothing that MySQL could not rebuild;
 // a server that may evict keys is refused all the same, because a queue that loses single keys does not heal by itself.
-import { readFileSync } from 'node:fs'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
-import { isLocal, readPassword } from '../store/database.ts'
+import { isLocal, readCa, readPassword } from '../store/database.ts'
 
 /** `commands` fail at once while Redis is away; a `worker` waits for it. */
 export type RedisUse = 'commands' | 'worker'
@@ -44,7 +43,7 @@ function placeOf(url: string, config: Config['redis']): RedisOptions {
     db: Number(pathname.slice(1) || 0),
     ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     ...secret,
-    ...(tls ? { tls: config.caFile === '' ? {} : { ca: readFileSync(config.caFile) } } : {}),
+    ...(tls ? { tls: config.caFile === '' ? {} : { ca: readCa(config.caFile) } } : {}),
   }
 }
 
@@ -77,21 +76,22 @@ export async function readInfo(redis: Redis): Promise<Map<string, string>> {
         .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
     )
   } catch (error) {
-    throw toRedisError(error)
+    const { path, host, port } = redis.options
+    throw toRedisError(error, ` at ${path ?? `${host}:${port}`}`)
   }
 }
 
-/** What a failure of ioredis means. Its messages may hold commands with their arguments, so they are not passed on. */
-export function toRedisError(error: unknown): ServiceError {
+/** What a failure of ioredis means. Its messages may hold commands with their arguments, so they are not passed on. `where` completes "Redis". */
+export function toRedisError(error: unknown, where = ''): ServiceError {
   if (error instanceof ServiceError) return error
   const { message = '', code = '' } = error as { message?: string; code?: string }
   if (/^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)/.test(message)) {
-    return new ServiceError('redis.access_denied', `Redis refused the connection (${message.split(' ')[0]})`, {
+    return new ServiceError('redis.access_denied', `Redis${where} refused the connection (${message.split(' ')[0]})`, {
       temporary: false,
       hint: 'check redis.password_file and the user in redis.url',
     })
   }
-  return new ServiceError('redis.unreachable', `Redis cannot be reached${code === '' ? '' : ` (${code})`}`, {
+  return new ServiceError('redis.unreachable', `Redis${where} cannot be reached${code === '' ? '' : ` (${code})`}`, {
     temporary: true,
     hint: 'check that it runs and that redis.url names its host and port or its socket',
   })

@@ -128,6 +128,20 @@ export async function clearSealed(trx: Knex, ids: readonly number[]): Promise<vo
   if (ids.length > 0) await trx('credentials').whereIn('id', ids).whereNotNull('plaintext').update({ sealed: null })
 }
 
+function superseded(db: Knex): Knex.QueryBuilder {
+  return db('credentials').whereNotNull('sealed_key_id').whereRaw('LENGTH(plaintext) > 0')
+}
+
+/** True where a plaintext stands over an envelope. */
+export async function isAnySuperseded(db: Knex): Promise<boolean> {
+  return (await superseded(db).first('id')) !== undefined
+}
+
+/** Takes away every envelope that has a newer plaintext over it; returns how many there were. */
+export async function clearSuperseded(db: Knex): Promise<number> {
+  return await superseded(db).update({ sealed: null })
+}
+
 /** Writes an account's secret in the form that holds now; the other form goes in the same statement. */
 export async function writeCredential(
   trx: Knex,
@@ -150,6 +164,15 @@ export async function countPlaintext(db: Knex): Promise<number> {
     .count({ count: '*' })
     .first()
   return Number(row?.count ?? 0)
+}
+
+/** True where a pass finds something to seal or to take away. A blank plaintext without an envelope is neither. */
+export async function isAnyToSeal(db: Knex): Promise<boolean> {
+  const row = await db('credentials')
+    .where({ has_plaintext: 1 })
+    .where(some => some.whereRaw('LENGTH(plaintext) > 0').orWhereNotNull('sealed'))
+    .first('id')
+  return row !== undefined
 }
 
 /** Key ids (hex) that envelopes name: a walk from one to the next on their index, whatever the number of rows. */

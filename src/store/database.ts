@@ -67,8 +67,21 @@ function connectionOf(url: string, config: Config['database']): Record<string, u
 
 function tlsOf(host: string, config: Config['database']): object {
   if (isLocal(host) && config.caFile === '') return {}
-  const ca = config.caFile === '' ? {} : { ca: readFileSync(config.caFile) }
+  const ca = config.caFile === '' ? {} : { ca: readCa(config.caFile) }
   return { ssl: { ...ca, minVersion: 'TLSv1.2', rejectUnauthorized: true, verifyIdentity: true } }
+}
+
+/** The bytes of a file of CA certificates. Throws ServiceError `config.invalid`. */
+export function readCa(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    throw new ServiceError('config.invalid', `the CA file ${file} cannot be read`, {
+      temporary: false,
+      hint: 'check ca_file: that it exists and that the service user may read it',
+      cause,
+    })
+  }
 }
 
 /** True for a name or an address of this machine's loopback. */
@@ -125,6 +138,7 @@ interface RawClient {
   ): {
     query(connection: unknown, query: { sql?: string } | string): Promise<unknown>
     acquireRawConnection(): Promise<unknown>
+    connectionSettings: { socketPath?: string; host?: string; port?: number }
   }
 }
 
@@ -144,12 +158,14 @@ class SafeClient extends MysqlClient {
     try {
       return await super.acquireRawConnection()
     } catch (error) {
-      throw toDatabaseError(error, 'connect')
+      const { socketPath, host, port } = this.connectionSettings
+      throw toDatabaseError(error, 'connect', ` at ${socketPath ?? `${host}:${port}`}`)
     }
   }
 }
 
 const unreachable = new Set([
+  'EACCES',
   'ECONNREFUSED',
   'ECONNRESET',
   'ENOENT',
@@ -169,10 +185,11 @@ const refused = new Set([
   'ER_DBACCESS_DENIED_ERROR',
   'ER_BAD_DB_ERROR',
   'ER_ACCESS_DENIED_NO_PASSWORD_ERROR',
+  'ER_HOST_NOT_PRIVILEGED',
 ])
 
-/** What a driver's error means, without a word of the statement's values. */
-export function toDatabaseError(error: unknown, sql: string): ServiceError {
+/** What a driver's error means, without a word of the statement's values. `where` completes "the database". */
+export function toDatabaseError(error: unknown, sql: string, where = ''): ServiceError {
   if (error instanceof ServiceError) return error
   const { code = '', errno = 0, name = '' } = error as { code?: string; errno?: number; name?: string }
   if (
@@ -182,7 +199,7 @@ export function toDatabaseError(error: unknown, sql: string): ServiceError {
   ) {
     return new DatabaseError(
       'db.unreachable',
-      `the database cannot be reached (${code || name || 'connection lost'})`,
+      `the database${where} cannot be reached (${code || name || 'connection lost'})`,
       {
         temporary: true,
         errno,
@@ -191,14 +208,14 @@ export function toDatabaseError(error: unknown, sql: string): ServiceError {
     )
   }
   if (refused.has(code)) {
-    return new DatabaseError('db.access_denied', `the database refused the connection (${code})`, {
+    return new DatabaseError('db.access_denied', `the database${where} refused the connection (${code})`, {
       temporary: false,
       errno,
       hint: 'check the user and the database name in database.url, and database.password_file',
     })
   }
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'HANDSHAKE_SSL_ERROR') {
-    return new DatabaseError('db.access_denied', `the database offers no TLS that can be trusted (${code})`, {
+    return new DatabaseError('db.access_denied', `the database${where} offers no TLS that can be trusted (${code})`, {
       temporary: false,
       errno,
       hint: 'off this host TLS is required: enable it on the server and name its CA in database.ca_file',

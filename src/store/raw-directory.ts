@@ -91,7 +91,7 @@ async function syncDirectory(folder: string): Promise<void> {
 async function read(directory: string, place: RawPlace): Promise<Buffer> {
   const bytes = await readBytes(directory, place.batch, place.offset, place.size)
   if (createHash('sha256').update(bytes).digest('hex') === place.sha256) return bytes
-  throw damaged(place.batch, 'a mail in it does not have the recorded hash')
+  throw damaged(directory, place.batch, 'a mail in it does not have the recorded hash')
 }
 
 async function readBytes(directory: string, batch: string, offset: number, size: number): Promise<Buffer> {
@@ -99,11 +99,12 @@ async function readBytes(directory: string, batch: string, offset: number, size:
     await using handle = await open(fileOf(directory, batch), 'r')
     const bytes = Buffer.allocUnsafe(size)
     const { bytesRead } = await handle.read(bytes, 0, size, offset)
-    if (bytesRead < size) throw damaged(batch, 'it is shorter than recorded')
+    if (bytesRead < size) throw damaged(directory, batch, 'it is shorter than recorded')
     return bytes
   } catch (error) {
     if (error instanceof ServiceError) throw error
     throw damaged(
+      directory,
       batch,
       (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it is missing' : 'it cannot be read',
       error,
@@ -131,11 +132,11 @@ async function listFolder(folder: string): Promise<string[]> {
 
 async function readIndex(directory: string, batch: string): Promise<RawIndexEntry[]> {
   const size = await sizeOf(directory, batch)
-  if (size < footerBytes) throw damaged(batch, 'it has no footer')
+  if (size < footerBytes) throw damaged(directory, batch, 'it has no footer')
   const footer = await readBytes(directory, batch, size - footerBytes, footerBytes)
   const indexBytes = Number(footer.readBigUInt64BE())
   if (!footer.subarray(8).equals(mark) || indexBytes > Math.min(size - footerBytes, maxIndexBytes))
-    throw damaged(batch, 'it has no footer')
+    throw damaged(directory, batch, 'it has no footer')
   const index = await readBytes(directory, batch, size - footerBytes - indexBytes, indexBytes)
   try {
     return index
@@ -144,7 +145,7 @@ async function readIndex(directory: string, batch: string): Promise<RawIndexEntr
       .filter(line => line !== '')
       .map(line => JSON.parse(line) as RawIndexEntry)
   } catch (cause) {
-    throw damaged(batch, 'its index cannot be read', cause)
+    throw damaged(directory, batch, 'its index cannot be read', cause)
   }
 }
 
@@ -153,20 +154,23 @@ async function sizeOf(directory: string, batch: string): Promise<number> {
     await using handle = await open(fileOf(directory, batch), 'r')
     return (await handle.stat()).size
   } catch (cause) {
-    throw damaged(batch, 'it is missing', cause)
+    throw damaged(directory, batch, 'it is missing', cause)
   }
 }
 
 /** The name is checked: it comes from the database, which others can write. */
 function fileOf(directory: string, batch: string): string {
-  if (!/^\d{4}-\d\d-\d\d\/[\w-]{1,50}$/.test(batch)) throw damaged('', 'its recorded name is none of ours')
+  if (!/^\d{4}-\d\d-\d\d\/[\w-]{1,50}$/.test(batch)) throw damaged(directory, '', 'its recorded name is none of ours')
   return path.join(directory, batch)
 }
 
-function damaged(batch: string, why: string, cause?: unknown): ServiceError {
-  return new ServiceError('raw.damaged', `raw batch ${batch}: ${why}`, {
+const hint =
+  'check that data.directory is the one that the daemon uses; if it is, restore the raw directory from its backup'
+
+function damaged(directory: string, batch: string, why: string, cause?: unknown): ServiceError {
+  return new ServiceError('raw.damaged', `raw batch ${batch} in ${directory}: ${why}`, {
     temporary: false,
-    hint: 'restore the raw directory from its backup',
+    hint,
     cause,
   })
 }

@@ -1,4 +1,4 @@
-// PURE. The canary: an envelope with nothing in it, kept with a key's id, that only this key opens.
+// PURE. The canary: an envelope without a secret, kept with a key's id, that only this key opens.
 import { type Envelope, type Key, noDestination, open, seal } from './envelope.ts'
 
 const content = Buffer.from('letterlock')

@@ -18,7 +18,9 @@ export interface Facts {
   unsealing: string | undefined
   /** Key ids that envelopes name. */
   sealedUnder: readonly string[]
-  /** Some row holds a plaintext. */
+  /** No key is active, and some row holds an envelope under a newer plaintext. */
+  superseded: boolean
+  /** Some row holds a plaintext, or a blank one over an envelope. */
   anyPlaintext: boolean
   /** Live workers, this one too. */
   workers: readonly { host: string; keyIds: readonly string[] }[]
@@ -36,6 +38,7 @@ export type Step =
   | 'unseal'
   | 'finish-unsealing'
   | 'retire-file'
+  | 'drop-superseded'
 
 export interface Problem {
   code: string
@@ -91,6 +94,8 @@ function isHeldByAll(facts: Facts, keyHex: string | undefined): boolean {
 export function nextStep(facts: Facts): Step {
   const state = encryptionState(facts)
   const currentHex = hexOf(facts.current)
+  // Saved by a form that was opened before encryption went off; nobody needs the old envelope, and no key is needed to drop it.
+  if (facts.superseded) return 'drop-superseded'
   if (state === 'locked') return 'none'
   if (state === 'off') {
     // What was retired here or on another host while this one was away.
@@ -105,8 +110,9 @@ export function nextStep(facts: Facts): Step {
   if (!facts.held.includes(target)) return 'none'
   const others = facts.sealedUnder.filter(keyHex => keyHex !== target)
   const anyUnderOther = others.some(keyHex => facts.held.includes(keyHex))
-  // A helpdesk that goes on writing plaintexts does not keep a rotation from its end.
-  if (state === 'rotating') return anyUnderOther ? 'sweep' : 'finish-rotation'
+  // A helpdesk that goes on writing plaintexts does not keep a rotation from its end. What no key opens does not either, but only a sweep
+  // can tell which rows these are.
+  if (state === 'rotating') return others.length > 0 ? 'sweep' : 'finish-rotation'
   const nextHex = hexOf(facts.next)
   const isNew = nextHex !== undefined && stateOfRow(facts, nextHex) === undefined
   if (state === 'on' && isNew && facts.settled.next && isHeldByAll(facts, nextHex)) return 'begin-rotation'
@@ -115,15 +121,12 @@ export function nextStep(facts: Facts): Step {
 }
 
 /** What is wrong or waits, with what to do. `files`: the paths to name. */
-export function problemsOf(
-  facts: Facts,
-  files: { current: string; next: string; retired(keyHex: string): string },
-): Problem[] {
+export function problemsOf(facts: Facts, files: Files): Problem[] {
   const state = encryptionState(facts)
   return [
     ...(state === 'locked' ? lockedProblems(facts, files) : fileProblems(facts, files)),
     ...nextProblems(facts, state, files),
-    ...(state === 'locked' ? [] : hostProblems(facts)),
+    ...(state === 'locked' ? [] : hostProblems(facts, state, files)),
     ...moveProblems(facts, state, files),
   ]
 }
@@ -161,17 +164,34 @@ function lockedProblems(facts: Facts, files: Files): Problem[] {
   const wanted = `the key ${active.keyHex} is needed`
   const { current } = facts
   const backup = `put the file back from its backup at ${files.current}; if no copy is left: \`letterlock encryption recover\``
-  if (current.kind === 'absent') {
-    const retired = facts.held.includes(active.keyHex) ? ` (it is at ${files.retired(active.keyHex)})` : ''
-    return [{ code: 'key_file.missing', hint: `${wanted}${retired}: ${backup}` }]
+  const here = placeOfHeld(facts, active.keyHex, files)
+  if (current.kind === 'valid') {
+    const other = `${files.current} holds the key ${current.key.hex}, but ${wanted}`
+    const mend = here === undefined ? backup : exchange(facts, here, files)
+    return [{ code: 'key_file.other_key', hint: `${other}: ${mend}` }]
   }
-  if (current.kind === 'refused') return [{ code: current.code, hint: `${current.hint}; ${wanted}` }]
-  return [
-    {
-      code: 'key_file.other_key',
-      hint: `${files.current} holds the key ${current.key.hex}, but ${wanted}: ${backup}`,
-    },
-  ]
+  if (current.kind === 'absent') {
+    const mend = here === undefined ? backup : `it is here, \`mv ${here} ${files.current}\``
+    return [{ code: 'key_file.missing', hint: `${wanted}: ${mend}` }]
+  }
+  if (current.code === 'key_file.placeholder') {
+    // Its own hint is to make a new key, which would not help here.
+    return [{ code: current.code, hint: `${files.current} holds a text or a pattern, and ${wanted}: ${backup}` }]
+  }
+  return [{ code: current.code, hint: `${current.hint}; ${wanted}` }]
+}
+
+/** Under which other name a key lies on this host. */
+function placeOfHeld(facts: Facts, keyHex: string, files: Files): string | undefined {
+  if (hexOf(facts.next) === keyHex) return files.next
+  return facts.held.includes(keyHex) ? files.retired(keyHex) : undefined
+}
+
+/** A command only where it replaces no other key. */
+function exchange({ next }: Facts, here: string, { current, next: nextFile }: Files): string {
+  if (next.kind !== 'absent') return `it is at ${here}: move ${current} to another name, and put it there`
+  const commands = `\`mv ${current} ${nextFile} && cp -p ${here} ${current}\``
+  return `it is at ${here} (was an older database restored?): ${commands}, and the other key becomes the next one`
 }
 
 function fileProblems(facts: Facts, files: Files): Problem[] {
@@ -202,11 +222,14 @@ function nextProblems(facts: Facts, state: EncryptionState, files: Files): Probl
   }
   if (next.kind !== 'valid' || state === 'locked') return []
   const known = stateOfRow(facts, next.key.hex)
-  if (known === 'retired' || known === 'lost') {
+  // It holds the only active key: nobody must be told to take it away.
+  if (known === 'active' && awaitsSwap(facts, next.key.hex)) return []
+  if (known !== undefined && known !== 'next') {
+    const used = known === 'active' ? 'is in use now' : 'was in use before'
     return [
       {
         code: 'next_key_file.used',
-        hint: `${files.next} holds the key ${next.key.hex}, which was in use before: put a new one there`,
+        hint: `${files.next} holds the key ${next.key.hex}, which ${used}: put a new one there`,
       },
     ]
   }
@@ -221,19 +244,15 @@ function nextProblems(facts: Facts, state: EncryptionState, files: Files): Probl
 }
 
 /** A new key is waiting until every host holds it. */
-function hostProblems(facts: Facts): Problem[] {
-  const waiting = [facts.current, facts.next].flatMap(fact => {
-    const keyHex = hexOf(fact)
-    return keyHex !== undefined && stateOfRow(facts, keyHex) === undefined ? [keyHex] : []
-  })
-  return waiting.flatMap(keyHex => {
-    const without = facts.workers.filter(({ keyIds }) => !keyIds.includes(keyHex)).map(({ host }) => host)
-    if (without.length === 0) return []
-    return [
-      {
-        code: 'key.not_held',
-        hint: `the key ${keyHex} is used once every running host holds it: copy the file to ${[...new Set(without)].join(', ')}`,
-      },
-    ]
-  })
+function hostProblems(facts: Facts, state: EncryptionState, files: Files): Problem[] {
+  const [keyHex, file] = state === 'off' ? [hexOf(facts.current), files.current] : [hexOf(facts.next), files.next]
+  if (keyHex === undefined || stateOfRow(facts, keyHex) !== undefined || state === 'unsealing') return []
+  const without = facts.workers.filter(({ keyIds }) => !keyIds.includes(keyHex)).map(({ host }) => host)
+  if (without.length === 0) return []
+  return [
+    {
+      code: 'key.not_held',
+      hint: `the key ${keyHex} is used once every running host holds it: copy ${file} to ${[...new Set(without)].join(', ')}`,
+    },
+  ]
 }

@@ -12,7 +12,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto'
-import { domainToASCII } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 
 declare const brand: unique symbol
 
@@ -226,8 +226,14 @@ function partsOf({ host, port, security, username, caPem }: ImapDestination): st
   return [toAscii(host), String(port), security, username, trust]
 }
 
-/** A-labels, lower case, no trailing dot; an address of digits as it is. */
+/**
+ * A-labels, lower case, no trailing dot. Whatever else a URL's rules would make of a name (what follows a slash cut off, %2e, letters of
+ * another width, 127.1) is not done: the resolver is asked for the name as it stands, and must not be led elsewhere under this one's name.
+ */
 function toAscii(host: string): string {
-  const plain = host.toLowerCase().replace(/\.$/, '')
-  return domainToASCII(plain) || plain
+  const plain = host.replace(/[A-Z]+/g, letters => letters.toLowerCase()).replace(/\.$/, '')
+  if (!/\P{ASCII}/u.test(plain)) return plain
+  const ascii = domainToASCII(plain)
+  const isThisName = domainToUnicode(ascii) === plain.toLowerCase() && plain.normalize('NFKC') === plain
+  return isThisName ? ascii : plain
 }

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -67,17 +68,19 @@ function toFact(file: string, error: unknown): KeyFileFact {
   const { code = 'unknown error' } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' }
   if (code === 'ELOOP') return refused('key_file.symlink', `${file} is a symbolic link: put the key itself there`)
-  if (code === 'EACCES') {
-    return refused(
-      'key_file.unreadable',
-      `${file} cannot be read by ${whoAmI()}: let the service user own it, \`chown USER ${file} && chmod 400 ${file}\``,
-    )
-  }
+  if (code === 'ENXIO') return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
+  if (code === 'EACCES') return refused('key_file.unreadable', hintOfAccess(file))
   return refused('key_file.unreadable', `${file} cannot be read (${code}): check the disk and the directory`)
 }
 
-function whoAmI(): string {
-  return `user ${process.geteuid?.() ?? '?'}`
+function hintOfAccess(file: string): string {
+  const user = process.geteuid?.() ?? '?'
+  try {
+    lstatSync(file)
+  } catch {
+    return `user ${user} may not enter all directories on the way to ${file}: \`namei -l ${file}\` shows which`
+  }
+  return `user ${user} may not read ${file}: \`chown ${user} ${file} && chmod 400 ${file}\``
 }
 
 function faultOfFile(file: string, fd: number): KeyFileFact | undefined {
@@ -85,14 +88,16 @@ function faultOfFile(file: string, fd: number): KeyFileFact | undefined {
   if (!stats.isFile()) return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
   const owners = trustedOwners(path.dirname(file))
   if (!owners.has(stats.uid)) {
-    return refused('key_file.owner', `${file} belongs to user ${stats.uid}: \`chown ${Math.max(...owners)} ${file}\``)
+    return refused('key_file.owner', `${file} belongs to user ${stats.uid}: \`chown ${serviceUser(owners)} ${file}\``)
   }
   const mode = stats.mode & 0o7777
   const groupReads = mode === 0o440 || mode === 0o640
   if (mode !== 0o400 && mode !== 0o600 && !(groupReads && stats.gid === serviceGroup(path.dirname(file)))) {
+    // Where it is root's, 0400 alone would shut the service out.
+    const chown = stats.uid === serviceUser(owners) ? '' : `chown ${serviceUser(owners)} ${file} && `
     return refused(
       'key_file.mode',
-      `${file} has mode ${mode.toString(8).padStart(4, '0')}, so others may read or change it: \`chmod 400 ${file}\``,
+      `${file} has mode ${mode.toString(8).padStart(4, '0')} instead of 0400 or 0600: \`${chown}chmod 400 ${file}\``,
     )
   }
   return faultOfWay(path.resolve(file))
@@ -102,6 +107,11 @@ function faultOfFile(file: string, fd: number): KeyFileFact | undefined {
 function trustedOwners(directory: string): ReadonlySet<number> {
   const own = process.geteuid?.() ?? 0
   return new Set([0, own === 0 ? statSync(directory).uid : own])
+}
+
+/** The one of `trustedOwners` that is not root, unless the service runs as root. */
+function serviceUser(owners: ReadonlySet<number>): number {
+  return Math.max(...owners)
 }
 
 function serviceGroup(directory: string): number {
@@ -116,11 +126,12 @@ const mostLinks = 40
  */
 function faultOfWay(file: string): KeyFileFact | undefined {
   const owners = trustedOwners(path.dirname(file))
+  const group = serviceGroup(path.dirname(file))
   const rest = path.dirname(file).split(path.sep).filter(Boolean)
   let here: string = path.sep
   for (let links = 0; ; ) {
     const stats = lstatSync(here)
-    const fault = faultOfDirectory(here, stats, owners)
+    const fault = faultOfDirectory(here, stats, { owners, group })
     if (fault !== undefined) return fault
     const name = rest.shift()
     if (name === undefined) return undefined
@@ -141,15 +152,19 @@ function faultOfWay(file: string): KeyFileFact | undefined {
   }
 }
 
-function faultOfDirectory(directory: string, stats: Stats, owners: ReadonlySet<number>): KeyFileFact | undefined {
-  if (!owners.has(stats.uid)) {
+function faultOfDirectory(
+  directory: string,
+  stats: Stats,
+  service: { owners: ReadonlySet<number>; group: number },
+): KeyFileFact | undefined {
+  if (!service.owners.has(stats.uid)) {
     return refused(
       'key_file.directory',
       `the directory ${directory} on the way to the key belongs to user ${stats.uid}: \`chown root ${directory}\``,
     )
   }
   const sticky = (stats.mode & 0o1000) !== 0
-  const ourGroup = stats.gid === process.getegid?.() || stats.gid === 0
+  const ourGroup = stats.gid === service.group || stats.gid === 0
   const open = (stats.mode & 0o002) !== 0 || ((stats.mode & 0o020) !== 0 && !ourGroup)
   if (!open || sticky) return undefined
   return refused(
@@ -182,7 +197,10 @@ function readOpened(file: string, fd: number): KeyFileFact {
   return { kind: 'valid', key: toKey(material), identity }
 }
 
-/** Makes a new key at a place where there is none. Throws the system's error, EEXIST if there is a file by now. */
+/**
+ * Makes a new key at a place where there is none. Made by root (a command), it belongs to whom the directory belongs to, the service.
+ * Throws the system's error, EEXIST if there is a file by now.
+ */
 export function createKeyFile(file: string): void {
   const beside = `${file}.${randomBytes(6).toString('hex')}.new`
   const fd = openSync(beside, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o400)
@@ -226,16 +244,23 @@ function besideKey(file: string, word: string): string {
 
 /**
  * Gives the key's file its retired name and, after a rotation, puts the next key in its place. The retired key is never lost: it has
- * both names before the old one goes. Can be run again after a crash at any point.
+ * both names before the old one goes. Can be run again after a crash at any point. Throws, and moves nothing, where another key lies under
+ * either name.
  */
 export function retireKeyFile(file: string, keyHex: string, next?: string): void {
   const retired = retiredName(file, keyHex)
+  if (!isKey(file, keyHex)) {
+    // A run before this one came to its end. Whatever lies there by now is another key, and stays.
+    if (isKey(retired, keyHex) && (next === undefined || !existsSync(next))) return
+    throw new Error(`${file} does not hold the key ${keyHex}`)
+  }
   try {
     linkSync(file, retired)
   } catch (error) {
-    // A run before this one got so far; another key under this name would be a reason to stop.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isKey(retired, keyHex)) throw error
+    // A run before this one got so far.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
+  if (!isKey(retired, keyHex)) throw new Error(`${retired} does not hold the key ${keyHex}`)
   syncDirectory(path.dirname(file))
   if (next === undefined) unlinkSync(file)
   else renameSync(next, file)

@@ -1,6 +1,6 @@
 // What keys this host holds at the moment: the key file, the one that follows it, and the retired ones beside them. A look reads all of
 // them; nothing is remembered from one look to the next, so a key that was taken away is gone with the next look.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Key } from './envelope.ts'
 import { type KeyFileFact, type KeyFileOrigin, nextName, readKeyFile, retiredName } from './key-file.ts'
@@ -30,6 +30,18 @@ const credentialName = 'encryption-key.bin'
 
 /** In the data directory: that whoever asks to turn encryption off may write there. */
 export const proofName = 'can-disable-encryption.txt'
+
+const longestProof = 256
+
+/** True where the data directory holds the proof for this key. */
+export function holdsProof(dataDirectory: string, keyHex: string): boolean {
+  try {
+    const file = path.join(dataDirectory, proofName)
+    return statSync(file).size <= longestProof && readFileSync(file, 'utf8').trim() === keyHex
+  } catch {
+    return false
+  }
+}
 
 /** Where which key lies. */
 export function filesOf({ file }: KeyPlace): { current: string; next: string; retired(keyHex: string): string } {

@@ -1,6 +1,6 @@
 // Gathers what encryption-state.ts decides from. A few look-ups on indexes, whatever the number of rows.
 import type { Knex } from 'knex'
-import { countPlaintext, findSealedKeyIds } from '../store/credentials.ts'
+import { findSealedKeyIds, isAnySuperseded, isAnyToSeal } from '../store/credentials.ts'
 import { findKeys, readUnsealing } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
 import type { Facts } from './encryption-state.ts'
@@ -13,6 +13,8 @@ export async function readFacts(
   settled: Facts['settled'] = { current: false, next: false },
 ): Promise<Facts> {
   const rows = await findKeys(db)
+  const sealedUnder = await findSealedKeyIds(db)
+  const isActive = rows.some(row => row.state === 'active')
   return {
     current: ring.current,
     next: ring.next,
@@ -20,8 +22,9 @@ export async function readFacts(
     held: ring.ids,
     rows: rows.map(({ keyHex, state, completedAt }) => ({ keyHex, state, completed: completedAt !== null })),
     unsealing: await readUnsealing(db),
-    sealedUnder: await findSealedKeyIds(db),
-    anyPlaintext: (await countPlaintext(db)) > 0,
+    sealedUnder,
+    superseded: !isActive && sealedUnder.length > 0 && (await isAnySuperseded(db)),
+    anyPlaintext: await isAnyToSeal(db),
     workers: await findLiveWorkers(db),
   }
 }

@@ -2,10 +2,11 @@
 // The places stand in the order in which they have to be cleared: what writes on is stopped first, the table is rebuilt before
 // undo is emptied, and redo and doublewrite come after both, since clearing the others writes into them. What nobody can see
 // from inside the database (backups, freed blocks of the disk) is named, and never called clean.
-import { clean, judges, type Residue, type ResiduePlace } from './residue-places.ts'
+import { clean, type Residue, type ResiduePlace } from './judgement.ts'
+import { judges } from './residue-places.ts'
 import type { ServerFacts } from './server-facts.ts'
 
-export type { Residue, ResiduePlace } from './residue-places.ts'
+export type { Residue, ResiduePlace } from './judgement.ts'
 
 export interface ResidueTimes {
   /** The last moment at which a plaintext was written or sealed away; null: never. */

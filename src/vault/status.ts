@@ -1,6 +1,6 @@
 // How encryption stands, as `encryption status` and the web page show it.
 import type { Knex } from 'knex'
-import { countPlaintext, countSealed } from '../store/credentials.ts'
+import { countPlaintext, countSealed, findCredentials } from '../store/credentials.ts'
 import { findKeys, readPlaintextSeen } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
 import { type EncryptionState, encryptionState, type Facts, type Problem, problemsOf } from './encryption-state.ts'
@@ -56,6 +56,7 @@ export async function readStatus(
     ...problemsOf(facts, filesOf(place)),
     ...(state === 'locked' ? [] : rowProblems(faults)),
     ...waitProblems(facts, state, plaintext),
+    ...(await plaintextProblems(db, state, plaintext)),
     ...(active === undefined || active.backupProvenAt !== null ? [] : [unproven(active.keyHex)]),
     ...(state === 'on' && active?.completedAt && seen && seen.at > active.completedAt && isRecent(seen.at, now)
       ? [
@@ -110,6 +111,21 @@ function waitProblems(facts: Facts, state: EncryptionState, plaintext: number): 
     {
       code: 'daemon.not_running',
       hint: 'no daemon runs that would go on: `systemctl start letterlock`, or `npm start` in a clone',
+    },
+  ]
+}
+
+/** The last few are named: what stays is a row that cannot be sealed. */
+async function plaintextProblems(db: Knex, state: EncryptionState, plaintext: number): Promise<Problem[]> {
+  if ((state !== 'sealing' && state !== 'on') || plaintext === 0 || plaintext > mostNamed) return []
+  const rows = await findCredentials(db, { with: 'plaintext' }, 0, mostNamed * 2)
+  const filled = rows.filter(row => (row.plaintext?.length ?? 0) > 0)
+  for (const row of rows) row.plaintext?.fill(0)
+  const named = [...new Set(filled.map(row => row.accountId))]
+  return [
+    {
+      code: 'plaintext.left',
+      hint: `still in plaintext: the passwords of accounts ${named.join(', ')}. If they stay so, a transaction holds their rows, or a trigger on the table credentials changes what is written; the log says more`,
     },
   ]
 }

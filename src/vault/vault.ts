@@ -8,11 +8,12 @@ import { ServiceError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Health } from '../health.ts'
 import { insertAudit } from '../store/audit.ts'
-import { findKeys, writePlaintextSeen } from '../store/encryption-keys.ts'
+import { clearSuperseded } from '../store/credentials.ts'
+import { findKeys, readUnsealing, writePlaintextSeen } from '../store/encryption-keys.ts'
 import { type OpenSecret, openStored } from './credentials.ts'
-import { encryptionState, type Facts, nextStep, problemsOf, type Step } from './encryption-state.ts'
+import { encryptionState, type Facts, nextStep, type Problem, problemsOf, type Step } from './encryption-state.ts'
 import { type KeyFileFact, retireKeyFile } from './key-file.ts'
-import { filesOf, type KeyPlace, type Keyring, proofName, readKeyring } from './keyring.ts'
+import { filesOf, holdsProof, type KeyPlace, type Keyring, proofName, readKeyring } from './keyring.ts'
 import { readFacts } from './read-facts.ts'
 import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
 import { runPass } from './seal-rows.ts'
@@ -116,9 +117,9 @@ async function work(
 }
 
 /** /ready is red while accounts wait for a key; everything else is told by the state. */
-function report({ events, health, place }: VaultDeps, facts: Facts): void {
+function report({ events, health, place, dataDirectory }: VaultDeps, facts: Facts): void {
   const state = encryptionState(facts)
-  const problems = problemsOf(facts, filesOf(place))
+  const problems = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, dataDirectory)]
   events.encryptionState(state, problems)
   if (state !== 'locked') {
     health.mend('key')
@@ -126,6 +127,19 @@ function report({ events, health, place }: VaultDeps, facts: Facts): void {
   }
   const hint = problems.map(problem => problem.hint).join('; ')
   health.fail('key', new ServiceError('vault.locked', 'sealed passwords cannot be opened', { temporary: true, hint }))
+}
+
+/** Whoever may only write to the database could ask for it as well: then nothing is unsealed on any host. */
+function proofProblems(facts: Facts, dataDirectory: string): Problem[] {
+  const keyHex = facts.unsealing
+  if (keyHex === undefined || encryptionState(facts) !== 'unsealing' || holdsProof(dataDirectory, keyHex)) return []
+  const file = path.join(dataDirectory, proofName)
+  return [
+    {
+      code: 'unsealing.proof_missing',
+      hint: `turning encryption off was asked for, and this host has no proof of it: \`echo ${keyHex} > ${file}\`, or take it back with \`letterlock encryption enable\``,
+    },
+  ]
 }
 
 /** True if there may be more to do. */
@@ -150,6 +164,8 @@ async function take(
     case 'finish-rotation':
       return await finishRotation(db, new Set(), actor)
     case 'unseal': {
+      const keyHex = await readUnsealing(db)
+      if (keyHex === undefined || !holdsProof(deps.dataDirectory, keyHex)) return false
       const { changed } = await pass(deps, watch, 'unseal', signal, progress)
       return changed > 0
     }
@@ -158,6 +174,8 @@ async function take(
     case 'swap-files':
       // Where nobody has moved it yet, passwords are sealed all the same.
       return moveFile(deps, current, filesOf(deps.place).next) || (await sweep(deps, watch, signal, progress))
+    case 'drop-superseded':
+      return (await clearSuperseded(db)) > 0
     case 'retire-file':
       return moveFile(deps, current)
   }
@@ -221,6 +239,7 @@ function moveFile({ place, dataDirectory, events }: VaultDeps, current: KeyFileF
   if (current.kind !== 'valid' || place.origin === 'credential') return false
   try {
     retireKeyFile(place.file, current.key.hex, next)
+    events.keyRetired(current.key.hex)
     if (next === undefined) removeProof(dataDirectory)
     return true
   } catch (error) {

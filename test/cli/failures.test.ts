@@ -66,7 +66,7 @@ test('a wrong database password is told, with the file that it comes from; the r
     expect({ code, stderr: stderr.split('\n') }).toMatchObject({
       code: 2,
       stderr: expect.arrayContaining([
-        'error: the database refused the connection (ER_ACCESS_DENIED_ERROR)',
+        expect.stringMatching(/^error: the database at \/.+\.sock refused the connection \(ER_ACCESS_DENIED_ERROR\)$/),
         'hint: check the user and the database name in database.url, and database.password_file',
       ]),
     })
@@ -77,14 +77,15 @@ test('a wrong database password is told, with the file that it comes from; the r
 })
 
 test.each([
-  ['a socket that is not there', 'mysql://letterlock@localhost/letterlock?socket=/nonexistent/mysqld.sock', 'ENOENT'],
-  ['a port where nobody listens', 'mysql://letterlock@127.0.0.1:9/letterlock', 'ECONNREFUSED'],
-  ['a host that is not there', 'mysql://letterlock@nobody.invalid/letterlock', 'ENOTFOUND|EAI_AGAIN'],
-])('an unreachable database: %s', async (_, url, code) => {
+  ['a socket that is not there', 'localhost/x?socket=/none/my.sock', '/none/my.sock', 'ENOENT'],
+  ['a port where nobody listens', '127.0.0.1:9/x', '127.0.0.1:9', 'ECONNREFUSED'],
+  ['a host that is not there', 'nobody.invalid/x', 'nobody.invalid:3306', 'ENOTFOUND|EAI_AGAIN'],
+])('an unreachable database: %s', async (_, target, place, code) => {
+  const url = `mysql://letterlock@${target}`
   const ran = await letterlock(['account', 'list', '--json'], settings({ LETTERLOCK_DATABASE_URL: url }))
   expect(ran).toMatchObject({ code: 75, stdout: '' })
   expect(ran.stderr).toMatch(
-    new RegExp(`^error: the database cannot be reached \\((${code})\\)\nhint: check that it runs`),
+    new RegExp(`^error: the database at ${place} cannot be reached \\((${code})\\)\nhint: check that it runs`),
   )
 })
 
@@ -128,9 +129,19 @@ test('a poll that is asked for without Redis happens at the next slot, and docto
   expect(findings).toContainEqual({
     check: 'redis',
     level: 'fault',
-    message: expect.stringMatching(/^Redis cannot be reached/),
+    message: expect.stringMatching(/^Redis at \/nonexistent\/redis.sock cannot be reached/),
     hint: 'check that it runs and that redis.url names its host and port or its socket',
   })
+})
+
+test('a CA file that is not there is told by its name', async () => {
+  const url = 'mysql://letterlock@db.invalid/x'
+  const none = '/nonexistent/ca.pem'
+  const ofDatabase = settings({ LETTERLOCK_DATABASE_URL: url, LETTERLOCK_DATABASE_CA_FILE: none })
+  const stderr = expect.stringMatching(/^error: the CA file \/nonexistent\/ca\.pem cannot be read\nhint: check ca_file/)
+  expect(await letterlock(['account', 'list'], ofDatabase)).toMatchObject({ code: 2, stderr })
+  const ofRedis = settings({ LETTERLOCK_REDIS_URL: 'rediss://127.0.0.1:9', LETTERLOCK_REDIS_CA_FILE: none })
+  expect((await letterlock(['doctor'], ofRedis)).stdout).toContain('redis          the CA file /nonexistent/ca.pem')
 })
 
 test('a Redis that may evict keys stops the daemon with code 2', async () => {

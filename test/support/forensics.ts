@@ -6,10 +6,14 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmS
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { Knex } from 'knex'
 import { createConnection } from 'mysql2/promise'
 import { startServer } from '../../src/embedded/child.ts'
 import { findPrograms } from '../../src/embedded/programs.ts'
+import type { Residue } from '../../src/vault/residue.ts'
+import { scrubCommand } from '../../src/vault/residue-statements.ts'
 
 export interface Encoding {
   name: string
@@ -185,6 +189,31 @@ class Search {
 function blockAt(bytes: Buffer, end: number): number {
   const [a = 0, b = 0, c = 0] = [bytes[end - 2], bytes[end - 1], bytes[end]]
   return ((a << 12) ^ (b << 6) ^ c) & (tableSize - 1)
+}
+
+/** Does what the residues say, from the first to the last, as an administrator would who reads them off the screen. */
+export async function followAdvice(
+  residues: readonly Residue[],
+  { admin, scrub }: { admin: Knex; scrub(): Promise<unknown> },
+): Promise<void> {
+  for (const statement of new Set(residues.flatMap(({ statements }) => statements))) {
+    const [command = '', comment = ''] = statement.split(/(?<=;) -- /)
+    if (command === scrubCommand) await scrub()
+    else if (command.startsWith('shred ')) await promisify(execFile)('sh', ['-c', command])
+    else if (command.endsWith(';')) await executeUntil(admin, command, comment)
+  }
+}
+
+async function executeUntil(admin: Knex, command: string, comment: string): Promise<void> {
+  const deadline = Date.now() + 60_000
+  for (;;) {
+    const [rows] = await admin.raw(command)
+    const [files] = comment.includes('SHOW BINARY LOGS') ? await admin.raw('SHOW BINARY LOGS') : [[]]
+    const isDone = comment.includes('"empty"') ? rows[0].STATE === 'empty' : files.length < 2
+    if (isDone) return
+    if (Date.now() > deadline) throw new Error(`never done: ${command}`)
+    await wait(50)
+  }
 }
 
 export interface LoggingMariadbOptions {
