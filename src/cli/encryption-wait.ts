@@ -37,12 +37,18 @@ export async function waitForDaemon(
     const now = JSON.stringify([status.state, status.progress, status.keyId])
     if (now !== before) [movedAt, before] = [Date.now(), now]
     if (Date.now() - movedAt > patienceMs) {
+      const { problems } = await readStatus(db, place, new Date())
       throw new CommandError(
         `the daemon does not go on: encryption is ${status.state}`,
-        status.problems[0]?.hint ?? 'its log says more; what was begun goes on by itself',
+        problems.find(({ code }) => !isBeside(code))?.hint ?? 'its log says more; what was begun goes on by itself',
       )
     }
   }
+}
+
+/** Nothing waits for these. */
+function isBeside(code: string): boolean {
+  return code === 'backup.unproven' || code === 'daemon.not_running'
 }
 
 function finish(bar: ProgressBar, status: EncryptionStatus): EncryptionStatus {
@@ -54,7 +60,7 @@ function finish(bar: ProgressBar, status: EncryptionStatus): EncryptionStatus {
 /** What keeps it waiting: each once, and not what the daemon is about to mend. */
 function tellProblems({ problems }: EncryptionStatus, seen: Map<string, number>): void {
   for (const { code, hint } of problems) {
-    if (code === 'backup.unproven' || code === 'daemon.not_running') continue
+    if (isBeside(code)) continue
     const since = seen.get(code) ?? Date.now()
     if (Date.now() - since >= lastingMs) remark(hint)
     seen.set(code, Date.now() - since >= lastingMs ? Number.POSITIVE_INFINITY : since)
