@@ -272,7 +272,7 @@ export async function disable(options: EncryptionOptions): Promise<void> {
     await printStatus(end, options)
     if (place.origin === 'credential')
       remark(
-        'take the LoadCredential line of encryption-key.bin out of the unit, or the key is adopted again at the next restart',
+        'take the LoadCredential line of encryption-key.bin out of the unit: that key is no longer in use',
       )
   })
 }
