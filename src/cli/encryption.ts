@@ -130,7 +130,12 @@ export async function enable(options: EncryptionOptions & Acknowledgements): Pro
     if (state === 'off' && facts.current.kind === 'absent') makeKeyFile(place.file)
     if (state === 'unsealing' && !(await cancelUnsealing(db, actor())))
       throw new CommandError('encryption was turned off in this moment', 'run the command again')
-    const end = await waitForDaemon(db, place, 'sealed', status => status.state === 'on')
+    const end = await waitForDaemon(
+      db,
+      place,
+      'sealed',
+      status => status.state === 'on' && (state !== 'unsealing' || status.plaintext === 0),
+    )
     if (end === undefined) return await leaveToDaemon(db, place, options)
     await printStatus(end, options)
     remark(
@@ -267,7 +272,7 @@ export async function disable(options: EncryptionOptions): Promise<void> {
     await printStatus(end, options)
     if (place.origin === 'credential')
       remark(
-        'take the LoadCredential line of encryption-key.bin out of the unit, or the key is adopted again at the next restart',
+        'take the LoadCredential line of encryption-key.bin out of the unit: that key is no longer in use',
       )
   })
 }

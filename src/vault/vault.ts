@@ -182,7 +182,8 @@ async function take(
     case 'finish-unsealing':
       return await finishUnsealing(db, actor)
     case 'swap-files':
-      return moveFile(deps, current, filesOf(deps.place).next)
+      // Where nobody has moved it yet, passwords are sealed all the same.
+      return moveFile(deps, current, filesOf(deps.place).next) || (await sweep(deps, watch, signal, progress))
     case 'drop-superseded':
       return (await clearSuperseded(db)) > 0
     case 'retire-file':
