@@ -28,7 +28,7 @@ import { migrate } from './store/migrate.ts'
 import { openRawDirectory } from './store/raw-directory.ts'
 import { checkRawDirectory } from './store/raw-identity.ts'
 import { removeWorker, type WorkerIdentity } from './store/workers.ts'
-import { keyPlaceOf } from './vault/keyring.ts'
+import { keysOf } from './vault/keyring.ts'
 import { openThreadSecret } from './vault/thread-secret.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 import { createSecretWriter } from './vault/write-secret.ts'
@@ -196,7 +196,7 @@ async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<
   const directory = path.join(base.config.data.directory, 'embedded')
   const progress = options.progress ?? toStderr
   const demo = base.stack.use(await startDemo({ directory, progress, signal: base.signal }))
-  await insertDemoAccounts(db, demo.accounts, createSecretWriter(keyPlaceOf(base.config.encryption.keyFile)))
+  await insertDemoAccounts(db, demo.accounts, createSecretWriter(keysOf(base.config)))
 }
 
 interface Connections {
@@ -228,8 +228,7 @@ async function startWork(
     openVault({
       db,
       sealingDb,
-      place: keyPlaceOf(config.encryption.keyFile),
-      dataDirectory: config.data.directory,
+      place: keysOf(config),
       actor: worker.id,
       events,
       health,
@@ -267,7 +266,7 @@ async function startWork(
 
 /** Tokens are judged by the secret as it can be opened at the start: a key that comes later is used after a restart. */
 async function openJudging(config: Config, db: Knex): Promise<Judging> {
-  return toJudging(config, await openThreadSecret(db, keyPlaceOf(config.encryption.keyFile)))
+  return toJudging(config, await openThreadSecret(db, keysOf(config)))
 }
 
 /** What turns mails into rows. */

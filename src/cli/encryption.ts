@@ -10,7 +10,7 @@ import { updateKey } from '../store/encryption-keys.ts'
 import { encryptionState, problemsOf } from '../vault/encryption-state.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { createKeyFile, readKeyFile } from '../vault/key-file.ts'
-import { filesOf, type KeyPlace, keyPlaceOf, proofName, readKeyring } from '../vault/keyring.ts'
+import { filesOf, type KeyPlace, keysOf, proofName, readKeyring } from '../vault/keyring.ts'
 import { readFacts } from '../vault/read-facts.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../vault/status.ts'
 import { beginUnsealing, cancelUnsealing } from '../vault/transitions.ts'
@@ -60,7 +60,7 @@ export async function withKeys<T>(
   options: GlobalOptions,
   use: (db: Knex, place: KeyPlace, config: Config) => Promise<T>,
 ): Promise<T> {
-  return await withDatabase(options, (db, config) => use(db, keyPlaceOf(config.encryption.keyFile), config))
+  return await withDatabase(options, (db, config) => use(db, keysOf(config), config))
 }
 
 export async function showStatus(options: EncryptionOptions): Promise<void> {

@@ -14,6 +14,7 @@ import { startEmbedded } from '../../src/embedded/servers.ts'
 import { insertAccount } from '../../src/store/accounts.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
+import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { createSecretWriter } from '../../src/vault/write-secret.ts'
 
 const { values } = parseArgs({
@@ -178,7 +179,7 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
       enabled: false,
       password: user.password,
     },
-    createSecretWriter({ file: '/nonexistent/key.bin', origin: 'file' }),
+    createSecretWriter(keyPlaceOf('/nonexistent/key.bin', {})),
   )
   const child = spawn(process.execPath, [...memoryBounds(), 'src/main.ts', 'run'], {
     cwd: path.resolve(import.meta.dirname, '../..'),

@@ -14,7 +14,7 @@ import { startEmbedded } from '../../src/embedded/servers.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { imapDestination, open, seal, toKey } from '../../src/vault/envelope.ts'
-import { readKeyring } from '../../src/vault/keyring.ts'
+import { keyPlaceOf, readKeyring } from '../../src/vault/keyring.ts'
 import { runPass } from '../../src/vault/seal-rows.ts'
 import { adoptKey } from '../../src/vault/transitions.ts'
 
@@ -37,7 +37,7 @@ const root = mkdtempSync(path.join(tmpdir(), 'letterlock-bench-'))
 stack.defer(() => rmSync(root, { recursive: true, force: true }))
 const directory = path.join(root, 'embedded')
 const servers = stack.use(await startEmbedded({ directory, mariadb: true, redis: false, progress, signal }))
-const place = { file: path.join(root, 'encryption-key.bin'), origin: 'file' } as const
+const place = keyPlaceOf(path.join(root, 'encryption-key.bin'), {})
 writeFileSync(place.file, randomBytes(32), { mode: 0o600 })
 
 /** Seconds by the clock, and of processor time, ours and the server's: on a busy machine only the latter says something. */
