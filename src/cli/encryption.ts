@@ -271,9 +271,7 @@ export async function disable(options: EncryptionOptions): Promise<void> {
     if (end === undefined) return await leaveToDaemon(db, place, options)
     await printStatus(end, options)
     if (place.origin === 'credential')
-      remark(
-        'take the LoadCredential line of encryption-key.bin out of the unit: that key is no longer in use',
-      )
+      remark('take the LoadCredential line of encryption-key.bin out of the unit: that key is no longer in use')
   })
 }
 
