@@ -107,10 +107,13 @@ async function attemptOf(db: Knex, accountId: number): Promise<string> {
   return JSON.stringify(row)
 }
 
-const patienceMs = 40_000
+const defaultPatienceMs = 40_000
 
 /** Asks until the answer is neither false nor undefined nor null; there is no event for what another process writes. */
-export async function until<T>(ask: () => Promise<T | undefined | null | false>): Promise<T> {
+export async function until<T>(
+  ask: () => Promise<T | undefined | null | false>,
+  patienceMs = defaultPatienceMs,
+): Promise<T> {
   const deadline = Date.now() + patienceMs
   for (;;) {
     const answer = await ask()
