@@ -14,8 +14,8 @@ export interface Script {
   mails: ScriptedMail[]
   uidValidity: number
   capabilities: string[]
-  /** Answer to LOGIN: `NO [AUTHENTICATIONFAILED] no`, say; default OK. `hang`: none. */
-  login: string
+  /** Answer to LOGIN: `NO [AUTHENTICATIONFAILED] no`, say, or made of what stood behind it; default OK. `hang`: none. */
+  login: string | ((credentials: string) => string)
   /** Commands that get no answer at all, as `UID SEARCH`. */
   hangAt: Set<string>
   /** Commands that are answered with BYE and the end of the connection. */
@@ -107,7 +107,8 @@ function answer(socket: Socket, script: Script, line: string): void {
   const { mails, uidValidity } = script
   const uidNext = Math.max(0, ...mails.map(mail => mail.uid)) + 1
   if (name === 'LOGIN') {
-    if (script.login !== 'hang') say(`${tag} ${script.login}`)
+    const text = typeof script.login === 'string' ? script.login : script.login(rest)
+    if (text !== 'hang') say(`${tag} ${text}`)
     return
   }
   if (name === 'CAPABILITY') say(`* CAPABILITY ${script.capabilities.join(' ')}`)
