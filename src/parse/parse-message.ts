@@ -11,18 +11,19 @@ import { readContent } from './content.ts'
 import { decodeText, type Headers, parseDate, parseMessageIds } from './headers.ts'
 import type { Address, Attachment, ParsedMessage } from './parsed-message.ts'
 import { replyOf } from './reply.ts'
+import { fromOf, senderOf } from './sender.ts'
 import { findParts, leavesOf, type Part } from './skeleton.ts'
 
 const maxReferences = 1_000
 
 /** Parses a mail; what is malformed comes out as far as it can be read. */
 export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
-  const { source, sender, offset } = withoutEnvelope(raw)
+  const { source, envelope, offset } = withoutEnvelope(raw)
   const root = findParts(source)
   const { body, attachments, reasons } = await readContent(source, root, offset)
   const { headers } = root
   const charset = charsetHint(root)
-  const from = senderOf(headers, sender, charset)
+  const from = fromOf(headers, envelope, charset)
   const subject = clean(decodeText(headers.first('subject'), charset))
   const { kind, reasons: why } = classify({
     headers,
@@ -38,6 +39,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
     kind,
     reasons: [...why, ...reasons],
     from,
+    sender: senderOf(headers, from, charset),
     to: people(headers, ['to'], charset),
     cc: people(headers, ['cc'], charset),
     replyTo: people(headers, ['reply-to'], charset),
@@ -71,8 +73,8 @@ export async function attachmentBytes(raw: Buffer, attachment: Pick<Attachment, 
 
 interface Unwrapped {
   source: Buffer
-  /** Of the envelope; '' if unknown. */
-  sender: string
+  /** Its sender; '' if unknown. */
+  envelope: string
   /** Where `source` begins in the mail as it came; its bytes stand as many places further there. */
   offset: number
 }
@@ -83,7 +85,7 @@ function withoutEnvelope(raw: Buffer): Unwrapped {
   const line = /^(?:\r?\n)*>?From ([^\s:]*)(?![^\s:]*:)[^\r\n]*(?:\r\n|\n|\r)/.exec(head)
   const offset = line === null ? (/^(?:\r?\n)+(?=[!-9;-~]+[ \t]*:)/.exec(head)?.[0].length ?? 0) : line[0].length
   const source = raw.subarray(offset)
-  return { source: withLineFeeds(source), sender: line?.[1] ?? '', offset }
+  return { source: withLineFeeds(source), envelope: line?.[1] ?? '', offset }
 }
 
 function withLineFeeds(source: Buffer): Buffer {
@@ -101,17 +103,6 @@ function charsetHint(root: Part): string {
       .find(leaf => leaf.type.params.has('charset'))
       ?.type.params.get('charset') ?? ''
   )
-}
-
-/** From; where that is missing or empty, Sender, Reply-To, Return-Path, or the envelope sender of a mailbox file. */
-function senderOf(headers: Headers, envelope: string, charset: string): Address | null {
-  for (const name of ['from', 'sender', 'reply-to', 'return-path']) {
-    const found = headers.all(name).flatMap(raw => parseAddresses(raw, charset))
-    const whole = found.find(address => address.address.includes('@')) ?? (name === 'from' ? found[0] : undefined)
-    if (whole !== undefined && whole.address !== '') return whole
-  }
-  if (envelope !== '') return { name: '', address: envelope }
-  return parseAddresses(headers.first('from'), charset)[0] ?? null
 }
 
 function people(headers: Headers, names: readonly string[], charset: string): Address[] {
