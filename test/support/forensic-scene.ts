@@ -51,11 +51,10 @@ export interface Scene extends AsyncDisposable {
   admin: Knex
   redis: Redis
   prefix: string
-  dovecot: TestDovecot
   /** Refuses every login. */
   refusing: ScriptedServer
   planted: Password
-  /** Everything that the program may write to: data, temporary files, output. */
+  /** What the program writes to: `files` for its data and temporary files, `daemon.log` for its output. */
   directory: string
   keyFile: string
   redisDirectory: string
@@ -106,7 +105,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-scene-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
-  for (const name of ['data', 'tmp', 'dump']) mkdirSync(path.join(directory, name))
+  for (const name of ['files/data', 'files/tmp', 'dump']) mkdirSync(path.join(directory, name), { recursive: true })
   const planted = createPassword(' "\\%+/')
   const mailboxes = createMailboxes(options.accounts)
   const dovecot = stack.use(await startTestDovecot({ users: mailboxes.map(toUser) }))
@@ -133,12 +132,12 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     LETTERLOCK_DATABASE_URL: mariadb.serviceUrl,
     LETTERLOCK_REDIS_URL: redisUrl,
     LETTERLOCK_REDIS_PREFIX: prefix,
-    LETTERLOCK_DATA_DIRECTORY: path.join(directory, 'data'),
+    LETTERLOCK_DATA_DIRECTORY: path.join(directory, 'files/data'),
     LETTERLOCK_WEB_LISTEN: `127.0.0.1:${port}`,
     LETTERLOCK_LOG_LEVEL: 'trace',
     // Some connections are kept open with their password forgotten, and most polls log in anew.
     LETTERLOCK_POLL_KEEP_CONNECTIONS: String(Math.max(1, Math.floor(options.accounts / 4))),
-    TMPDIR: path.join(directory, 'tmp'),
+    TMPDIR: path.join(directory, 'files/tmp'),
   }
   const daemon = startDaemonProcess(directory, env, planted, `http://127.0.0.1:${port}`)
   stack.defer(async () => void (await daemon.stop()))
@@ -150,11 +149,10 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     admin,
     redis,
     prefix,
-    dovecot,
     refusing,
     planted,
     directory,
-    keyFile: path.join(directory, 'data/encryption-key.bin'),
+    keyFile: path.join(directory, 'files/data/encryption-key.bin'),
     redisDirectory,
     daemon,
     journal,
