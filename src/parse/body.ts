@@ -161,7 +161,14 @@ function formatQuotation(...[quote, walk, builder]: Parameters<FormatCallback>):
   const prefix = `${mark}> `
   builder.openBlock({ leadingLineBreaks: 2, reservedLineLength: 2 })
   walk(quote.children, builder)
-  builder.closeBlock({ trailingLineBreaks: 2, blockTransform: block => block.replace(/^/gm, prefix) })
+  builder.closeBlock({ trailingLineBreaks: 2, blockTransform: block => trimmedLines(block).replace(/^/gm, prefix) })
+}
+
+function trimmedLines(block: string): string {
+  let [from, to] = [0, block.length]
+  while (block[from] === '\n') from++
+  while (to > from && block[to - 1] === '\n') to--
+  return block.slice(from, to)
 }
 
 /** HTML as a reader without a browser sees it. */

@@ -16,7 +16,8 @@ export const htmlMarks = {
 const anyMark = /[\ue0c0-\ue0c4]/
 
 export function withoutMarks(text: string): string {
-  return anyMark.test(text) ? text.replace(/[\ue0c0-\ue0c4]/g, '') : text
+  if (!anyMark.test(text)) return text
+  return text.replace(/\n[\ue0c0-\ue0c4]+(?=\n)/g, '').replace(/[\ue0c0-\ue0c4]/g, '')
 }
 
 /** Containers whose content nobody answers inside of; those that do hold answers have blockquotes, which are seen by themselves. */

@@ -24,8 +24,8 @@ const maxEffort = 400_000
 /** `text` is the whole plain text, perhaps with the marks of quoted-html.ts. `isForward`: the mail passes another one on, as its subject says. */
 export function replyOf(text: string, isForward = false): string {
   const lines = text.split('\n', maxLines).map(line => (line.length > 2_000 ? line.slice(0, 2_000) : line))
-  const own = withoutQuotations(lines, isForward)
-  const reply = tidy(withoutSignature(withoutArmour(own)))
+  const { own, passedOn } = split(lines, isForward)
+  const reply = tidy([...withoutSignature(withoutArmour(own)), ...passedOn])
   const whole = withoutMarks(text)
   if (reply !== '') return reply.length === whole.trim().length ? whole : reply
   const unsigned = tidy(own)
@@ -33,7 +33,13 @@ export function replyOf(text: string, isForward = false): string {
   return lines.every(line => isQuoted(line) || line.trim() === '') ? tidy(lines.map(unquote)) : whole
 }
 
-function withoutQuotations(lines: readonly string[], isForward: boolean): string[] {
+interface Split {
+  own: string[]
+  /** A mail that is passed on. */
+  passedOn: string[]
+}
+
+function split(lines: readonly string[], isForward: boolean): Split {
   const own: string[] = []
   const effort: Effort = { left: maxEffort }
   const last = lastBlock(lines)
@@ -52,28 +58,27 @@ function withoutQuotations(lines: readonly string[], isForward: boolean): string
       continue
     }
     const shared = sharedLine(line)
-    if (shared !== null) return [...own, shared]
+    if (shared !== null) return { own: [...own, shared], passedOn: [] }
     // What is passed on is what the mail is about.
-    if (isForwardLine(plain(line))) return [...own, ...lines.slice(i)]
+    if (isForwardLine(plain(line))) return { own, passedOn: lines.slice(i) }
     const introduced = isForward ? 0 : introductionAt(lines, i, effort) || markedIntroductionAt(lines, i)
     if (introduced > 0) {
-      if (!isQuotedNext(lines, i + introduced) && worded) return own
+      if (!isQuotedNext(lines, i + introduced) && worded) return { own, passedOn: [] }
       quoting = true
       i += introduced
       continue
     }
     const isOriginal = isOriginalLine(plain(line))
     if (line.includes(htmlMarks.copy) || isOriginal || beginsCopy(lines, i, effort)) {
-      if (isForward) return [...own, ...lines.slice(i)]
-      if (worded) return own
-      // A mail that is passed on with no word of its own is shown whole.
-      if (isOriginal) return [...lines]
+      // A mail that is passed on with no word of its own is shown whole, too.
+      if (isForward || (isOriginal && !worded)) return { own, passedOn: lines.slice(i) }
+      if (worded) return { own, passedOn: [] }
     }
     own.push(line)
     worded ||= hasWords(line)
     i++
   }
-  return own
+  return { own, passedOn: [] }
 }
 
 /** Where the last block begins of which HTML says nothing; Infinity without one. */
