@@ -25,7 +25,7 @@ const maxEffort = 400_000
 export function replyOf(text: string, isForward = false): string {
   const lines = text.split('\n', maxLines).map(line => (line.length > 2_000 ? line.slice(0, 2_000) : line))
   const { own, passedOn } = split(lines, isForward)
-  const reply = tidy([...withoutSignature(withoutArmour(own)), ...passedOn])
+  const reply = tidy([...withoutSignature(withoutArmour(own)), '', ...passedOn])
   const whole = withoutMarks(text)
   if (reply !== '') return reply.length === whole.trim().length ? whole : reply
   const unsigned = tidy(own)
