@@ -3,11 +3,14 @@
 import { compile, type FormatCallback } from 'html-to-text'
 import sanitizeHtml from 'sanitize-html'
 import { decodeCharset } from './charset.ts'
+import { htmlMarks, markQuotations, withoutMarks } from './quoted-html.ts'
 import { decodeBody, type Part } from './skeleton.ts'
 
 export interface Body {
   /** Whole plain text. */
   text: string
+  /** The same, with marks where HTML says that a quotation begins (quoted-html.ts). */
+  marked: string
   /** Sanitised; null without HTML. */
   html: string | null
   /** The HTML as it came, for telling quotations from new words; null without HTML. */
@@ -47,8 +50,10 @@ export function readBody(
 export function toBody(text: string | null, wholeHtml: string | null): Body {
   const rawHtml = wholeHtml === null ? null : wholeHtml.slice(0, maxHtml)
   const cut = rawHtml?.length !== wholeHtml?.length
+  const marked = bound(text ?? (rawHtml === null ? '' : markedTextOf(rawHtml)))
   return {
-    text: bound(text ?? (rawHtml === null ? '' : textOfHtml(rawHtml))),
+    text: withoutMarks(marked),
+    marked,
     // The mark comes after sanitising: the cut may lie within a tag.
     html: rawHtml === null ? null : `${sanitise(rawHtml)}${cut ? `<p>${mark.trim()}</p>` : ''}`,
     rawHtml,
@@ -108,7 +113,7 @@ function unflow(text: string, deleteSpace: boolean): string {
 function joinText(pieces: readonly Piece[]): string {
   const shown = pieces.filter(piece => piece.kind === 'text' || !piece.alternative)
   return shown
-    .map(piece => (piece.kind === 'text' ? piece.content : textOfHtml(piece.content)))
+    .map(piece => (piece.kind === 'text' ? withoutMarks(piece.content) : markedTextOf(piece.content)))
     .map(text => text.replace(/\n+$/, ''))
     .filter(text => text.trim() !== '')
     .join('\n\n')
@@ -129,12 +134,13 @@ function escapeHtml(text: string): string {
 const toText = compile({
   wordwrap: false,
   limits: { maxInputLength: maxConverted, maxDepth: 400 },
-  formatters: { cell: formatCell },
+  formatters: { cell: formatCell, quotation: formatQuotation },
   selectors: [
     // A row is a line and its cells are words apart, whether the table holds figures or is only there for the looks.
     { selector: 'tr', format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
     { selector: 'td', format: 'cell' },
     { selector: 'th', format: 'cell' },
+    { selector: 'blockquote', format: 'quotation' },
     { selector: 'a', options: { ignoreHref: true } },
     { selector: 'img', format: 'skip' },
     { selector: 'style', format: 'skip' },
@@ -148,9 +154,30 @@ function formatCell(...[cell, walk, builder]: Parameters<FormatCallback>): void 
   builder.addInline(' ')
 }
 
+/** With `>`, and a mark where that does not yet say that it is a quotation. */
+function formatQuotation(...[quote, walk, builder]: Parameters<FormatCallback>): void {
+  const { type, class: classes } = quote.attribs ?? {}
+  const mark = type === 'cite' ? '' : /\bgmail_quote\b/.test(classes ?? '') ? htmlMarks.indented : htmlMarks.block
+  const prefix = `${mark}> `
+  builder.openBlock({ leadingLineBreaks: 2, reservedLineLength: 2 })
+  walk(quote.children, builder)
+  builder.closeBlock({ trailingLineBreaks: 2, blockTransform: block => trimmedLines(block).replace(/^/gm, prefix) })
+}
+
+function trimmedLines(block: string): string {
+  let [from, to] = [0, block.length]
+  while (block[from] === '\n') from++
+  while (to > from && block[to - 1] === '\n') to--
+  return block.slice(from, to)
+}
+
 /** HTML as a reader without a browser sees it. */
 export function textOfHtml(html: string): string {
-  const text = toText(html.slice(0, maxConverted)).replaceAll('\0', '')
+  return withoutMarks(markedTextOf(html))
+}
+
+function markedTextOf(html: string): string {
+  const text = toText(markQuotations(html.slice(0, maxConverted))).replaceAll('\0', '')
   return html.length > maxConverted ? `${text}${mark}` : text
 }
 
