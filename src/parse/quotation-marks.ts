@@ -67,8 +67,7 @@ export interface Effort {
 /** How many lines from `i` on introduce a quotation; 0 if they do not. `quotedAfter`: whether marks of quotation follow. */
 export function introductionAt(lines: readonly string[], i: number, effort: Effort): number {
   const first = plain(lines[i] as string)
-  if (first.length > maxIntroduction || !(hasFigure.test(first) || rulerFirst.test(first) || startsAs.test(first)))
-    return 0
+  if (first.length > maxIntroduction || !mayBegin(first, lines[i + 1] ?? '')) return 0
   let joined = first
   for (let count = 1; count <= maxWrapped; count++) {
     if (mayEnd.test(joined.slice(-60))) {
@@ -88,6 +87,13 @@ export function introductionAt(lines: readonly string[], i: number, effort: Effo
     if (joined.length > maxIntroduction || i + count >= lines.length) return 0
   }
   return 0
+}
+
+/** Quick: a figure, an address (perhaps only in the next line), a ruler, or one of the words. */
+function mayBegin(first: string, next: string): boolean {
+  return (
+    hasFigure.test(first) || rulerFirst.test(first) || startsAs.test(first) || /^\s{0,3}<[^<>@\s]{1,64}@/.test(next)
+  )
 }
 
 /** Quick: how they all end. */

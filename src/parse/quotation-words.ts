@@ -89,7 +89,7 @@ export const sentWords = [
 
 /** What it was sent with. */
 export const devices =
-  'iphone|ipad|ipod|ios|android|blackberry|windows|outlook|samsung|galaxy|smartphone|mobil|mobile|phone|handy|tablet|tableta|airmail|mailbox|yahoo|nokia|gmail|k-9|aol|nine|proton ?mail|sony|xperia|huawei|hotmail|thunderbird|mailspring|mailbird|telefon|téléphone|teléfono|telefone|telefoon|telefono|móvil|cellulare|puhelime|телефон|айфон|apple ?watch|surface|mail|verizon|t-mobile|at&t'
+  'iphon|ipad|ipod|ios|android|blackberry|windows|outlook|samsung|galaxy|smartphone|mobil|mobile|phone|handy|tablet|tableta|airmail|mailbox|yahoo|nokia|gmail|k-9|aol|nine|proton ?mail|sony|xperia|huawei|hotmail|thunderbird|mailspring|mailbird|telefon|téléphone|teléfono|telefone|telefoon|telefono|móvil|cellulare|puhelime|телефон|айфон|apple ?watch|surface|mail|verizon|t-mobile|at&t'
 
 /** How such a line ends where the program stands first: "Outlook für iOS beziehen". */
 export const sentEndings =
