@@ -3,6 +3,7 @@ import { CommandError } from '../errors.ts'
 import { getAccount, getDestination } from '../store/accounts.ts'
 import { acceptDestination } from '../vault/accept-destination.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
+import { lineThatMakesKey } from '../vault/key-file.ts'
 import { filesOf, type Keyring, readKeyring } from '../vault/keyring.ts'
 import { readFacts } from '../vault/read-facts.ts'
 import { recover } from '../vault/transitions.ts'
@@ -40,7 +41,7 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
         'there is no new key in place',
         current.kind === 'refused'
           ? current.hint
-          : `make one: \`(umask 077; head -c 32 /dev/urandom > ${place.file})\`, then run this again`,
+          : `make one: \`${lineThatMakesKey(place.file)}\`, then run this again`,
       )
     }
     await confirm(
@@ -75,7 +76,7 @@ async function printLoss(keyId: string, accounts: number[], ring: Keyring, { jso
 
 /** Never a command that would overwrite a key. */
 function stepToNewKey({ current, place: { file } }: Keyring): string {
-  const make = `make a new key: (umask 077; head -c 32 /dev/urandom > ${file})`
+  const make = `make a new key: ${lineThatMakesKey(file)}`
   if (current.kind === 'absent') return make
   if (current.kind === 'refused') return `give ${file} another name, and ${make}`
   return `the key ${current.key.hex} is in place and becomes the new one; was it in use before, give its file another name, and ${make}`

@@ -1,6 +1,6 @@
 // `letterlock encryption …`: how it stands, turning it on and off, new keys, and the proof of a backup. The daemon does the work; these
 // commands make or check files, write down what is asked for, and wait.
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
@@ -128,8 +128,7 @@ export async function enable(options: EncryptionOptions & Acknowledgements): Pro
     if (state === 'off' || state === 'unsealing') await askAcknowledgements(options, place)
     if (state === 'off') await warnOfResidue(db)
     if (state === 'off' && facts.current.kind === 'absent') makeKeyFile(place.file)
-    if (state === 'unsealing' && !(await cancelUnsealing(db, actor())))
-      throw new CommandError('encryption was turned off in this moment', 'run the command again')
+    if (state === 'unsealing') await takeBack(db, place)
     const end = await waitForDaemon(
       db,
       place,
@@ -143,6 +142,13 @@ export async function enable(options: EncryptionOptions & Acknowledgements): Pro
     )
     remark('`letterlock encryption audit` says where such copies may lie.')
   })
+}
+
+/** On second thoughts: the request goes, and the proof with it. */
+async function takeBack(db: Knex, { dataDirectory }: KeyPlace): Promise<void> {
+  if (!(await cancelUnsealing(db, actor())))
+    throw new CommandError('encryption was turned off in this moment', 'run the command again')
+  rmSync(path.join(dataDirectory, proofName), { force: true })
 }
 
 function refuseWithoutAcknowledgements(options: Acknowledgements): void {

@@ -129,7 +129,7 @@ async function plaintextProblems(db: Knex, state: EncryptionState, plaintext: nu
   return [
     {
       code: 'plaintext.left',
-      hint: `still in plaintext: the passwords of accounts ${named.join(', ')}. If they stay so, a transaction holds their rows, or a trigger on the table credentials changes what is written; the log says more`,
+      hint: `still in plaintext: the passwords of ${named.length === 1 ? 'account' : 'accounts'} ${named.join(', ')}. If they stay so, a transaction holds their rows, or a trigger on the table credentials changes what is written; the log says more`,
     },
   ]
 }
