@@ -131,6 +131,18 @@ export function problemsOf(facts: Facts, files: Files): Problem[] {
   ]
 }
 
+/** Whoever may only write to the database could ask for it as well: without the proof nothing is unsealed on this host. */
+export function proofProblems(facts: Facts, proves: (keyHex: string) => boolean, proofFile: string): Problem[] {
+  const keyHex = facts.unsealing
+  if (keyHex === undefined || encryptionState(facts) !== 'unsealing' || proves(keyHex)) return []
+  return [
+    {
+      code: 'unsealing.proof_missing',
+      hint: `turning encryption off was asked for, and this host has no proof of it: \`echo ${keyHex} > ${proofFile}\`, or take it back with \`letterlock encryption enable\``,
+    },
+  ]
+}
+
 /** A moment later the daemon has done it, unless it may not write there. */
 function moveProblems(facts: Facts, state: EncryptionState, files: Files): Problem[] {
   const currentHex = hexOf(facts.current)

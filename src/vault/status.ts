@@ -3,9 +3,16 @@ import type { Knex } from 'knex'
 import { countPlaintext, countSealed, findCredentials } from '../store/credentials.ts'
 import { findKeys, readPlaintextSeen } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
-import { type EncryptionState, encryptionState, type Facts, type Problem, problemsOf } from './encryption-state.ts'
+import {
+  type EncryptionState,
+  encryptionState,
+  type Facts,
+  type Problem,
+  problemsOf,
+  proofProblems,
+} from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
-import { filesOf, type KeyPlace, readKeyring } from './keyring.ts'
+import { filesOf, type KeyPlace, proofFileOf, readKeyring } from './keyring.ts'
 import { readFacts } from './read-facts.ts'
 import type { RowFault, RowFaultCode } from './seal-batch.ts'
 
@@ -54,6 +61,7 @@ export async function readStatus(
   const unreadable = faults.filter(fault => fault.code !== 'vault.destination_changed').length
   const problems = [
     ...problemsOf(facts, filesOf(place)),
+    ...proofProblems(facts, ring.proves, proofFileOf(place)),
     ...(state === 'locked' ? [] : rowProblems(faults)),
     ...waitProblems(facts, state, plaintext),
     ...(await plaintextProblems(db, state, plaintext)),
