@@ -101,7 +101,10 @@ export async function updateUnsealed(trx: Knex, rows: readonly { id: number; pla
   await updateEach(trx, 'plaintext', ', sealed = NULL', rows, row => row.plaintext)
 }
 
-/** One statement for all rows: one for each costs more than all the cryptography. */
+/**
+ * One statement for all rows: one for each costs more than all the cryptography. ELT(FIELD(…)) takes the server less time than a CASE
+ * with as many branches, or a join with a derived table.
+ */
 async function updateEach<R extends { id: number }>(
   trx: Knex,
   column: string,
@@ -110,12 +113,12 @@ async function updateEach<R extends { id: number }>(
   toValue: (row: R) => Buffer,
 ): Promise<void> {
   if (rows.length === 0) return
-  const cases = 'WHEN ? THEN ? '.repeat(rows.length)
   const places = Array.from(rows, () => '?').join(',')
-  await trx.raw(`UPDATE credentials SET ${column} = CASE id ${cases}END${also} WHERE id IN (${places})`, [
-    ...rows.flatMap(row => [row.id, toValue(row)]),
-    ...rows.map(row => row.id),
-  ])
+  const ids = rows.map(row => row.id)
+  await trx.raw(
+    `UPDATE credentials SET ${column} = ELT(FIELD(id, ${places}), ${places})${also} WHERE id IN (${places})`,
+    [...ids, ...rows.map(toValue), ...ids],
+  )
 }
 
 /** Takes the plaintext out of rows that have an envelope, where it says nothing. */
