@@ -131,18 +131,12 @@ export async function clearSealed(trx: Knex, ids: readonly number[]): Promise<vo
   if (ids.length > 0) await trx('credentials').whereIn('id', ids).whereNotNull('plaintext').update({ sealed: null })
 }
 
-function superseded(db: Knex): Knex.QueryBuilder {
-  return db('credentials').whereNotNull('sealed_key_id').whereRaw('LENGTH(plaintext) > 0')
-}
-
-/** True where a plaintext stands over an envelope. */
-export async function isAnySuperseded(db: Knex): Promise<boolean> {
-  return (await superseded(db).first('id')) !== undefined
-}
-
 /** Takes away every envelope that has a newer plaintext over it; returns how many there were. */
 export async function clearSuperseded(db: Knex): Promise<number> {
-  return await superseded(db).update({ sealed: null })
+  return await db('credentials')
+    .whereNotNull('sealed_key_id')
+    .whereRaw('LENGTH(plaintext) > 0')
+    .update({ sealed: null })
 }
 
 /** Writes an account's secret in the form that holds now; the other form goes in the same statement. */
@@ -182,6 +176,16 @@ export async function isAnyToSeal(db: Knex): Promise<boolean> {
 export async function findSealedKeyIds(db: Knex): Promise<string[]> {
   const ids: (Buffer | null)[] = await db('credentials').groupBy('sealed_key_id').pluck('sealed_key_id')
   return ids.filter(id => id !== null).map(id => id.toString('hex'))
+}
+
+/** The same of envelopes without a newer plaintext over them. Reads all of these rows. */
+export async function findNeededKeyIds(db: Knex): Promise<string[]> {
+  const ids: Buffer[] = await db('credentials')
+    .whereNotNull('sealed_key_id')
+    .whereRaw('COALESCE(LENGTH(plaintext), 0) = 0')
+    .groupBy('sealed_key_id')
+    .pluck('sealed_key_id')
+  return ids.map(id => id.toString('hex'))
 }
 
 /** How many envelopes name which key (hex). */

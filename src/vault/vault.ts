@@ -167,7 +167,7 @@ async function take(
       const keyHex = await readUnsealing(db)
       if (keyHex === undefined || !holdsProof(deps.dataDirectory, keyHex)) return false
       const { changed } = await pass(deps, watch, 'unseal', signal, progress)
-      return changed > 0
+      return (await finishUnsealing(db, actor)) || changed > 0
     }
     case 'finish-unsealing':
       return await finishUnsealing(db, actor)
