@@ -162,7 +162,7 @@ async function take(
       const keyHex = await readUnsealing(db)
       if (keyHex === undefined || !watch.ring.proves(keyHex)) return false
       const { changed } = await pass(deps, watch, 'unseal', signal, progress)
-      return changed > 0
+      return (await finishUnsealing(db, actor)) || changed > 0
     }
     case 'finish-unsealing':
       return await finishUnsealing(db, actor)
