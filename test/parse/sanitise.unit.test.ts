@@ -1,12 +1,12 @@
 // What is left of a mail's HTML, and what is said of it.
 import { expect, test } from 'vitest'
 import { sanitise } from '../../src/parse/sanitise.ts'
-import { mailDocument } from '../../src/web/mail-html.ts'
+import { type MailHtmlOptions, mailDocument } from '../../src/web/mail-html.ts'
 import { attacks } from '../html/attacks.ts'
 
 test.each(Object.entries(attacks))('nothing is left to run, load or lead anywhere of: %s', (_, html) => {
   const safe = sanitise(html).html
-  const tags = safe.match(/<[^>]*>/g) ?? []
+  const tags = (safe.match(/<[^>]*>/g) ?? []).map(tag => tag.replace(/"[^"]*"/g, '""'))
   expect(
     tags.filter(tag =>
       / (on\w+|src|href|srcset|action|formaction|background|ping|target|id|name|xlink:\w+)[=\s>]/i.test(tag),
@@ -190,7 +190,13 @@ test('hostile HTML of five million letters is done within two seconds', () => {
   }
 })
 
-const options = {
+interface Kept {
+  contentId: string
+  contentType: string
+  path: string
+}
+
+const options: MailHtmlOptions<Kept> = {
   images: 'blocked',
   links: 'blocked',
   attachments: [
@@ -198,13 +204,10 @@ const options = {
     { contentId: 'page@b', contentType: 'text/html', path: '/two' },
     { contentId: 'a@b', contentType: 'image/png', path: '/three' },
   ],
-  attachmentPath: ({ path }: { path: string }) => path,
-} as const
+  attachmentPath: ({ path }) => path,
+}
 
-function bodyOf(
-  html: string,
-  changes: Partial<Parameters<typeof mailDocument<(typeof options.attachments)[number]>>[1]> = {},
-) {
+function bodyOf(html: string, changes: Partial<MailHtmlOptions<Kept>> = {}): string | undefined {
   return /<body>\n(.*)\n<\/body>/s.exec(mailDocument(html, { ...options, ...changes }).body)?.[1]
 }
 
