@@ -40,7 +40,7 @@ const mayUse: Record<string, readonly string[]> = {
   thread: [],
   store: [],
   vault: ['store'],
-  web: ['store', 'vault', 'schedule'],
+  web: ['store', 'vault', 'schedule', 'parse'],
   embedded: ['store'],
   cli: ['store', 'vault', 'schedule', 'fetch', 'parse', 'thread', 'poll', 'embedded'],
 }

@@ -50,6 +50,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
     date,
     text: body.text,
     html: body.html,
+    htmlNotes: body.htmlNotes,
     reply: replyOf(body.marked, isForwardSubject(subject)),
     attachments: attachments.map(({ attachment }) => attachment),
     bounce: kind === 'bounce' ? readBounce(source, root, body.text) : null,

@@ -315,6 +315,7 @@ function messageRow(mail: { ticketId: number; sourceId: number; message: ParsedM
     date: message.date === null ? null : new Date(message.date),
     text: message.text,
     html: message.html,
+    html_notes_json: message.htmlNotes === null ? null : JSON.stringify(message.htmlNotes),
     reply: message.reply === message.text ? null : message.reply,
     bounce_json: message.bounce === null ? null : cut(JSON.stringify(message.bounce), 65_535),
   }
