@@ -115,7 +115,7 @@ function joinText(pieces: readonly Piece[]): string {
   const shown = pieces.filter(piece => piece.kind === 'text' || !piece.alternative)
   return shown
     .map(piece => (piece.kind === 'text' ? withoutMarks(piece.content) : markedTextOf(piece.content)))
-    .map(text => text.replace(/\n+$/, ''))
+    .map(withoutLastBreaks)
     .filter(text => text.trim() !== '')
     .join('\n\n')
 }
@@ -166,10 +166,14 @@ function formatQuotation(...[quote, walk, builder]: Parameters<FormatCallback>):
 }
 
 function trimmedLines(block: string): string {
-  let [from, to] = [0, block.length]
-  while (block[from] === '\n') from++
-  while (to > from && block[to - 1] === '\n') to--
-  return block.slice(from, to)
+  const [, inner = ''] = /^\n*([\s\S]*)$/.exec(block) ?? []
+  return withoutLastBreaks(inner)
+}
+
+function withoutLastBreaks(text: string): string {
+  let end = text.length
+  while (text[end - 1] === '\n') end--
+  return text.slice(0, end)
 }
 
 /** HTML as a reader without a browser sees it. */

@@ -147,7 +147,7 @@ export function isForwardLine(line: string): boolean {
 
 /** A line of strokes, perhaps with a few words between them. */
 function isRuler(line: string): boolean {
-  const core = line.replace(/^[\s>|]+/, '').replace(/[\s|]+$/, '')
+  const core = line.replace(/[>|]/g, ' ').trim()
   if (/^[-_=*~#—–]{3,}$/.test(core)) return true
   return (
     core.length <= 200 &&
