@@ -10,6 +10,7 @@ import { type Body, readBody, toBody } from './body.ts'
 import { readBounce } from './bounce.ts'
 import { classify } from './classify.ts'
 import { decodeText, type Headers, parseDate, parseMessageIds } from './headers.ts'
+import { readOriginal } from './original.ts'
 import type { Address, Attachment, ParsedMessage } from './parsed-message.ts'
 import { replyOf } from './reply.ts'
 import { findParts, leavesOf, type Part } from './skeleton.ts'
@@ -52,6 +53,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
     reply: replyOf(body.text),
     attachments,
     bounce: kind === 'bounce' ? readBounce(source, root, body.text) : null,
+    original: readOriginal(kind, source, root, body.text),
   }
 }
 
