@@ -20,6 +20,7 @@ export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
     reply: 'text',
     attachments: [],
     bounce: null,
+    original: null,
     ...changes,
   }
 }
