@@ -28,7 +28,7 @@ import { migrate } from './store/migrate.ts'
 import { openRawDirectory } from './store/raw-directory.ts'
 import { checkRawDirectory } from './store/raw-identity.ts'
 import { removeWorker, type WorkerIdentity } from './store/workers.ts'
-import { keyPlaceOf } from './vault/keyring.ts'
+import { keysOf } from './vault/keyring.ts'
 import { openThreadSecret } from './vault/thread-secret.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 import { createSecretWriter } from './vault/write-secret.ts'
@@ -196,7 +196,7 @@ async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<
   const directory = path.join(base.config.data.directory, 'embedded')
   const progress = options.progress ?? toStderr
   const demo = base.stack.use(await startDemo({ directory, progress, signal: base.signal }))
-  await insertDemoAccounts(db, demo.accounts, createSecretWriter(keyPlaceOf(base.config.encryption.keyFile)))
+  await insertDemoAccounts(db, demo.accounts, createSecretWriter(keysOf(base.config)))
 }
 
 interface Connections {
@@ -228,8 +228,7 @@ async function startWork(
     openVault({
       db,
       sealingDb,
-      place: keyPlaceOf(config.encryption.keyFile),
-      dataDirectory: config.data.directory,
+      place: keysOf(config),
       actor: worker.id,
       events,
       health,
@@ -267,7 +266,7 @@ async function startWork(
 
 /** The secret for tokens is opened now, so that it is known when its key goes away. */
 async function openJudging(config: Config, db: Knex): Promise<Judging> {
-  const judging = createJudging(config, () => openThreadSecret(db, keyPlaceOf(config.encryption.keyFile)))
+  const judging = createJudging(config, () => openThreadSecret(db, keysOf(config)))
   await judging.openTokens()
   return judging
 }

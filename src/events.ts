@@ -116,7 +116,7 @@ export function createEvents(log: Log): Events {
     },
     secretsWritten(pass, changed, ms) {
       secrets.inc({ pass }, changed)
-      log.info({ event: 'encryption', pass, changed, ms }, 'secrets written')
+      log.info({ event: 'encryption', work: pass, changed, ms }, 'secrets written')
     },
     secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
     keyRetired: key => log.info({ event: 'encryption', key }, 'key file retired'),

@@ -25,6 +25,12 @@ if (!installed) {
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (signal ? constants.signals[signal] : 0)
   })
+} else if (!existsSync(fileURLToPath(new URL('../node_modules/.package-lock.json', import.meta.url)))) {
+  // npm writes this file at its end.
+  refuse(
+    'the packages that letterlock needs are not all installed yet',
+    'wait until npm is done; if none runs, `npm ci`',
+  )
 } else {
   refuse(
     `letterlock needs Node 24 or newer, this is ${process.versions.node}`,

@@ -22,7 +22,7 @@ import {
 } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
 import { inTransaction, isLocal } from '../store/database.ts'
-import { keyPlaceOf, readKeyring } from '../vault/keyring.ts'
+import { keysOf, readKeyring } from '../vault/keyring.ts'
 import { createSecretWriter, type WriteSecret } from '../vault/write-secret.ts'
 import {
   accountDefaults,
@@ -59,7 +59,7 @@ export async function addAccount(address: string, options: AccountOptions): Prom
   await withDatabase(options, async (db, config) => {
     const back = (await findRemoved(db, address)) !== undefined
     if (options.start === undefined && !back && isInteractive()) account.startFrom = await askStart(account, password)
-    const id = await insertAccount(db, account, createSecretWriter(keyPlaceOf(config.encryption.keyFile)))
+    const id = await insertAccount(db, account, createSecretWriter(keysOf(config)))
     await insertAudit(db, { actor: actor(), action: 'account.add', accountId: id })
     await print(`account ${id} ${back ? 'is back' : 'added'}: ${address}, polled every ${account.everySeconds} s`)
     if (back) await print('reading goes on where it stopped; --start decides of mailboxes that were never read')
@@ -142,7 +142,7 @@ export async function testAccount(which: string, options: GlobalOptions): Promis
     const destination = await getDestination(db, account.id)
     const { openSession } = await import('../fetch/imap-session.ts')
     const { openStored, withSecret } = await import('../vault/credentials.ts')
-    const ring = readKeyring(keyPlaceOf(config.encryption.keyFile))
+    const ring = readKeyring(keysOf(config))
     const use = { id: account.id, destination }
     await using session = await withSecret(
       use,
@@ -170,7 +170,7 @@ export async function setAccount(which: string, options: AccountOptions): Promis
     const before = await getDestination(db, account.id)
     const change = await completeChange(account.id, before, settings, password)
     warnOfCleartext({ ...before, ...change })
-    await updateAccount(db, account.id, change, createSecretWriter(keyPlaceOf(config.encryption.keyFile)))
+    await updateAccount(db, account.id, change, createSecretWriter(keysOf(config)))
     const changed = Object.keys(change).map(name => words[name] ?? name)
     await insertAudit(db, {
       actor: actor(),
@@ -260,7 +260,7 @@ export async function importAccounts(file: string, options: GlobalOptions): Prom
   const { parseAccountsCsv } = await import('./accounts-csv.ts')
   const lines = parseAccountsCsv(readText(file), file)
   await withDatabase(options, async (db, config) => {
-    const writeSecret = createSecretWriter(keyPlaceOf(config.encryption.keyFile))
+    const writeSecret = createSecretWriter(keysOf(config))
     await inTransaction(db, trx => insertAll(trx, lines, file, writeSecret))
     await print(`${lines.length} ${lines.length === 1 ? 'account' : 'accounts'} added`)
     remark(`${file} holds passwords: remove it when you are done`)

@@ -11,7 +11,7 @@ import { checkDatabase, openDatabase } from '../store/database.ts'
 import { checkRawDirectory } from '../store/raw-identity.ts'
 import { findSources, findUsedBatches } from '../store/sources.ts'
 import { findLiveWorkers } from '../store/workers.ts'
-import { keyPlaceOf } from '../vault/keyring.ts'
+import { keysOf } from '../vault/keyring.ts'
 import { readStatus } from '../vault/status.ts'
 import { duration } from './account-views.ts'
 import { findServers, type GlobalOptions, loadConfig, openRaw } from './connect.ts'
@@ -173,7 +173,7 @@ const notes: ReadonlySet<string> = new Set([
 ])
 
 async function checkEncryption(db: Knex, config: Config): Promise<Finding[]> {
-  const status = await readStatus(db, keyPlaceOf(config.encryption.keyFile), new Date())
+  const status = await readStatus(db, keysOf(config), new Date())
   const { state, sealed, problems } = status
   const found = problems.map(({ code, hint }) => (notes.has(code) ? note : fault)('encryption', code, hint))
   if (state === 'off') {

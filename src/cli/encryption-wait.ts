@@ -12,6 +12,8 @@ const patienceMs = 60_000
 const withoutWorkerMs = 3_000
 /** So long it takes until a new file is noticed, taken for whole and known to all hosts. */
 const longAsUsualMs = 6_000
+/** A problem that was there for so long is told. */
+const lastingMs = 3_000
 
 /**
  * Waits until `isDone`. Resolves to the last status; undefined where no daemon runs, which is said. Throws CommandError if nothing
@@ -24,23 +26,29 @@ export async function waitForDaemon(
   isDone: (status: EncryptionStatus) => boolean,
 ): Promise<EncryptionStatus | undefined> {
   using bar = progressBar(label)
-  const told = new Set<string>()
+  const seen = new Map<string, number>()
   let [movedAt, before] = [Date.now(), '']
   for (const startedAt = Date.now(); ; await wait(lookEveryMs)) {
     const status = await readStatus(db, place, new Date(), 'counts')
     if (isDone(status)) return finish(bar, status)
     if (status.workers.length === 0 && Date.now() - startedAt > withoutWorkerMs) return undefined
     if (status.progress !== null) bar.set(status.progress.done, status.progress.total)
-    if (Date.now() - startedAt > longAsUsualMs) tellProblems(status, told)
+    if (Date.now() - startedAt > longAsUsualMs) tellProblems(status, seen)
     const now = JSON.stringify([status.state, status.progress, status.keyId])
     if (now !== before) [movedAt, before] = [Date.now(), now]
     if (Date.now() - movedAt > patienceMs) {
+      const { problems } = await readStatus(db, place, new Date())
       throw new CommandError(
         `the daemon does not go on: encryption is ${status.state}`,
-        status.problems[0]?.hint ?? 'its log says more; what was begun goes on by itself',
+        problems.find(({ code }) => !isBeside(code))?.hint ?? 'its log says more; what was begun goes on by itself',
       )
     }
   }
+}
+
+/** Nothing waits for these. */
+function isBeside(code: string): boolean {
+  return code === 'backup.unproven' || code === 'daemon.not_running'
 }
 
 function finish(bar: ProgressBar, status: EncryptionStatus): EncryptionStatus {
@@ -49,11 +57,12 @@ function finish(bar: ProgressBar, status: EncryptionStatus): EncryptionStatus {
   return status
 }
 
-/** What keeps it waiting: each once. */
-function tellProblems({ problems }: EncryptionStatus, told: Set<string>): void {
+/** What keeps it waiting: each once, and not what the daemon is about to mend. */
+function tellProblems({ problems }: EncryptionStatus, seen: Map<string, number>): void {
   for (const { code, hint } of problems) {
-    if (told.has(code) || code === 'backup.unproven' || code === 'daemon.not_running') continue
-    told.add(code)
-    remark(hint)
+    if (isBeside(code)) continue
+    const since = seen.get(code) ?? Date.now()
+    if (Date.now() - since >= lastingMs) remark(hint)
+    seen.set(code, Date.now() - since >= lastingMs ? Number.POSITIVE_INFINITY : since)
   }
 }

@@ -10,7 +10,7 @@ import { updateKey } from '../store/encryption-keys.ts'
 import { encryptionState, problemsOf } from '../vault/encryption-state.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { createKeyFile, readKeyFile } from '../vault/key-file.ts'
-import { filesOf, type KeyPlace, keyPlaceOf, proofName, readKeyring } from '../vault/keyring.ts'
+import { filesOf, type KeyPlace, keysOf, proofName, readKeyring } from '../vault/keyring.ts'
 import { readFacts } from '../vault/read-facts.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../vault/status.ts'
 import { beginUnsealing, cancelUnsealing } from '../vault/transitions.ts'
@@ -60,7 +60,7 @@ export async function withKeys<T>(
   options: GlobalOptions,
   use: (db: Knex, place: KeyPlace, config: Config) => Promise<T>,
 ): Promise<T> {
-  return await withDatabase(options, (db, config) => use(db, keyPlaceOf(config.encryption.keyFile), config))
+  return await withDatabase(options, (db, config) => use(db, keysOf(config), config))
 }
 
 export async function showStatus(options: EncryptionOptions): Promise<void> {
@@ -130,7 +130,12 @@ export async function enable(options: EncryptionOptions & Acknowledgements): Pro
     if (state === 'off' && facts.current.kind === 'absent') makeKeyFile(place.file)
     if (state === 'unsealing' && !(await cancelUnsealing(db, actor())))
       throw new CommandError('encryption was turned off in this moment', 'run the command again')
-    const end = await waitForDaemon(db, place, 'sealed', status => status.state === 'on')
+    const end = await waitForDaemon(
+      db,
+      place,
+      'sealed',
+      status => status.state === 'on' && (state !== 'unsealing' || status.plaintext === 0),
+    )
     if (end === undefined) return await leaveToDaemon(db, place, options)
     await printStatus(end, options)
     remark(
@@ -266,9 +271,7 @@ export async function disable(options: EncryptionOptions): Promise<void> {
     if (end === undefined) return await leaveToDaemon(db, place, options)
     await printStatus(end, options)
     if (place.origin === 'credential')
-      remark(
-        'take the LoadCredential line of encryption-key.bin out of the unit, or the key is adopted again at the next restart',
-      )
+      remark('take the LoadCredential line of encryption-key.bin out of the unit: that key is no longer in use')
   })
 }
 

@@ -14,7 +14,7 @@ import {
   type SourceFilter,
   type SourceView,
 } from '../store/sources.ts'
-import { keyPlaceOf } from '../vault/keyring.ts'
+import { keysOf } from '../vault/keyring.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
 import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
 import { toLimit } from './tickets.ts'
@@ -252,5 +252,5 @@ export async function recoverMails(options: GlobalOptions): Promise<void> {
 async function openJudging(db: Knex, config: Config): Promise<Judging> {
   const { createJudging } = await import('../poll/judging.ts')
   const { openThreadSecret } = await import('../vault/thread-secret.ts')
-  return createJudging(config, () => openThreadSecret(db, keyPlaceOf(config.encryption.keyFile)))
+  return createJudging(config, () => openThreadSecret(db, keysOf(config)))
 }

@@ -115,9 +115,9 @@ function pickMessage(ticket: TicketDetail, number: number): MessageView {
 /** What an answer may carry to find its way back, or null where the secret for it cannot be opened here. */
 async function tokenOf(db: Knex, config: Config, ref: string): Promise<string | null> {
   const { openThreadSecret } = await import('../vault/thread-secret.ts')
-  const { keyPlaceOf } = await import('../vault/keyring.ts')
+  const { keysOf } = await import('../vault/keyring.ts')
   const { createTokens } = await import('../thread/token.ts')
-  const secret = await openThreadSecret(db, keyPlaceOf(config.encryption.keyFile))
+  const secret = await openThreadSecret(db, keysOf(config))
   return secret === undefined ? null : createTokens(secret).sign(ref)
 }
 

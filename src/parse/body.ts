@@ -30,9 +30,15 @@ interface Piece {
   alternative: boolean
 }
 
-/** Reads the text parts. `isText` tells which leaves are text to show. */
-export function readBody(source: Buffer, root: Part, isText: (leaf: Part) => boolean): Body {
-  const pieces = collect(source, root, isText, false)
+/** Reads the text parts. `isText` tells which leaves are text to show, `bytesOf` what is left of one that held files. */
+export function readBody(
+  source: Buffer,
+  root: Part,
+  isText: (leaf: Part) => boolean,
+  bytesOf: (leaf: Part) => Buffer | null = () => null,
+): Body {
+  const read = (leaf: Part) => readText(source, leaf, bytesOf(leaf))
+  const pieces = collect(root, isText, read, false)
   const hasHtml = pieces.some(piece => piece.kind === 'html')
   return toBody(joinText(pieces), hasHtml ? joinHtml(pieces) : null)
 }
@@ -49,21 +55,28 @@ export function toBody(text: string | null, wholeHtml: string | null): Body {
   }
 }
 
-function collect(source: Buffer, part: Part, isText: (leaf: Part) => boolean, alternative: boolean): Piece[] {
+function collect(
+  part: Part,
+  isText: (leaf: Part) => boolean,
+  read: (leaf: Part) => string,
+  alternative: boolean,
+): Piece[] {
   if (part.children.length > 0) {
-    const inside = part.children.flatMap(child => collect(source, child, isText, alternative))
+    const inside = part.children.flatMap(child => collect(child, isText, read, alternative))
     if (part.type.value !== 'multipart/alternative') return inside
     const kinds = new Set(inside.filter(piece => piece.content.trim() !== '').map(piece => piece.kind))
     return kinds.size < 2 ? inside : inside.map(piece => ({ ...piece, alternative: true }))
   }
   if (!isText(part)) return []
   const kind = part.type.value === 'text/html' ? 'html' : 'text'
-  return [{ kind, content: readText(source, part), alternative }]
+  return [{ kind, content: read(part), alternative }]
 }
 
 /** The decoded text of a leaf, line ends as `\n`. */
-export function readText(source: Buffer, part: Part): string {
-  const bytes = decodeBody(source.subarray(part.start, Math.min(part.end, part.start + maxBytes)), part.encoding)
+export function readText(source: Buffer, part: Part, decoded: Buffer | null = null): string {
+  const bytes =
+    decoded?.subarray(0, maxBytes) ??
+    decodeBody(source.subarray(part.start, Math.min(part.end, part.start + maxBytes)), part.encoding)
   const declared = part.type.params.get('charset') ?? ''
   const charset = declared === '' && part.type.value === 'text/html' ? charsetOfHtml(bytes) : declared
   const text = decodeCharset(bytes, charset).replace(/\r\n?/g, '\n').replaceAll('\0', '')

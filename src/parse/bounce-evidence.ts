@@ -1,6 +1,7 @@
 // PURE. Delivery reports that are not marked as such: by sender, null return path, subject, words and the returned mail. Each is
 // weak alone (people quote such words when they ask for help), so they are counted together; RFC 3464 reports never come here.
 import type { Facts } from './classify.ts'
+import type { Headers } from './headers.ts'
 import type { Address } from './parsed-message.ts'
 
 /** The reason, or null if it is no delivery report. */
@@ -9,7 +10,11 @@ export function isLikeBounce({ headers, partTypes, from, subject, text }: Facts)
   const path = headers.first('return-path').trim()
   const sentByServer = isServer(from)
   const nullPath = /^<\s*>|^<?mailer-daemon\b/i.test(path)
-  if (!sentByServer && (isPassedOn(subject) || !(nullPath || subjectWords.test(subject)))) return null
+  const answers = isPassedOn(subject) && !nullPath
+  if (answers && (!sentByServer || isPersonal(text))) return null
+  // A person who tells of a report, or copies one into a mail, has a name and a return path.
+  if (!sentByServer && !nullPath && !(isProgram(from) && subjectWords.test(subject))) return null
+  if (!sentByServer && isPassedOn(subject)) return null
   const words = explanationOf(text)
   const returned = partTypes.some(type => /^(message\/(rfc822|global)|text\/rfc822-headers)$/.test(type))
   const weights = [
@@ -22,7 +27,11 @@ export function isLikeBounce({ headers, partTypes, from, subject, text }: Facts)
   ]
   const says = (weights[2] as number) + (weights[3] as number) > 0
   const score = weights.reduce<number>((sum, weight) => sum + weight, 0)
-  if (!says || score < (sentByServer || (nullPath && weights[2] === 2) ? 4 : 5)) return null
+  // RFC 3834 comes first: who calls himself an automatic answer is one, unless he bears a daemon's name, says what a mail server said, or
+  // returns the mail.
+  const isAnswer = autoSubmitted(headers) === 'auto-replied' && !daemon.test(from?.address ?? '')
+  if (isAnswer && !returned && !replyLine.test(text)) return null
+  if (!says || score < ((sentByServer && !answers) || (nullPath && weights[2] === 2) ? 4 : 5)) return null
   return sentByServer ? 'mailer-daemon' : nullPath ? 'null-return-path' : 'subject'
 }
 
@@ -47,6 +56,27 @@ const serverTitles =
 function isServer(from: Address | null): boolean {
   const local = from?.address.split('@')[0] ?? ''
   return serverNames.test(local) || serverTitles.test(from?.name ?? '')
+}
+
+const daemon = /^(mailer|mail)[-_.]?daemon\b/i
+
+/** A question, or something quoted: a postmaster is a person at times. */
+function isPersonal(text: string): boolean {
+  return /^\s{0,3}>|\?/m.test(text.slice(0, 4_000))
+}
+
+/** What mail programs of companies call themselves. */
+function isProgram(from: Address | null): boolean {
+  if (from === null) return true
+  const names =
+    /^(no|do[-_.]?not)[-_.]?reply|^(notif|admin|sysadmin|system|robot|gateway|mail|ndr|root|quarantine|spam|filter|auto)/i
+  return names.test(from.address)
+}
+
+/** The first word of Auto-Submitted (RFC 3834 §5), in lower case; '' without one. */
+export function autoSubmitted(headers: Headers): string {
+  const [word = ''] = headers.first('auto-submitted').split(/[;\s(]/)
+  return word.toLowerCase()
 }
 
 const maxWords = 20_000

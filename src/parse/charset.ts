@@ -18,6 +18,22 @@ export function decodeCharset(bytes: Uint8Array, label: string): string {
   return text.includes('\ufffd') && !isAscii(bytes) ? better(text, guess(bytes)) : text
 }
 
+/** The charset of a code page, as Windows counts them. */
+export function codePageName(page: number): string {
+  const names: Readonly<Record<number, string>> = {
+    65001: 'utf-8',
+    20127: 'us-ascii',
+    20866: 'koi8-r',
+    932: 'shift_jis',
+    936: 'gbk',
+    949: 'euc-kr',
+    950: 'big5',
+    50220: 'iso-2022-jp',
+  }
+  if (page >= 28591 && page <= 28605) return `iso-8859-${page - 28590}`
+  return names[page] ?? `windows-${page}`
+}
+
 /** Charsets that write other letters with ASCII bytes. */
 const shifting: ReadonlySet<string> = new Set([
   'iso-2022-jp',

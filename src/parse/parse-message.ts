@@ -2,29 +2,29 @@
 // does not hold together is given to mailparser, which reads on where a strict reader stops. Headers are always read here, because
 // ids, dates, addresses and raw 8-bit text are where mail is most often wrong. Never throws for what a mail says.
 import { createHash } from 'node:crypto'
-import { simpleParser } from 'mailparser'
 import { MessageError } from '../errors.ts'
 import { parseAddresses } from './addresses.ts'
-import { findAttachments, isBodyText, readPlace } from './attachments.ts'
-import { type Body, readBody, toBody } from './body.ts'
+import { readPlace } from './attachments.ts'
 import { readBounce } from './bounce.ts'
 import { classify } from './classify.ts'
+import { readContent } from './content.ts'
 import { decodeText, type Headers, parseDate, parseMessageIds } from './headers.ts'
 import { readOriginal } from './original.ts'
 import type { Address, Attachment, ParsedMessage } from './parsed-message.ts'
 import { replyOf } from './reply.ts'
+import { fromOf, senderOf } from './sender.ts'
 import { findParts, leavesOf, type Part } from './skeleton.ts'
 
 const maxReferences = 1_000
 
 /** Parses a mail; what is malformed comes out as far as it can be read. */
 export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
-  const { source, sender, offset } = withoutEnvelope(raw)
+  const { source, envelope, offset } = withoutEnvelope(raw)
   const root = findParts(source)
   const { body, attachments, reasons } = await readContent(source, root, offset)
   const { headers } = root
   const charset = charsetHint(root)
-  const from = senderOf(headers, sender, charset)
+  const from = fromOf(headers, envelope, charset)
   const subject = clean(decodeText(headers.first('subject'), charset))
   const { kind, reasons: why } = classify({
     headers,
@@ -40,6 +40,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
     kind,
     reasons: [...why, ...reasons],
     from,
+    sender: senderOf(headers, from, charset),
     to: people(headers, ['to'], charset),
     cc: people(headers, ['cc'], charset),
     replyTo: people(headers, ['reply-to'], charset),
@@ -51,7 +52,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
     text: body.text,
     html: body.html,
     reply: replyOf(body.text),
-    attachments,
+    attachments: attachments.map(({ attachment }) => attachment),
     bounce: kind === 'bounce' ? readBounce(source, root, body.text) : null,
     original: readOriginal(kind, source, root, body.text),
   }
@@ -62,9 +63,11 @@ export async function attachmentBytes(raw: Buffer, attachment: Pick<Attachment, 
   const { source, offset } = withoutEnvelope(raw)
   const bytes =
     attachment.part === null
-      ? (await readLeniently(source)).attachments.find(found => found.attachment.sha256 === attachment.sha256)?.bytes
+      ? (await readContent(source, findParts(source), offset)).attachments.find(
+          found => found.bytes !== null && found.attachment.sha256 === attachment.sha256,
+        )?.bytes
       : readPlace(source, { ...attachment.part, offset: attachment.part.offset - offset })
-  if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === attachment.sha256) return bytes
+  if (bytes && createHash('sha256').update(bytes).digest('hex') === attachment.sha256) return bytes
   throw new MessageError('message.unparseable', 'the attachment’s bytes are not what they were when the mail came in', {
     hint: 'write the original with `letterlock ticket show ID --raw` and open it in a mail program',
   })
@@ -72,8 +75,8 @@ export async function attachmentBytes(raw: Buffer, attachment: Pick<Attachment, 
 
 interface Unwrapped {
   source: Buffer
-  /** Of the envelope; '' if unknown. */
-  sender: string
+  /** Its sender; '' if unknown. */
+  envelope: string
   /** Where `source` begins in the mail as it came; its bytes stand as many places further there. */
   offset: number
 }
@@ -84,7 +87,7 @@ function withoutEnvelope(raw: Buffer): Unwrapped {
   const line = /^(?:\r?\n)*>?From ([^\s:]*)(?![^\s:]*:)[^\r\n]*(?:\r\n|\n|\r)/.exec(head)
   const offset = line === null ? (/^(?:\r?\n)+(?=[!-9;-~]+[ \t]*:)/.exec(head)?.[0].length ?? 0) : line[0].length
   const source = raw.subarray(offset)
-  return { source: withLineFeeds(source), sender: line?.[1] ?? '', offset }
+  return { source: withLineFeeds(source), envelope: line?.[1] ?? '', offset }
 }
 
 function withLineFeeds(source: Buffer): Buffer {
@@ -95,79 +98,6 @@ function withLineFeeds(source: Buffer): Buffer {
   return copy
 }
 
-interface Content {
-  body: Body
-  attachments: Attachment[]
-  reasons: string[]
-}
-
-/** Strictly where the structure holds; else as mailparser reads it; what that gives up is shown as text. */
-async function readContent(source: Buffer, root: Part, offset: number): Promise<Content> {
-  const reasons = isMended(root) ? ['malformed-mime'] : []
-  if (isSound(root)) return { ...readStrictly(source, root, offset), reasons }
-  const lenient = await readLeniently(source).catch(() => undefined)
-  if (lenient !== undefined && (lenient.body.text.trim() !== '' || lenient.attachments.length > 0))
-    return {
-      body: lenient.body,
-      attachments: lenient.attachments.map(({ attachment }) => attachment),
-      reasons: ['malformed-mime'],
-    }
-  return { ...readStrictly(source, asText(root), offset), reasons: ['malformed-mime'] }
-}
-
-function readStrictly(source: Buffer, root: Part, offset: number): Omit<Content, 'reasons'> {
-  const body = readBody(source, root, isBodyText)
-  return { body, attachments: findAttachments(source, root, body.rawHtml).map(found => moved(found, offset)) }
-}
-
-/** Every multipart has parts. */
-function isSound(part: Part): boolean {
-  if (part.children.length > 0) return part.children.every(isSound)
-  return !part.type.value.startsWith('multipart/')
-}
-
-function isMended(part: Part): boolean {
-  return part.mended || part.children.some(isMended)
-}
-
-/** Multiparts without parts as text. */
-function asText(part: Part): Part {
-  if (part.children.length > 0) return { ...part, children: part.children.map(asText) }
-  return part.type.value.startsWith('multipart/') ? { ...part, type: { value: 'text/plain', params: new Map() } } : part
-}
-
-/** Places are those in the mail as it came, before which there may be an envelope line. */
-function moved(attachment: Attachment, offset: number): Attachment {
-  if (offset === 0 || attachment.part === null) return attachment
-  return { ...attachment, part: { ...attachment.part, offset: attachment.part.offset + offset } }
-}
-
-async function readLeniently(
-  source: Buffer,
-): Promise<{ body: Body; attachments: { attachment: Attachment; bytes: Buffer }[] }> {
-  const mail = await simpleParser(source, {
-    skipHtmlToText: true,
-    skipTextToHtml: true,
-    skipTextLinks: true,
-    skipImageLinks: true,
-    keepCidLinks: true,
-  })
-  const body = toBody(mail.text?.replaceAll('\0', '') ?? null, typeof mail.html === 'string' ? mail.html : null)
-  const attachments = mail.attachments.map(found => ({
-    bytes: found.content,
-    attachment: {
-      filename: found.filename ?? null,
-      contentType: found.contentType,
-      size: found.content.length,
-      sha256: createHash('sha256').update(found.content).digest('hex'),
-      contentId: found.cid ?? null,
-      inline: found.related === true,
-      part: null,
-    },
-  }))
-  return { body, attachments }
-}
-
 /** The charset of the first text part: what raw 8-bit headers are likely to be written in. */
 function charsetHint(root: Part): string {
   return (
@@ -175,17 +105,6 @@ function charsetHint(root: Part): string {
       .find(leaf => leaf.type.params.has('charset'))
       ?.type.params.get('charset') ?? ''
   )
-}
-
-/** From; where that is missing or empty, Sender, Reply-To, Return-Path, or the envelope sender of a mailbox file. */
-function senderOf(headers: Headers, envelope: string, charset: string): Address | null {
-  for (const name of ['from', 'sender', 'reply-to', 'return-path']) {
-    const found = headers.all(name).flatMap(raw => parseAddresses(raw, charset))
-    const whole = found.find(address => address.address.includes('@')) ?? (name === 'from' ? found[0] : undefined)
-    if (whole !== undefined && whole.address !== '') return whole
-  }
-  if (envelope !== '') return { name: '', address: envelope }
-  return parseAddresses(headers.first('from'), charset)[0] ?? null
 }
 
 function people(headers: Headers, names: readonly string[], charset: string): Address[] {

@@ -52,7 +52,10 @@ export interface ParsedMessage {
   kind: Kind
   /** Why `kind` is what it is, and what had to be repaired; short words, closed list in the code. */
   reasons: string[]
+  /** As the mail says. */
   from: Address | null
+  /** The person behind it, where a list or a forwarder put itself into From; else the same. */
+  sender: Address | null
   to: Address[]
   cc: Address[]
   replyTo: Address[]

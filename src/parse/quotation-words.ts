@@ -9,7 +9,8 @@ export const introducers = [
   'el|en fecha',
   'il giorno|il|in data',
   'em|no dia|a',
-  'op|den|d\\.|på|dne|dnia|w dniu|pada|v|в|vào(?: lúc| ngày)?|la data de|tarihinde',
+  'op|den|d\\.|på|þann|dne|dňa|dnia|w dniu|dana|u|pada|v|в|на|у|vào(?: lúc| ngày)?|la data de|în|pe data de|tarihinde|kuupäeval|el dia|στις|την',
+  'ב|ביום|בתאריך|في|بتاريخ|در|เมื่อ|于|在|於',
 ].join('|')
 
 /** "wrote". */
@@ -26,7 +27,9 @@ export const wroteWords = [
   'napsal|napsala|napsal\\(a\\)|napísal|napísala',
   'написал|написала|написал\\(а\\)|пишет|писал|написав|пише|написа',
   'írta|ezt írta|a scris|scris|έγραψε|yazdı|şunları yazdı|menulis|đã viết|viết',
-  '写道|寫道|のメール|さんは書きました|さんからのメール|님이 작성|작성|כתב|כתבה|مايلي كتب|كتب',
+  'je napisao|je napisala|napisao je|napisala je|je napisal|je pisal|je pisala|написао је|написала је|написах|написа|написала|написав\\(-ла\\)|написав\\(ла\\)|написал\\(-а\\)|пишува|піша',
+  'rašė|parašė|rakstīja|kirjutas|va escriure|ha escrit|escribiu|idatzi du|skrifaði|het geskryf|geskryf|menulis|shkroi|написаў',
+  '写道|寫道|寫到|のメール|さんは書きました|は書きました|さんからのメール|さんが書きました|님이 작성|님이 쓰신 글|작성|כתב|כתבה|כתב/ה|مايلي كتب|كتب|كتبت|نوشت|نوشته|ने लिखा|เขียนว่า|เขียน',
 ].join('|')
 
 /** Months; a date without one of these has figures enough to be known by. */
@@ -45,6 +48,8 @@ export const originalWords = [
   'ursprungligt? meddelande|originalmeddelande|originalmeddelelse|alkuperäinen viesti',
   'oryginalna wiadomość|wiadomość oryginalna|wiadomość pierwotna|původní (?:zpráva|e-mail)|pôvodná správa',
   'исходное сообщение|оригинальное сообщение|пересылаемое сообщение|початкове повідомлення',
+  'izvorna poruka|originalna poruka|izvirno sporočilo|оригинално съобщение|оригинална порука|missatge original|pesan asli|thư gốc|tin nhắn gốc|algne kiri|originalas laiškas|pirminis laiškas|sākotnējā ziņa|upprunaleg skilaboð',
+  'ข้อความต้นฉบับ|ข้อความเดิม|الرسالة الأصلية|رسالة أصلية|הודעה מקורית|پیام اصلی',
   'eredeti üzenet|mesaj original|orijinal (?:ileti|mesaj)|αρχικό μήνυμα',
   '原始邮件|原始郵件|原邮件|原始消息|元のメッセージ|원본 ?메일|원본 ?메시지|원본 메세지',
 ].join('|')
@@ -57,16 +62,18 @@ export const forwardWords = [
   'mensaje reenviado|inicio del mensaje reenviado|mensagem (?:encaminhada|reencaminhada)|início da mensagem (?:encaminhada|reencaminhada)',
   'messaggio inoltrato|inizio messaggio inoltrato|doorgestuurd bericht|begin doorgestuurd bericht',
   'vidarebefordrat (?:meddelande|mejl|brev)|videresendt (?:besked|melding|e-?mail)|välitetty viesti',
-  'treść przekazanej wiadomości|wiadomość przekazana|přeposlaná zpráva|пересылаемое письмо|转发邮件|轉寄郵件|転送メッセージ|전달된 메시지',
+  'treść przekazanej wiadomości|wiadomość przekazana|přeposlaná zpráva|пересылаемое письмо|转发邮件|转发的邮件|转发消息|轉寄郵件|轉寄的郵件|転送メッセージ|転送されたメッセージ|전달된 메시지|전달한 메시지',
+  'mesaj redirecționat|továbbított üzenet|yönlendirilmiş ileti|yönlendirilen ileti|iletilen mesaj|προωθημένο μήνυμα|переслане повідомлення|пересланное сообщение|препратено съобщение|proslijeđena poruka|prosleđena poruka|posredovano sporočilo|preposlaná správa|missatge reenviat|pesan terusan|edastatud kiri|persiųstas laiškas',
+  'הודעה שהועברה|رسالة معاد توجيهها|رسالة محوّلة|پیام ارسال شده|ข้อความที่ส่งต่อ|thư được chuyển tiếp|tin nhắn được chuyển tiếp',
 ].join('|')
 
 /** Header fields as mail programs name them above a copy. */
 export const fieldNames = {
-  from: 'from|von|de|da|van|fra|från|lähettäjä|od|от|від|feladó|kimden|gönderen|expéditeur|remitente|remetente|mittente|afzender|avsender|avsändare|afsender|nadawca|dari|de la|από|מאת|差出人|送信者|发件人|發件人|寄件者|寄件人|보낸 ?사람|보낸이',
-  date: 'sent|date|datum|gesendet|gesendet am|envoyé|envoyé le|date d’envoi|enviado|enviado el|enviado em|enviada|enviada em|fecha|data|inviato|inviato il|verzonden|sendt|dato|skickat|lähetetty|päivämäärä|wysłano|wysłane|odesláno|dátum|дата|отправлено|надіслано|elküldve|küldve|tarih|gönderildi|trimis|message du|received|ημερομηνία|日時|送信日時|日付|发送时间|發送時間|傳送時間|日期|时间|보낸 ?날짜|날짜|보낸시간',
-  to: 'to|an|à|a|para|aan|naar|til|till|vastaanottaja|do|komu|кому|címzett|kime|alıcı|destinataire|destinatario|cc|kopie|copie à|copia|kopia|către|προς|宛先|收件人|收件者|받는 ?사람|받는이',
+  from: 'from|von|de|da|van|fra|från|lähettäjä|od|от|від|feladó|kimden|gönderen|expéditeur|remitente|remetente|mittente|afzender|avsender|avsändare|afsender|nadawca|dari|de la|από|מאת|差出人|送信者|发件人|發件人|寄件者|寄件人|보낸 ?사람|보낸이|pošiljatelj|šalje|saatja|nuo|frá|từ|จาก|از|feladó|שולח|מאת|المرسل|от кого|відправник',
+  date: 'sent|date|datum|gesendet|gesendet am|envoyé|envoyé le|date d’envoi|enviado|enviado el|enviado em|enviada|enviada em|fecha|data|inviato|inviato il|verzonden|sendt|dato|skickat|lähetetty|päivämäärä|wysłano|wysłane|odesláno|dátum|дата|отправлено|надіслано|elküldve|küldve|tarih|gönderildi|trimis|message du|received|ημερομηνία|日時|送信日時|日付|发送时间|發送時間|傳送時間|日期|时间|보낸 ?날짜|날짜|보낸시간|poslano|odoslané|odoslano|enviat|dikirim|tanggal|saadetud|išsiųsta|đã gửi|ngày|ส่งเมื่อ|ส่ง|วันที่|تم الإرسال|التاريخ|תאריך|נשלח|تاریخ|изпратено|дата и час',
+  to: 'to|an|à|a|para|aan|naar|til|till|vastaanottaja|do|komu|кому|címzett|kime|alıcı|destinataire|destinatario|cc|kopie|copie à|copia|kopia|către|προς|宛先|收件人|收件者|받는 ?사람|받는이|za|prima|per a|kepada|kellele|kam|đến|tới|ถึง|إلى|אל|به|към',
   subject:
-    'subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|emne|ämne|aihe|temat|předmět|predmet|тема|tárgy|konu|subiect|re|risposta|θέμα|件名|主题|主題|제목',
+    'subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|emne|ämne|aihe|temat|předmět|predmet|тема|tárgy|konu|subiect|re|risposta|θέμα|件名|主题|主題|제목|zadeva|assumpte|perihal|subjek|teema|tema|chủ đề|เรื่อง|หัวข้อ|الموضوع|נושא|موضوع|относно',
 } as const
 
 /** How the line of a telephone begins. */
@@ -77,9 +84,17 @@ export const sentWords = [
   'enviado (?:desde|de|do|a partir d[eo]|con|com|por)|inviato (?:da|dal|con)|scarica|obtener|obtenha',
   'verzonden (?:vanaf|met|via|van)|verstuurd (?:vanaf|met|via|van)|sendt (?:fra|med|via)|skickat (?:från|med|via)|skickat från min|lähetetty',
   'wysłan[eoy] (?:z|ze|przez)|wysłano (?:z|ze)|odesláno (?:z|ze)|отправлено (?:с|из|от|через)|надіслано (?:з|із)|изпратено от',
-  'elküldve|küldve|trimis (?:de pe|din)|发自|發自|從我的|送信元|나의',
+  'elküldve|küldve|trimis (?:de pe|din)|发自|發自|从我的|從我的|送信元|나의|내|odoslané z|poslano (?:s|z|sa|iz)|enviat des d|στάλθηκε από|εστάλη από|נשלח מ|נשלחה מ|أرسلت من|أُرسلت من|مرسلة من|تم الإرسال من|đã gửi từ|ส่งจาก|dikirim dari|saadetud|išsiųsta iš|sent fra|hent|hämta|hanki|získat|pobierz(?: aplikację)?|получить|obter|ottieni|télécharger|obtén|загрузить|获取|下载',
 ].join('|')
 
 /** What it was sent with. */
 export const devices =
   'iphone|ipad|ipod|ios|android|blackberry|windows|outlook|samsung|galaxy|smartphone|mobil|mobile|phone|handy|tablet|tableta|airmail|mailbox|yahoo|nokia|gmail|k-9|aol|nine|proton ?mail|sony|xperia|huawei|hotmail|thunderbird|mailspring|mailbird|telefon|téléphone|teléfono|telefone|telefoon|telefono|móvil|cellulare|puhelime|телефон|айфон|apple ?watch|surface|mail|verizon|t-mobile|at&t'
+
+/** How such a line ends where the program stands first: "Outlook für iOS beziehen". */
+export const sentEndings =
+  'gönderildi|から送信|より送信|küldve|beziehen|gesendet|geschickt|downloaden|edinin|を入手|다운로드|에서 보냄|에서 보낸 편지|发送|發送|傳送'
+
+/** What may follow the name of a program or a telephone. */
+export const footerTail =
+  'pro|plus|mini|max|ultra|app|mail|e-?mail|phone|mobile?|device|smartphone|tablet|work|secure|beta|client|desktop|gesendet|geschickt|verzonden|verstuurd|傳送|发送|發送|보냄|for|on|für|pour|para|per|voor|auf|via|with|my|dla|för|til|till|pro|için|для|over|a|an|the|network|lte|[345]g|gerät|systemu|mit|de'

@@ -14,6 +14,8 @@ export interface Part {
   children: Part[]
   /** The boundary was not the one that the header names. */
   mended: boolean
+  /** It has more parts, or deeper ones, than are looked for. */
+  cut: boolean
 }
 
 const maxParts = 1_000
@@ -29,6 +31,11 @@ export function findParts(source: Buffer): Part {
 /** Leaves of the tree, in the order of the mail. */
 export function leavesOf(part: Part): Part[] {
   return part.children.length === 0 ? [part] : part.children.flatMap(leavesOf)
+}
+
+/** All parts of the tree, those above before those within. */
+export function partsOf(part: Part): Part[] {
+  return [part, ...part.children.flatMap(partsOf)]
 }
 
 function readPart(
@@ -55,23 +62,31 @@ function readPart(
     end,
     children: [],
     mended: false,
+    cut: false,
   }
-  if (!part.type.value.startsWith('multipart/') || depth >= maxDepth) return part
+  if (!part.type.value.startsWith('multipart/')) return part
+  part.cut = depth >= maxDepth || budget.parts <= 0
+  if (part.cut) return part
   const childType = part.type.value === 'multipart/digest' ? 'message/rfc822' : 'text/plain'
-  for (const [from, to] of sectionsIn(source, part)) {
-    if (budget.parts-- <= 0) break
+  for (const [from, to] of sectionsIn(source, part, budget.parts + 1)) {
+    part.cut = budget.parts-- <= 0
+    if (part.cut) break
     part.children.push(readPart(source, from, to, childType, depth + 1, budget))
   }
   return part
 }
 
 /** After the first empty line; a part that begins with one has no header. */
-function bodyStart(source: Buffer, start: number, end: number): number {
+function bodyStart(whole: Buffer, start: number, end: number): number {
+  const source = whole.subarray(0, end)
+  let fields = start
   for (let line = start; line < end; ) {
     const feed = source.indexOf(0x0a, line)
-    const next = feed < 0 || feed >= end ? end : feed + 1
+    const next = feed < 0 ? end : feed + 1
     if (feed === line || (feed === line + 1 && source[line] === 0x0d)) return next
-    if (!isField(source, line, next) && !fieldsFollow(source, next, end)) return line
+    // Looked for once: the field that was found stays ahead of all lines before it.
+    if (!isField(source, line, next) && next > fields) fields = fieldAhead(source, next, end)
+    if (fields < 0) return line
     line = next
   }
   return end
@@ -90,24 +105,25 @@ function isField(source: Buffer, line: number, next: number): boolean {
   return /^>?From /.test(text) || /^[!-9;-~]+[ \t]+:/.test(text)
 }
 
-/** A line that is no field begins the body, unless the fields that every mail has come after it. */
-function fieldsFollow(source: Buffer, from: number, end: number): boolean {
+/** A line that is no field begins the body, unless one of the fields that every mail has comes after it: where, or -1. */
+function fieldAhead(source: Buffer, from: number, end: number): number {
   const rest = source.toString('latin1', from, Math.min(end, from + maxSearched))
   const block = rest.slice(0, /(?:^|\n)\r?\n/.exec(rest)?.index ?? rest.length)
-  return /^(from|to|subject|date|message-id|received|mime-version|content-type|content-transfer-encoding|content-disposition)[ \t]*:/im.test(
-    block,
+  const at = block.search(
+    /^(from|to|subject|date|message-id|received|mime-version|content-type|content-transfer-encoding|content-disposition)[ \t]{0,80}:/im,
   )
+  return at < 0 ? -1 : from + at
 }
 
 /** By the boundary of the header; where that is missing or does not occur, by a line that looks like one. */
-function sectionsIn(source: Buffer, part: Part): [number, number][] {
+function sectionsIn(source: Buffer, part: Part, most: number): [number, number][] {
   const named = part.type.params.get('boundary') ?? ''
-  const sections = named === '' ? [] : sectionsOf(source, part.start, part.end, named)
+  const sections = named === '' ? [] : sectionsOf(source, part, named, most)
   if (sections.length > 0) return sections
   const likely = likelyBoundary(source, part)
   if (likely === undefined || likely === named) return []
   part.mended = true
-  return sectionsOf(source, part.start, part.end, likely)
+  return sectionsOf(source, part, likely, most)
 }
 
 const maxSearched = 65_536
@@ -119,21 +135,22 @@ function likelyBoundary(source: Buffer, part: Part): string | undefined {
 }
 
 /** From the end of each boundary line to the line break before the next one. */
-function sectionsOf(source: Buffer, start: number, end: number, boundary: string): [number, number][] {
+function sectionsOf(whole: Buffer, { start, end }: Part, boundary: string, most: number): [number, number][] {
+  const source = whole.subarray(0, end)
   const mark = Buffer.from(`--${boundary}`, 'latin1')
   const sections: [number, number][] = []
   let open = -1
-  for (let at = source.indexOf(mark, start); at >= 0 && at < end; at = source.indexOf(mark, at + mark.length)) {
+  for (let at = source.indexOf(mark, start); at >= 0; at = source.indexOf(mark, at + mark.length)) {
     if (at > start && source[at - 1] !== 0x0a) continue
     const after = at + mark.length
     const closing = source[after] === 0x2d && source[after + 1] === 0x2d
     const feed = source.indexOf(0x0a, after)
-    const lineEnd = feed < 0 || feed >= end ? end : feed
+    const lineEnd = feed < 0 ? end : feed
     const rest = source.toString('latin1', after + (closing ? 2 : 0), lineEnd)
     if (rest.trim() !== '') continue
     if (open >= 0) sections.push([open, beforeBreak(source, open, at)])
     open = closing ? -1 : Math.min(lineEnd + 1, end)
-    if (closing) break
+    if (closing || sections.length >= most) break
   }
   if (open >= 0 && open < end) sections.push([open, end])
   return sections

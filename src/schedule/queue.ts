@@ -53,9 +53,12 @@ export async function repairSweep(queue: SealingQueue): Promise<void> {
   )
 }
 
+/** The job of a sweep that was asked for. */
+export const requestedSweep = 'now'
+
 /** Asks for a sweep at once. */
 export async function addSweep(queue: SealingQueue): Promise<void> {
-  await queue.add(sealingJobName, {}, { ...jobOptions, jobId: 'now' })
+  await queue.add(sealingJobName, {}, { ...jobOptions, jobId: requestedSweep })
 }
 
 export const jobName = 'poll'

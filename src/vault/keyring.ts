@@ -2,6 +2,7 @@
 // them; nothing is remembered from one look to the next, so a key that was taken away is gone with the next look.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
+import type { Config } from '../config.ts'
 import type { Key } from './envelope.ts'
 import { type KeyFileFact, type KeyFileOrigin, nextName, readKeyFile, retiredName } from './key-file.ts'
 
@@ -9,6 +10,8 @@ import { type KeyFileFact, type KeyFileOrigin, nextName, readKeyFile, retiredNam
 export interface KeyPlace {
   file: string
   origin: KeyFileOrigin
+  /** Where the proof for `encryption disable` lies. */
+  dataDirectory: string
 }
 
 export interface Keyring {
@@ -18,12 +21,25 @@ export interface Keyring {
   /** Ids of all keys that open something, in hex. */
   readonly ids: readonly string[]
   find(keyHex: string): Key | undefined
+  /** Whoever wants this key to be given up has proven that he may write to this host's files. */
+  proves(keyHex: string): boolean
+}
+
+/** The place of the keys as configured. */
+export function keysOf(config: Pick<Config, 'data' | 'encryption'>): KeyPlace {
+  return keyPlaceOf(config.encryption.keyFile, process.env, config.data.directory)
 }
 
 /** The place as configured, or what systemd gave under $CREDENTIALS_DIRECTORY. */
-export function keyPlaceOf(keyFile: string, env: NodeJS.ProcessEnv = process.env): KeyPlace {
+export function keyPlaceOf(
+  keyFile: string,
+  env: NodeJS.ProcessEnv,
+  dataDirectory: string = path.dirname(keyFile),
+): KeyPlace {
   const given = env.CREDENTIALS_DIRECTORY === undefined ? '' : path.join(env.CREDENTIALS_DIRECTORY, credentialName)
-  return given !== '' && existsSync(given) ? { file: given, origin: 'credential' } : { file: keyFile, origin: 'file' }
+  return given !== '' && existsSync(given)
+    ? { file: given, origin: 'credential', dataDirectory }
+    : { file: keyFile, origin: 'file', dataDirectory }
 }
 
 const credentialName = 'encryption-key.bin'
@@ -33,8 +49,7 @@ export const proofName = 'can-disable-encryption.txt'
 
 const longestProof = 256
 
-/** True where the data directory holds the proof for this key. */
-export function holdsProof(dataDirectory: string, keyHex: string): boolean {
+function holdsProof(dataDirectory: string, keyHex: string): boolean {
   try {
     const file = path.join(dataDirectory, proofName)
     return statSync(file).size <= longestProof && readFileSync(file, 'utf8').trim() === keyHex
@@ -54,7 +69,14 @@ export function readKeyring(place: KeyPlace): Keyring {
   const next = readKeyFile(nextName(place.file), place.origin)
   const facts = [current, next, ...retiredFiles(place.file).map(file => readKeyFile(file, place.origin))]
   const keys = new Map(facts.flatMap(fact => (fact.kind === 'valid' ? [[fact.key.hex, fact.key] as const] : [])))
-  return { place, current, next, ids: [...keys.keys()], find: keyHex => keys.get(keyHex) }
+  return {
+    place,
+    current,
+    next,
+    ids: [...keys.keys()],
+    find: keyHex => keys.get(keyHex),
+    proves: keyHex => holdsProof(place.dataDirectory, keyHex),
+  }
 }
 
 function retiredFiles(file: string): string[] {

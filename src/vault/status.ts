@@ -78,7 +78,11 @@ export async function readStatus(
     lastPlaintextSeenAt: seen?.at ?? null,
     backup: active?.backupProvenAt ? { provenAt: active.backupProvenAt } : null,
     workers: (await findLiveWorkers(db)).map(({ host, keyIds, lastSeenAt }) => ({ host, keyIds, lastSeenAt })),
-    progress: progressOf(state, { sealed, plaintext, underNext: sealedBy.get(next?.keyHex ?? '') ?? 0 }),
+    progress: progressOf(state, {
+      sealed,
+      plaintext,
+      underNext: sealedBy.get(next?.keyHex ?? active?.keyHex ?? '') ?? 0,
+    }),
     problems,
   }
 }

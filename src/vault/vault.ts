@@ -21,7 +21,7 @@ import {
   writeKeyOf,
 } from './encryption-state.ts'
 import { type KeyFileFact, retireKeyFile } from './key-file.ts'
-import { filesOf, holdsProof, type KeyPlace, type Keyring, proofName, readKeyring } from './keyring.ts'
+import { filesOf, type KeyPlace, type Keyring, proofName, readKeyring } from './keyring.ts'
 import { readFacts } from './read-facts.ts'
 import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
 import { runPass } from './seal-rows.ts'
@@ -33,8 +33,6 @@ export interface VaultDeps {
   /** Its sessions ask for a minimal binary log. */
   sealingDb: Knex
   place: KeyPlace
-  /** Where the proof for `encryption disable` lies. */
-  dataDirectory: string
   actor: string
   events: Events
   health: Health
@@ -116,8 +114,9 @@ async function work(
   for (let before: Step = 'none', step: Step = 'none'; ; before = step) {
     signal.throwIfAborted()
     const facts = await readFacts(deps.db, watch.ring, watch.settled)
-    report(deps, facts)
-    await keepThreadSecret(deps.sealingDb, deps.place, facts.unsealing === undefined ? writeKeyOf(facts) : undefined)
+    report(deps, watch.ring, facts)
+    const isUnsealed = facts.unsealing !== undefined && watch.ring.proves(facts.unsealing)
+    await keepThreadSecret(deps.sealingDb, deps.place, isUnsealed ? undefined : writeKeyOf(facts))
     step = nextStep(facts)
     if (step === 'none' || step === before) return
     const went = await take(step, deps, watch, signal, progress)
@@ -127,9 +126,9 @@ async function work(
 }
 
 /** /ready is red while accounts wait for a key; everything else is told by the state. */
-function report({ events, health, place, dataDirectory }: VaultDeps, facts: Facts): void {
+function report({ events, health, place }: VaultDeps, ring: Keyring, facts: Facts): void {
   const state = encryptionState(facts)
-  const problems = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, dataDirectory)]
+  const problems = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, ring)]
   events.encryptionState(state, problems)
   if (state !== 'locked') {
     health.mend('key')
@@ -140,10 +139,10 @@ function report({ events, health, place, dataDirectory }: VaultDeps, facts: Fact
 }
 
 /** Whoever may only write to the database could ask for it as well: then nothing is unsealed on any host. */
-function proofProblems(facts: Facts, dataDirectory: string): Problem[] {
+function proofProblems(facts: Facts, ring: Keyring): Problem[] {
   const keyHex = facts.unsealing
-  if (keyHex === undefined || encryptionState(facts) !== 'unsealing' || holdsProof(dataDirectory, keyHex)) return []
-  const file = path.join(dataDirectory, proofName)
+  if (keyHex === undefined || encryptionState(facts) !== 'unsealing' || ring.proves(keyHex)) return []
+  const file = path.join(ring.place.dataDirectory, proofName)
   return [
     {
       code: 'unsealing.proof_missing',
@@ -175,14 +174,15 @@ async function take(
       return await finishRotation(db, new Set(), actor)
     case 'unseal': {
       const keyHex = await readUnsealing(db)
-      if (keyHex === undefined || !holdsProof(deps.dataDirectory, keyHex)) return false
+      if (keyHex === undefined || !watch.ring.proves(keyHex)) return false
       const { changed } = await pass(deps, watch, 'unseal', signal, progress)
       return changed > 0
     }
     case 'finish-unsealing':
       return await finishUnsealing(db, actor)
     case 'swap-files':
-      return moveFile(deps, current, filesOf(deps.place).next)
+      // Where nobody has moved it yet, passwords are sealed all the same.
+      return moveFile(deps, current, filesOf(deps.place).next) || (await sweep(deps, watch, signal, progress))
     case 'drop-superseded':
       return (await clearSuperseded(db)) > 0
     case 'retire-file':
@@ -244,12 +244,12 @@ function tell({ events }: VaultDeps, watch: Watch, faults: readonly RowFault[]):
 }
 
 /** Where the key's directory is read-only, the problems of the state say what to move; it is tried again. */
-function moveFile({ place, dataDirectory, events }: VaultDeps, current: KeyFileFact, next?: string): boolean {
+function moveFile({ place, events }: VaultDeps, current: KeyFileFact, next?: string): boolean {
   if (current.kind !== 'valid' || place.origin === 'credential') return false
   try {
     retireKeyFile(place.file, current.key.hex, next)
     events.keyRetired(current.key.hex)
-    if (next === undefined) removeProof(dataDirectory)
+    if (next === undefined) removeProof(place.dataDirectory)
     return true
   } catch (error) {
     events.keyNotMoved(current.key.hex, error)

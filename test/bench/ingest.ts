@@ -14,6 +14,7 @@ import { startEmbedded } from '../../src/embedded/servers.ts'
 import { insertAccount } from '../../src/store/accounts.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
+import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { createSecretWriter } from '../../src/vault/write-secret.ts'
 
 const { values } = parseArgs({
@@ -178,9 +179,9 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
       enabled: false,
       password: user.password,
     },
-    createSecretWriter({ file: '/nonexistent/key.bin', origin: 'file' }),
+    createSecretWriter(keyPlaceOf('/nonexistent/key.bin', {})),
   )
-  const child = spawn(process.execPath, ['src/main.ts', 'run'], {
+  const child = spawn(process.execPath, [...memoryBounds(), 'src/main.ts', 'run'], {
     cwd: path.resolve(import.meta.dirname, '../..'),
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
@@ -208,6 +209,12 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
   await server.raw(`DROP DATABASE ${name}`)
   await server.destroy()
   return { seconds, peakRssMb: Math.round(Number(peak) / 1024) }
+}
+
+/** As `npm start` and the service give them. */
+function memoryBounds(): string[] {
+  const { scripts } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8'))
+  return scripts.start.match(/--max-\S+/g)
 }
 
 async function until(ask: () => Promise<boolean>): Promise<void> {

@@ -1,7 +1,10 @@
 // What needs no server: help, wrong usage, wrong configuration.
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from 'commander'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { completionScript } from '../../src/cli/completion.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { letterlock, runScript, shell } from './letterlock.ts'
@@ -22,6 +25,9 @@ test('the commands are the ones that scripts of operators know', () => {
     'letterlock migrate',
     ...['add', 'list', 'show', 'test', 'set', 'pause', 'resume', 'poll', 'remove', 'import'].map(
       name => `account ${name}`,
+    ),
+    ...['status', 'verify', 'audit', 'enable', 'rotate', 'disable', 'backup', 'recover', 'accept-destination'].map(
+      name => `encryption ${name}`,
     ),
     'ticket list',
     'ticket show',
@@ -62,7 +68,9 @@ test('no option takes a secret', () => {
   const names = new Set(
     leaves.flatMap(leaf => leaf.options.filter(option => option.required).map(option => option.long)),
   )
-  expect([...names].filter(name => /pass|secret|key|token/.test(name ?? ''))).toEqual(['--password-file'])
+  // A file's path, and the id of a key, which says nothing about it.
+  const harmless = ['--password-file', '--old-key-id']
+  expect([...names].filter(name => /pass|secret|key|token/.test(name ?? ''))).toEqual(harmless)
 })
 
 test('a reader that has seen enough is no fault', async () => {
@@ -102,4 +110,22 @@ test('help and version go to standard output, and the rest stays silent', async 
   expect(help.stdout).toContain('adds many accounts, all or none')
   expect(version).toMatchObject({ code: 0, stderr: '' })
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
+test('under an old Node it says what is missing: all packages, the end of their installation, or a newer Node', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'letterlock-old-node-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  mkdirSync(path.join(folder, 'src'))
+  const script = path.join(folder, 'src/letterlock.mjs')
+  copyFileSync(path.resolve(import.meta.dirname, '../../src/letterlock.mjs'), script)
+  const old = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"20.1.2"}})'
+  const run = () => {
+    const { status, stderr } = spawnSync(process.execPath, ['--import', old, script, 'run'], { encoding: 'utf8' })
+    return `${status} ${stderr}`
+  }
+  expect(run()).toMatch(/^2 error: the packages that letterlock needs are not installed\nhint: run `npm ci`/)
+  mkdirSync(path.join(folder, 'node_modules/commander'), { recursive: true })
+  expect(run()).toMatch(/^2 error: the packages that letterlock needs are not all installed yet\nhint: wait/)
+  writeFileSync(path.join(folder, 'node_modules/.package-lock.json'), '{}')
+  expect(run()).toMatch(/^2 error: letterlock needs Node 24 or newer, this is 20\.1\.2\nhint: install Node 24/)
 })

@@ -116,10 +116,13 @@ function isIdle(log: readonly Record<string, unknown>[], accountId: number): boo
   return starts <= ends
 }
 
-const patienceMs = 40_000
+const defaultPatienceMs = 40_000
 
 /** Asks until the answer is neither false nor undefined nor null; there is no event for what another process writes. */
-export async function until<T>(ask: () => Promise<T | undefined | null | false>): Promise<T> {
+export async function until<T>(
+  ask: () => Promise<T | undefined | null | false>,
+  patienceMs = defaultPatienceMs,
+): Promise<T> {
   const deadline = Date.now() + patienceMs
   for (;;) {
     const answer = await ask()

@@ -14,8 +14,8 @@ export interface Script {
   mails: ScriptedMail[]
   uidValidity: number
   capabilities: string[]
-  /** Answer to LOGIN: `NO [AUTHENTICATIONFAILED] no`, say; default OK. `hang`: none. */
-  login: string
+  /** Answer to LOGIN: `NO [AUTHENTICATIONFAILED] no`, say, or made of what stood behind it; default OK. `hang`: none. */
+  login: string | ((credentials: string) => string)
   /** Commands that get no answer at all, as `UID SEARCH`. */
   hangAt: Set<string>
   /** Commands that are answered with BYE and the end of the connection. */
@@ -34,6 +34,8 @@ export interface ScriptedServer extends AsyncDisposable {
   /** Every command that was received, without its tag; secrets of LOGIN as they came. */
   commands: string[]
   connections(): number
+  /** Connections that there ever were. */
+  accepted(): number
 }
 
 export const capabilities = ['IMAP4rev1', 'UIDPLUS', 'MOVE']
@@ -53,7 +55,9 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
   }
   const commands: string[] = []
   const sockets = new Set<Socket>()
+  let accepted = 0
   const server = createServer(socket => {
+    accepted += 1
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => {})
@@ -74,6 +78,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     script: full,
     commands,
     connections: () => sockets.size,
+    accepted: () => accepted,
     destination: {
       host: '127.0.0.1',
       port: (server.address() as AddressInfo).port,
@@ -102,7 +107,8 @@ function answer(socket: Socket, script: Script, line: string): void {
   const { mails, uidValidity } = script
   const uidNext = Math.max(0, ...mails.map(mail => mail.uid)) + 1
   if (name === 'LOGIN') {
-    if (script.login !== 'hang') say(`${tag} ${script.login}`)
+    const text = typeof script.login === 'string' ? script.login : script.login(rest)
+    if (text !== 'hang') say(`${tag} ${text}`)
     return
   }
   if (name === 'CAPABILITY') say(`* CAPABILITY ${script.capabilities.join(' ')}`)

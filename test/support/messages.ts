@@ -7,6 +7,7 @@ export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
     kind: 'human',
     reasons: [],
     from: { name: '', address: 'customer@example.org' },
+    sender: { name: '', address: 'customer@example.org' },
     to: [],
     cc: [],
     replyTo: [],

@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
+import type { Daemon } from '../../src/daemon.ts'
+import { addSweep, openSealingQueue, requestedSweep } from '../../src/schedule/queue.ts'
+import { openRedis } from '../../src/schedule/redis.ts'
 import { findCredentials } from '../../src/store/credentials.ts'
 import { openStored } from '../../src/vault/credentials.ts'
 import { imapDestination, keyBytes, open, toKey } from '../../src/vault/envelope.ts'
@@ -64,6 +67,20 @@ export async function untilAction(db: Knex, action: string, times = 1): Promise<
   await until(async () => (await actionsOf(db)).filter(found => found === action).length >= times)
 }
 
+/** Has the daemon's sealing job look at everything, and waits until it did. */
+export async function sweep({ config }: World, daemon: Daemon): Promise<void> {
+  const redis = openRedis(config.redis.url, config.redis, 'commands')
+  await redis.connect()
+  const queue = openSealingQueue(redis, config.redis.prefix, daemon.workerId)
+  // A job that was under way does not count.
+  for (let job = 0; job < 2; job++) {
+    await addSweep(queue)
+    await until(async () => (await queue.getJob(requestedSweep)) === undefined)
+  }
+  await queue.close()
+  redis.disconnect()
+}
+
 export async function countWhere(db: Knex, condition: string): Promise<number> {
   const [[{ n }]] = await db.raw(`SELECT COUNT(*) AS n FROM credentials WHERE ${condition}`)
   return Number(n)
@@ -96,7 +113,7 @@ export async function wrongOf(db: Knex, keyFile: string, secrets: ReadonlyMap<nu
   const ring = readKeyring(keyPlaceOf(keyFile, {}))
   const right = new Set<number>()
   for (const filter of [{ with: 'plaintext' }, { with: 'sealed' }] as const) {
-    for (const row of await findCredentials(db, filter, 0, secrets.size + 1)) {
+    for (const row of await findCredentials(db, filter, 0, everything)) {
       if (filter.with === 'sealed' && row.plaintext?.length) continue
       const opened = open(ring.find, { table: 'credentials', kind: row.kind, accountId: row.accountId }, sealedOf(row))
       const sealed =
@@ -109,6 +126,8 @@ export async function wrongOf(db: Knex, keyFile: string, secrets: ReadonlyMap<nu
   }
   return [...secrets.keys()].filter(id => !right.has(id))
 }
+
+const everything = 10_000_000
 
 function sealedOf(row: { sealed: Buffer | null }): Buffer {
   return row.sealed ?? Buffer.alloc(0)

@@ -5,6 +5,7 @@ import { inject } from 'vitest'
 import { toConfig } from '../../src/config.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
+import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { createSecretWriter, type WriteSecret } from '../../src/vault/write-secret.ts'
 
 export interface TestDatabase extends AsyncDisposable {
@@ -37,4 +38,4 @@ export function testRedis(): { url: string; prefix: string } {
 }
 
 /** Writes passwords as a host without a key does. */
-export const writeWithoutKey: WriteSecret = createSecretWriter({ file: '/nonexistent/key.bin', origin: 'file' })
+export const writeWithoutKey: WriteSecret = createSecretWriter(keyPlaceOf('/nonexistent/key.bin', {}))

@@ -576,7 +576,7 @@ test('a file that is no key any more stays where it is', () => {
 })
 
 test('a key ring holds the key, the next one and the retired ones, and forgets what is gone', () => {
-  const place = { file, origin: 'file' } as const
+  const place = keyPlaceOf(file, {})
   expect(readKeyring(place)).toMatchObject({ current: { kind: 'absent' }, next: { kind: 'absent' }, ids: [] })
   put()
   const nextHex = putOther(next())
@@ -594,10 +594,18 @@ test('a key ring holds the key, the next one and the retired ones, and forgets w
 
 test('the place is the configured one, unless systemd gave a key', () => {
   const given = { CREDENTIALS_DIRECTORY: directory }
-  expect(keyPlaceOf('/etc/keys/k.bin', {})).toEqual({ file: '/etc/keys/k.bin', origin: 'file' })
-  expect(keyPlaceOf('/etc/keys/k.bin', given)).toEqual({ file: '/etc/keys/k.bin', origin: 'file' })
+  expect(keyPlaceOf('/etc/keys/k.bin', {})).toEqual({
+    file: '/etc/keys/k.bin',
+    origin: 'file',
+    dataDirectory: '/etc/keys',
+  })
+  expect(keyPlaceOf('/etc/keys/k.bin', given)).toEqual({
+    file: '/etc/keys/k.bin',
+    origin: 'file',
+    dataDirectory: '/etc/keys',
+  })
   put()
-  expect(keyPlaceOf('/etc/keys/k.bin', given)).toEqual({ file, origin: 'credential' })
-  expect(filesOf({ file, origin: 'file' })).toMatchObject({ current: file, next: next() })
-  expect(filesOf({ file, origin: 'file' }).retired(keyHex)).toBe(retired())
+  expect(keyPlaceOf('/etc/keys/k.bin', given)).toEqual({ file, origin: 'credential', dataDirectory: '/etc/keys' })
+  expect(filesOf(keyPlaceOf(file, {}))).toMatchObject({ current: file, next: next() })
+  expect(filesOf(keyPlaceOf(file, {})).retired(keyHex)).toBe(retired())
 })

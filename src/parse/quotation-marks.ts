@@ -1,0 +1,182 @@
+// PURE. What a quotation is known by in a text: its marks (`>`), the line that introduces it ("On … wrote:"), "Original Message" and the like,
+// and a block of header fields. Words in quotation-words.ts. Every test takes time in proportion to its line: a mail may be made to be slow.
+import { fieldNames, forwardWords, introducers, monthWords, originalWords, wroteWords } from './quotation-words.ts'
+
+/** An introduction, with the lines that it is wrapped over; nothing longer is looked at. */
+const maxIntroduction = 400
+/** Lines of an introduction. */
+const maxWrapped = 7
+
+export function isQuoted(line: string): boolean {
+  if (/^\s{0,3}>/.test(line)) return true
+  const bar = /^\s{0,3}\|(?:\s|$)/.test(line)
+  return bar && !line.trimEnd().endsWith('|', line.length) ? true : bar && line.trim() === '|'
+}
+
+export function unquote(line: string): string {
+  return line.replace(/^\s{0,3}[>|] ?/, '')
+}
+
+const marks = /[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\u00a0|\u202f/
+
+/** Without direction marks, which mail programs put between the figures of a date. */
+export function plain(line: string): string {
+  if (!marks.test(line)) return line
+  return line.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '').replace(/\u00a0|\u202f/g, ' ')
+}
+
+const word = (alternatives: string) => `(?<![\\p{L}])(?:${alternatives})(?![\\p{L}])`
+const figure = '\\p{Nd}'
+const dates = `(?:${figure}{4}|${figure}{1,2}[:.]${figure}{2}|${figure}{1,2}[./-]${figure}{1,2}|${figure}{1,2}\\.?\\s{1,3}${word(monthWords)}|${word(monthWords)}\\.?\\s{1,3}${figure}{1,2})`
+const bracketed =
+  '<\\s{0,3}(?:mailto:)?[^<>@]{0,200}@[^<>@]{0,250}(?:>|$)|\\([^()\\s@]{1,64}@[^()\\s@]{1,250}\\s?\\)|\\[mailto:[^\\]]{1,300}\\]'
+
+const hasFigure = /[\p{Nd}@]/u
+const rulerFirst = /^[\s*_]{0,9}-{2,}/
+const startsAs = new RegExp(`^[\\s*_]{0,9}-{0,80}\\s{0,9}(?:${introducers})(?![\\p{L}])`, 'iu')
+const hasDate = new RegExp(dates, 'iu')
+const hasClock = new RegExp(`${figure}{1,2}[:.]${figure}{2}|(?<!${figure})(?:19|20)\\d\\d(?!${figure})`, 'u')
+const hasAddress = new RegExp(bracketed, 'iu')
+const hasWrote = new RegExp(word(wroteWords), 'iu')
+const endsWrote = new RegExp(`${word(wroteWords)}[^\\p{L}]{0,12}$`, 'iu')
+const endsColon = /[:：][\s*_]{0,9}$/
+const endsAddress = new RegExp(`(?:${bracketed})\\s{0,9}[:：]\\s{0,9}$`, 'iu')
+const startsIso = /^[\s*_]{0,9}\d{4}[-/.]\d{1,2}[-/.]\d{1,2}/
+const startsClock = /^.{0,60}\d{1,2}[:.]\d{2}/
+const endsDashes = /\s{0,9}:?\s{0,9}-{2,80}[\s*]{0,9}$/
+/** Somebody who tells what was written; programs write names. */
+const personal = new RegExp(
+  `(?<![\\p{L}])(?:i|you|we|they|he|she|it|ich|sie|wir|er|du|ihr|man|je|vous|nous|tu|il|elle|yo|usted|ustedes|él|ella|io|lei|lui|noi|voi|eu|você|vocês|nós|ele|ela|ik|u|wij|jij|hij|jullie|jag|ni|jeg|de|han|hun|ja|pan|pani|wy|my|vy|já|я|вы|мы|ты|он|она|ви|ми|minä|te|ön|siz|ben)(?:['’](?:ve|d|ai))?\\s{1,3}(?:[\\p{L}]{1,9}\\s{1,3}){0,2}(?:${wroteWords})(?![\\p{L}])`,
+  'iu',
+)
+
+/** What is looked at costs; a text made of nothing but beginnings is not looked at to its end. */
+export interface Effort {
+  left: number
+}
+
+/** How many lines from `i` on introduce a quotation; 0 if they do not. `quotedAfter`: whether marks of quotation follow. */
+export function introductionAt(lines: readonly string[], i: number, effort: Effort): number {
+  const first = plain(lines[i] as string)
+  if (first.length > maxIntroduction || !(hasFigure.test(first) || rulerFirst.test(first) || startsAs.test(first)))
+    return 0
+  let joined = first
+  for (let count = 1; count <= maxWrapped; count++) {
+    if (mayEnd.test(joined.slice(-60))) {
+      effort.left -= joined.length
+      if (effort.left < 0) return 0
+      if (isIntroduction(joined, () => isQuotedNext(lines, i + count))) return count
+    }
+    const next = plain(lines[i + count] ?? '').trim()
+    // Only the pieces of an address may stand apart from the rest.
+    if (
+      next === '' &&
+      !/^(<|mailto:|>:?$)/.test(plain(lines[i + count + 1] ?? '').trim()) &&
+      !/<$/.test(joined.trimEnd())
+    )
+      return 0
+    joined = `${joined} ${next}`.trimEnd()
+    if (joined.length > maxIntroduction || i + count >= lines.length) return 0
+  }
+  return 0
+}
+
+/** Quick: how they all end. */
+const mayEnd = new RegExp(`(?:[:：>)\\]*_-]|${word(wroteWords)}[^\\p{L}]{0,12})\\s{0,9}$`, 'iu')
+
+function isIntroduction(line: string, isQuotedAfter: () => boolean): boolean {
+  const end = line.slice(-160)
+  // ---- Anna wrote ----
+  if (rulerFirst.test(line) && hasWrote.test(line) && (endsDashes.test(end) || endsWrote.test(end))) return true
+  // 2026-11-24 10:00 GMT+01:00 Anna <anna@example.org>:
+  if (startsIso.test(line) && (endsAddress.test(line.slice(-320)) || /[>)]\s{0,9}$/.test(end)) && hasAddress.test(line))
+    return true
+  // 24.11.2026, 10:00, "Anna" <anna@example.org>:
+  if (endsAddress.test(line.slice(-320)) && (startsClock.test(line) || (startsAs.test(line) && hasDate.test(line))))
+    return true
+  if (!hasWrote.test(line)) return false
+  const isAddressed = hasAddress.test(line)
+  // Anna <anna@example.org> wrote:
+  if (isAddressed && hasWrote.test(end) && !startsAs.test(line) && (endsColon.test(end) || endsWrote.test(end)))
+    return true
+  if (!hasDate.test(line) || !(endsColon.test(end) || (startsAs.test(line) && endsWrote.test(end)))) return false
+  // On Tue, Nov 24, 2026 at 10:00 AM Anna <anna@example.org> wrote:
+  // Without an address it may be a sentence of the mail's own: "On 3 May you wrote:".
+  if (isAddressed || isQuotedAfter()) return true
+  return hasClock.test(line) && !personal.test(line)
+}
+
+export function isQuotedNext(lines: readonly string[], from: number): boolean {
+  const next = lines.slice(from, from + 4).find(line => line.trim() !== '')
+  return next !== undefined && isQuoted(next)
+}
+
+const originalLine = new RegExp(
+  `^[\\s>*|]{0,20}[-_=]{2,80}\\s{0,9}\\*?\\s{0,9}(?:${originalWords})\\s{0,9}:?\\*?\\s{0,9}[-_=]{2,80}[\\s*]{0,9}$`,
+  'iu',
+)
+const forwardLine = new RegExp(
+  `^[\\s>*|]{0,20}(?:[-_=]{2,80}\\s{0,9}\\*?\\s{0,9}(?:${forwardWords})\\s{0,9}:?\\*?\\s{0,9}[-_=]{2,80}[\\s*]{0,9}|(?:begin )?(?:${forwardWords})\\s{0,9}[:：]\\s{0,9})$`,
+  'iu',
+)
+
+/** "Original Message", between dashes. */
+export function isOriginalLine(line: string): boolean {
+  return line.length <= maxIntroduction && originalLine.test(line)
+}
+
+/** "Forwarded message", between dashes or before a colon. */
+export function isForwardLine(line: string): boolean {
+  return line.length <= maxIntroduction && forwardLine.test(line)
+}
+
+/** A line of strokes, perhaps with a few words between them. */
+function isRuler(line: string): boolean {
+  const core = line.replace(/^[\s>|]+/, '').replace(/[\s|]+$/, '')
+  if (/^[-_=*~#—–]{3,}$/.test(core)) return true
+  return (
+    core.length <= 200 &&
+    /^[-_=*~#]{2}/.test(core) &&
+    /[-_=*~#]{2}$/.test(core) &&
+    core.replace(/[-_=*~#]+/g, '').length <= 60
+  )
+}
+
+/** The header fields of a mail, perhaps below a ruler. */
+export function beginsCopy(lines: readonly string[], i: number, effort: Effort): boolean {
+  const line = plain(lines[i] as string)
+  if (line.length > maxIntroduction || effort.left < 0) return false
+  if (!isRuler(line)) return isHeaderBlock(lines, i, effort)
+  const below = lines.slice(i + 1, i + 5).findIndex(text => text.trim() !== '' && !isRuler(text))
+  if (below < 0) return false
+  return isHeaderBlock(lines, i + 1 + below, effort) || introductionAt(lines, i + 1 + below, effort) > 0
+}
+
+const fields = Object.entries(fieldNames).map(
+  ([field, names]) =>
+    [field, new RegExp(`(?:^|\\s)[*_]{0,2}(?:${names})\\s{0,2}[*_]{0,2}[:：][*_]{0,2}(?=\\s|$)`, 'iu')] as const,
+)
+const anyField = new RegExp(`^[\\s>*_]{0,20}(?:${Object.values(fieldNames).join('|')})\\s{0,2}[*_]{0,9}[:：]`, 'iu')
+
+/** At least two fields of different meaning, one below the other, with an address, a time or a subject among them. */
+function isHeaderBlock(lines: readonly string[], i: number, effort: Effort): boolean {
+  if (!anyField.test(plain(lines[i] as string))) return false
+  effort.left -= 400
+  const block = lines
+    .slice(i, i + 8)
+    .map(line => plain(line.slice(0, maxIntroduction)))
+    .filter(line => line.trim() !== '')
+    .slice(0, 5)
+  const found = new Set(
+    block.flatMap(line => fields.filter(([, pattern]) => pattern.test(line)).map(([field]) => field)),
+  )
+  if (!found.has('from') && !(found.has('date') && found.size > 1)) return false
+  return found.size >= 2 && (found.has('subject') || /@|\d{1,2}[:.]\d{2}/.test(block.join(' ')))
+}
+
+/** `answer--- On … wrote:` in one line: what stands before. */
+export function sharedLine(line: string): string | null {
+  if (line.length > 2 * maxIntroduction || !/wrote\s{0,3}:?\s{0,3}-{0,80}\s{0,3}$/i.test(line)) return null
+  const at = /[^\s-]\s{0,9}-{3,80}\s{0,9}On\s/.exec(line)
+  return at === null ? null : line.slice(0, at.index + 1)
+}
