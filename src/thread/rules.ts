@@ -95,19 +95,40 @@ function isKnown(name: string): name is keyof Conditions {
 }
 
 /** True if all conditions hold. A rule without any holds for nothing: it would drop all mail. */
-export function holds(conditions: Conditions, { message, size, header }: RuleSubject): boolean {
+export function holds(conditions: Conditions, subject: RuleSubject): boolean {
+  const names = namesOf(conditions)
+  return names.length > 0 && names.every(name => holdsOne(name, conditions, subject))
+}
+
+/** The conditions of a rule, in the order in which they were written. */
+export function namesOf(conditions: Conditions): (keyof Conditions)[] {
+  return Object.keys(conditions).filter(isKnown)
+}
+
+/** True if the condition with this name holds, or is not set. */
+export function holdsOne(
+  name: keyof Conditions,
+  conditions: Conditions,
+  { message, size, header }: RuleSubject,
+): boolean {
   const { from, to, notTo, subject, header: field, kind, minBytes } = conditions
   const recipients = [...message.to, ...message.cc]
-  const checks = [
-    from === undefined ? undefined : matches(from, message.from?.address ?? ''),
-    to === undefined ? undefined : anyMatches(to, recipients),
-    notTo === undefined ? undefined : !anyMatches(notTo, recipients),
-    subject === undefined ? undefined : matches(subject, message.subject),
-    field === undefined ? undefined : header(field.name).some(value => matches(field.value, value)),
-    kind === undefined ? undefined : message.kind === kind,
-    minBytes === undefined ? undefined : size >= minBytes,
-  ].filter(check => check !== undefined)
-  return checks.length > 0 && checks.every(Boolean)
+  switch (name) {
+    case 'from':
+      return from === undefined || matches(from, message.from?.address ?? '')
+    case 'to':
+      return to === undefined || anyMatches(to, recipients)
+    case 'notTo':
+      return notTo === undefined || !anyMatches(notTo, recipients)
+    case 'subject':
+      return subject === undefined || matches(subject, message.subject)
+    case 'header':
+      return field === undefined || header(field.name).some(value => matches(field.value, value))
+    case 'kind':
+      return kind === undefined || message.kind === kind
+    case 'minBytes':
+      return minBytes === undefined || size >= minBytes
+  }
 }
 
 function anyMatches(pattern: string, people: readonly Address[]): boolean {
