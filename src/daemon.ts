@@ -15,7 +15,7 @@ import { createHealth, type Health, type Part } from './health.ts'
 import { createLog, type Log } from './log.ts'
 import { openParsePool } from './parse/parse-pool.ts'
 import type { Judging } from './poll/ingest-batch.ts'
-import { toJudging } from './poll/judging.ts'
+import { createJudging } from './poll/judging.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
 import { openQueue } from './schedule/queue.ts'
@@ -264,9 +264,11 @@ async function startWork(
   return vault
 }
 
-/** Tokens are judged by the secret as it can be opened at the start: a key that comes later is used after a restart. */
+/** The secret for tokens is opened now, so that it is known when its key goes away. */
 async function openJudging(config: Config, db: Knex): Promise<Judging> {
-  return toJudging(config, await openThreadSecret(db, keysOf(config)))
+  const judging = createJudging(config, () => openThreadSecret(db, keysOf(config)))
+  await judging.openTokens()
+  return judging
 }
 
 /** What turns mails into rows. */

@@ -72,8 +72,9 @@ function toFailure(error: unknown): Result {
 
 function toJson(path: string, result: Result): string {
   if (!('message' in result)) return JSON.stringify({ path, ok: false, error: result.error })
-  const attachments = result.message.attachments.map(({ part: _, ...attachment }) => attachment)
-  return JSON.stringify({ path, ok: true, ...result.message, attachments })
+  const { original: _, ...message } = result.message
+  const attachments = message.attachments.map(({ part: _, ...attachment }) => attachment)
+  return JSON.stringify({ path, ok: true, ...message, attachments })
 }
 
 function toPage(path: string, result: Result): string {

@@ -3,6 +3,7 @@ import { Argument, Command } from 'commander'
 import { version } from '../version.ts'
 import { addAccountCommands } from './account-commands.ts'
 import { addEncryptionCommands } from './encryption-commands.ts'
+import { addRuleCommands } from './rule-commands.ts'
 import { addQuarantineCommands, addSourceCommands } from './source-commands.ts'
 import { examples } from './terminal.ts'
 import { addTicketCommands } from './ticket-commands.ts'
@@ -35,6 +36,7 @@ Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or
   addTicketCommands(program.command('ticket').description('reading tickets without a browser'))
   addSourceCommands(program.command('source').description('every mail ever taken in, and its end'))
   addQuarantineCommands(program.command('quarantine').description('mails that could not become a ticket'))
+  addRuleCommands(program.command('rule').description('what an admin decides of mails before they become tickets'))
   addTools(program)
   return program
 }

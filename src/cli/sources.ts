@@ -250,7 +250,7 @@ export async function recoverMails(options: GlobalOptions): Promise<void> {
 }
 
 async function openJudging(db: Knex, config: Config): Promise<Judging> {
-  const { toJudging } = await import('../poll/judging.ts')
+  const { createJudging } = await import('../poll/judging.ts')
   const { openThreadSecret } = await import('../vault/thread-secret.ts')
-  return toJudging(config, await openThreadSecret(db, keysOf(config)))
+  return createJudging(config, () => openThreadSecret(db, keysOf(config)))
 }

@@ -34,4 +34,20 @@ export function addTicketCommands(ticket: Command): void {
       ),
     )
     .action(async (which: string, _, command: Command) => (await load()).showTicket(which, command.optsWithGlobals()))
+  ticket
+    .command('close')
+    .argument('<ticket>', 'id or LL-…')
+    .description('closes it; what an answer to it does is said by thread.closed')
+    .addHelpText('after', examples('letterlock ticket close LL-7K3F-Q2MD'))
+    .action(async (which: string, _, command: Command) =>
+      (await load()).setTicketStatus(which, 'closed', command.optsWithGlobals()),
+    )
+  ticket
+    .command('reopen')
+    .argument('<ticket>', 'id or LL-…')
+    .description('opens it again')
+    .addHelpText('after', examples('letterlock ticket reopen 12'))
+    .action(async (which: string, _, command: Command) =>
+      (await load()).setTicketStatus(which, 'open', command.optsWithGlobals()),
+    )
 }

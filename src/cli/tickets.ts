@@ -1,15 +1,20 @@
-// `letterlock ticket …`: reading without a browser.
+// `letterlock ticket …`: reading without a browser, closing and reopening.
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
+import { insertAudit } from '../store/audit.ts'
+import { inTransaction } from '../store/database.ts'
 import {
   findAttachmentPlace,
   findTickets,
   getRawPlace,
   getTicket,
+  getTicketRow,
   type MessageView,
   type TicketDetail,
+  updateTicketStatus,
 } from '../store/tickets.ts'
+import { actor } from './actor.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
 import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
 
@@ -78,6 +83,19 @@ export async function showTicket(which: string, options: ShowOptions): Promise<v
     if (attachment !== undefined) return await writeAttachment(db, config, ticket, attachment)
     if (options.raw) return await writeOriginal(db, config, pickMessage(ticket, message))
     await printTicket(ticket, token)
+  })
+}
+
+export async function setTicketStatus(which: string, status: 'open' | 'closed', options: GlobalOptions): Promise<void> {
+  await withDatabase(options, async db => {
+    const ticket = await getTicketRow(db, which)
+    const changed = await inTransaction(db, async trx => {
+      if (!(await updateTicketStatus(trx, ticket.id, status))) return false
+      const action = status === 'closed' ? 'ticket.close' : 'ticket.reopen'
+      await insertAudit(trx, { actor: actor(), action, detail: { ticket: ticket.id } })
+      return true
+    })
+    await print(`ticket ${ticket.id} (${ticket.ref}) is ${status}${changed ? '' : ' already'}`)
   })
 }
 

@@ -9,6 +9,7 @@ import { readBounce } from './bounce.ts'
 import { classify } from './classify.ts'
 import { readContent } from './content.ts'
 import { decodeText, type Headers, parseDate, parseMessageIds } from './headers.ts'
+import { readOriginal } from './original.ts'
 import type { Address, Attachment, ParsedMessage } from './parsed-message.ts'
 import { replyOf } from './reply.ts'
 import { fromOf, senderOf } from './sender.ts'
@@ -54,6 +55,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
     reply: replyOf(body.marked, isForwardSubject(subject)),
     attachments: attachments.map(({ attachment }) => attachment),
     bounce: kind === 'bounce' ? readBounce(source, root, body.text) : null,
+    original: readOriginal(kind, source, root, body.text),
   }
 }
 

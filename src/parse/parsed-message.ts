@@ -63,6 +63,14 @@ export interface HtmlNotes {
   flags: HtmlFlag[]
 }
 
+/** The mail that a report or an automatic answer is about, as far as it is attached or quoted. */
+export interface OriginalMessage {
+  messageId: string
+  inReplyTo: string
+  references: string[]
+  subject: string
+}
+
 export interface ParsedMessage {
   kind: Kind
   /** Why `kind` is what it is, and what had to be repaired; short words, closed list in the code. */
@@ -91,4 +99,6 @@ export interface ParsedMessage {
   reply: string
   attachments: Attachment[]
   bounce: Bounce | null
+  /** For threading, not printed; null for mail of people. */
+  original: OriginalMessage | null
 }

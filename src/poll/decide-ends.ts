@@ -8,6 +8,7 @@ import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory
 import { applyRules, type Rule } from '../thread/rules.ts'
 import {
   type Candidate,
+  isAutomatic,
   type Leads,
   participantsOf,
   type ThreadDecision,
@@ -15,7 +16,7 @@ import {
   threadIds,
   threadMessage,
 } from '../thread/thread-message.ts'
-import { tokensIn } from '../thread/token.ts'
+import { tokensIn, tokensOf } from '../thread/token.ts'
 
 /** A mail whose bytes are kept: parsed, or with the reason why it could not be. */
 export interface KeptMail {
@@ -30,6 +31,8 @@ export interface BatchTicket {
   /** Null until it is inserted. */
   id: number | null
   participants: Set<string>
+  /** Who opened it, lower case. */
+  requester: string
   closed: boolean
   /** Set for a ticket that the batch opens. */
   opened: { subject: string; requester: Address; at: Date; linked: BatchTicket | null } | null
@@ -42,7 +45,7 @@ export interface BatchTicket {
   tags: Set<string>
   /** Addresses that a bounce says could not be reached, with the status. */
   bounced: Map<string, string>
-  /** Message-IDs that the mail which opened it refers to and that are not here yet. */
+  /** Message-IDs that its mails refer to and that are not here yet. */
   awaits: Set<string>
 }
 
@@ -59,6 +62,8 @@ export interface MailEnd {
   result: 'created' | 'appended' | 'ignored' | 'duplicate' | 'quarantined'
   reason: string
   ticket: BatchTicket | null
+  /** Other tickets that waited for this mail: what they refer to is in its ticket. */
+  waiting: readonly BatchTicket[]
   original: Original | null
 }
 
@@ -113,7 +118,7 @@ export function decideEnds(
 
 function decideEnd(kept: KeptMail, known: Known, cursor: EndingCursor, policy: EndPolicy): MailEnd {
   const fingerprint = kept.parsed === null ? null : fingerprintOf(kept.parsed)
-  const none = { kept, fingerprint, ticket: null, original: null }
+  const none = { kept, fingerprint, ticket: null, waiting: [], original: null }
   if (!kept.mail.complete) return { ...none, result: 'quarantined', reason: kept.fault ?? 'too_large' }
   const same = known.contents.get(kept.place.sha256)
   if (same !== undefined) return { ...none, result: 'duplicate', reason: 'content', original: same }
@@ -127,7 +132,7 @@ function decideEnd(kept: KeptMail, known: Known, cursor: EndingCursor, policy: E
   return { ...none, ...judge(kept.parsed, kept, known, cursor, policy) }
 }
 
-type Judgement = Pick<MailEnd, 'result' | 'reason' | 'ticket'>
+type Judgement = Pick<MailEnd, 'result' | 'reason' | 'ticket' | 'waiting'>
 
 /** Our own mail that came back, then the admin's rules, then floods and loops, then the ticket. */
 function judge(
@@ -137,71 +142,97 @@ function judge(
   cursor: EndingCursor,
   policy: EndPolicy,
 ): Judgement {
-  if (isOwnMail(message, known)) return { result: 'ignored', reason: 'own-mail', ticket: null }
+  const without = { ticket: null, waiting: [] }
+  if (isOwnMail(message, known)) return { ...without, result: 'ignored', reason: 'own-mail' }
   const header = (name: string) => policy.header(mail.source, name)
   const { decided, tags } = applyRules(policy.rules, { message, size: place.size, header })
   if (decided !== null && !cursor.released) {
     const result = decided.action === 'drop' ? 'ignored' : 'quarantined'
-    return { result, reason: `rule:${decided.name}`, ticket: null }
+    return { ...without, result, reason: `rule:${decided.name}` }
   }
   const decision = threadMessage(message, leadsOf(message, known), policy.thread)
-  const history = historyOf(message, known)
+  if (decision.kind === 'ignore') return { ...without, result: 'ignored', reason: decision.reason }
   // What was there before the first poll is a backlog, and what is read again is no flood either.
-  const isLive = mail.uid >= Math.max(cursor.startBeforeUid, cursor.rereadBeforeUid) && !cursor.released
-  const hold = isLive ? holdReason(message.subject, decision.kind === 'open', history, policy.hold) : null
-  if (hold !== null && decision.kind !== 'ignore') return { result: 'quarantined', reason: hold, ticket: null }
-  if (isLive && decision.kind !== 'ignore') noteMail(history, message.subject, decision.kind === 'open')
+  if (mail.uid >= Math.max(cursor.startBeforeUid, cursor.rereadBeforeUid) && !cursor.released) {
+    const history = historyOf(message, known)
+    const opens = decision.kind === 'open'
+    const hold = holdReason(message, mail.receivedAt, opens, history, policy.hold)
+    if (hold !== null) return { ...without, result: 'quarantined', reason: hold }
+    noteMail(history, message, mail.receivedAt, opens)
+  }
   const judgement = carryOut(decision, message, mail.receivedAt, known)
   for (const tag of tags) judgement.ticket?.tags.add(tag)
   return judgement
 }
 
-/** From one of our own addresses, and known as a mail that the helpdesk has sent: it came back by a copy or a forward. */
+/**
+ * A mail that the helpdesk has sent came back, by a copy or a forward: from one of our own addresses, and its Message-ID is known here or
+ * bears a token.
+ */
 function isOwnMail(message: ParsedMessage, known: Known): boolean {
-  const sender = message.from?.address.toLowerCase() ?? ''
-  return known.own.has(sender) && message.messageId !== '' && known.threads.has(message.messageId)
+  const { messageId } = message
+  if (!known.own.has(senderOf(message)) || messageId === '') return false
+  return known.threads.has(messageId) || tokensOf(messageId).some(token => isProven(known.tokens.get(token)))
+}
+
+function isProven(proof: BatchTicket | 'forged' | 'elsewhere' | undefined): boolean {
+  return proof !== undefined && proof !== 'forged'
+}
+
+function senderOf(message: ParsedMessage): string {
+  return message.from?.address.toLowerCase() ?? ''
 }
 
 function leadsOf(message: ParsedMessage, known: Known): Leads<BatchTicket> {
   const proofs = tokensIn(message).flatMap(token => known.tokens.get(token) ?? [])
-  const proven = proofs.find(proof => typeof proof === 'object')
+  const toCandidates = (tickets: readonly BatchTicket[]) => tickets.map(ticket => toCandidate(ticket, known.own))
   return {
-    token: proven === undefined ? null : toCandidate(proven),
+    tokens: toCandidates(proofs.filter(proof => typeof proof === 'object')),
     forged: proofs.includes('forged'),
-    references: threadIds(message)
-      .flatMap(id => known.threads.get(id) ?? [])
-      .map(toCandidate),
-    awaited: (known.awaited.get(message.messageId) ?? []).map(toCandidate),
+    references: toCandidates(threadIds(message).flatMap(id => known.threads.get(id) ?? [])),
+    awaited: toCandidates(known.awaited.get(message.messageId) ?? []),
   }
 }
 
-function toCandidate(ticket: BatchTicket): Candidate<BatchTicket> {
-  return { ticket, participants: ticket.participants, closed: ticket.closed && !ticket.reopened }
+function toCandidate(ticket: BatchTicket, own: ReadonlySet<string>): Candidate<BatchTicket> {
+  const { participants, requester, closed, reopened } = ticket
+  // Every mail is written to one of our own addresses: that one of them opened a ticket tells nothing.
+  return { ticket, participants, requester: own.has(requester) ? '' : requester, closed: closed && !reopened }
 }
 
 function historyOf(message: ParsedMessage, known: Known): SenderHistory {
-  const sender = message.from?.address.toLowerCase() ?? ''
+  const sender = senderOf(message)
   const found = known.histories.get(sender) ?? emptyHistory()
   known.histories.set(sender, found)
   return found
 }
 
-function carryOut(decision: ThreadDecision<BatchTicket>, message: ParsedMessage, at: Date, known: Known): Judgement {
-  if (decision.kind === 'ignore') return { result: 'ignored', reason: decision.reason, ticket: null }
-  if (decision.kind === 'append') {
-    const { ticket, reopens, reason } = decision
-    ticket.reopened ||= reopens
-    join(ticket, message, at)
-    return { result: 'appended', reason, ticket }
-  }
-  const ticket = openTicket(message, at, decision.linked)
-  ticket.awaits = new Set(
-    threadIds(message)
-      .filter(id => !known.threads.has(id))
-      .slice(0, maxAwaited),
-  )
+function carryOut(
+  decision: Exclude<ThreadDecision<BatchTicket>, { kind: 'ignore' }>,
+  message: ParsedMessage,
+  at: Date,
+  known: Known,
+): Judgement {
+  const { reason } = decision
+  const opens = decision.kind === 'open'
+  const ticket = opens ? openTicket(message, at, decision.linked) : decision.ticket
+  if (!opens) ticket.reopened ||= decision.reopens
   join(ticket, message, at)
-  return { result: 'created', reason: decision.reason, ticket }
+  // Its own parent may be late as well.
+  if (opens || reason === 'awaited') awaitParents(ticket, message, known)
+  const waiting = (known.awaited.get(message.messageId) ?? []).filter(
+    other => other !== ticket && other !== ticket.opened?.linked,
+  )
+  return { result: opens ? 'created' : 'appended', reason, ticket, waiting }
+}
+
+/** The ticket waits for what the message refers to and is not here yet. */
+function awaitParents(ticket: BatchTicket, message: ParsedMessage, known: Known): void {
+  const absent = threadIds(message).filter(id => !known.threads.has(id))
+  for (const id of absent.slice(0, maxAwaited)) {
+    ticket.awaits.add(id)
+    known.awaited.set(id, [...(known.awaited.get(id) ?? []), ticket])
+  }
 }
 
 /** The newest references of a mail whose parent has not come. */
@@ -210,18 +241,21 @@ const maxAwaited = 5
 function openTicket(message: ParsedMessage, at: Date, linked: BatchTicket | null): BatchTicket {
   const requester = message.from ?? { name: '', address: '' }
   return {
-    ...untouchedTicket(null, new Set(), false),
+    ...untouchedTicket({
+      id: null,
+      participants: new Set(),
+      requester: requester.address.toLowerCase(),
+      closed: false,
+    }),
     opened: { subject: message.subject, requester, at, linked },
     lastAt: at,
   }
 }
 
 /** A ticket as the batch finds it, nothing added yet. */
-export function untouchedTicket(id: number | null, participants: Set<string>, closed: boolean): BatchTicket {
+export function untouchedTicket(found: Pick<BatchTicket, 'id' | 'participants' | 'requester' | 'closed'>): BatchTicket {
   return {
-    id,
-    participants,
-    closed,
+    ...found,
     opened: null,
     added: 0,
     reopened: false,
@@ -236,10 +270,9 @@ export function untouchedTicket(id: number | null, participants: Set<string>, cl
 function join(ticket: BatchTicket, message: ParsedMessage, at: Date): void {
   ticket.added += 1
   if (at > ticket.lastAt) ticket.lastAt = at
-  if (message.bounce !== null) {
-    noteBounce(ticket, message.bounce)
-    return
-  }
+  if (message.bounce !== null) noteBounce(ticket, message.bounce)
+  // A mail server does not take part, and a stranger must not by an answer that is joined by reference alone.
+  if (isAutomatic(message.kind)) return
   for (const address of participantsOf(message).slice(0, maxParticipants)) {
     if (ticket.participants.has(address) || ticket.participants.size >= maxParticipants) continue
     ticket.participants.add(address)
@@ -247,9 +280,10 @@ function join(ticket: BatchTicket, message: ParsedMessage, at: Date): void {
   }
 }
 
-/** A mail server does not take part; whom it could not reach is marked. */
+/** Participants whom a mail server could not reach are marked. */
 function noteBounce(ticket: BatchTicket, { recipients, statuses }: Bounce): void {
-  for (const recipient of recipients.slice(0, maxParticipants)) ticket.bounced.set(recipient, statuses[0] ?? '')
+  for (const recipient of recipients)
+    if (ticket.participants.has(recipient)) ticket.bounced.set(recipient, statuses[0] ?? '')
 }
 
 /** A mail to thousands does not make thousands of rows. */
@@ -261,8 +295,6 @@ function remember(known: Known, end: MailEnd): void {
   if (end.fingerprint !== null) known.fingerprints.set(end.fingerprint.toString('hex'), original)
   const id = end.kept.parsed?.messageId ?? ''
   if (end.ticket !== null && id !== '') known.threads.set(id, [...(known.threads.get(id) ?? []), end.ticket])
-  for (const awaited of end.ticket?.opened ? end.ticket.awaits : [])
-    known.awaited.set(awaited, [...(known.awaited.get(awaited) ?? []), end.ticket as BatchTicket])
 }
 
 /** SHA-256 of Message-ID, Date and From: what stays when a server rewrites other headers. Null without a Message-ID. */

@@ -4,7 +4,7 @@
 import type { Knex } from 'knex'
 import { MessageError } from '../errors.ts'
 import type { FetchedMessage } from '../fetch/mailbox.ts'
-import { parseHeaders } from '../parse/headers.ts'
+import { decodeText, type Headers, parseHeaders } from '../parse/headers.ts'
 import type { ParsedMessage } from '../parse/parsed-message.ts'
 import { inTransaction } from '../store/database.ts'
 import {
@@ -22,10 +22,11 @@ import { type MailboxChange, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
 import type { RawStore } from '../store/raw-store.ts'
 import { lockLease } from '../store/workers.ts'
-import type { HoldLimits } from '../thread/hold.ts'
+import { type HoldLimits, hourMs } from '../thread/hold.ts'
+import { toConditions } from '../thread/rules.ts'
 import { baseSubject } from '../thread/subject.ts'
 import { type ThreadPolicy, threadIds } from '../thread/thread-message.ts'
-import { tokensIn } from '../thread/token.ts'
+import { type Tokens, tokensIn, tokensOf } from '../thread/token.ts'
 import type { Cursor } from './cursor.ts'
 import {
   type BatchTicket,
@@ -50,8 +51,8 @@ export interface IngestDeps {
 export interface Judging {
   thread: ThreadPolicy
   hold: HoldLimits
-  /** The reference that a ticket token proves; undefined where there is no secret to check it by. */
-  verifyToken(token: string): string | undefined
+  /** What checks ticket tokens; undefined where the secret for it cannot be opened now. */
+  openTokens(): Promise<Tokens | undefined>
 }
 
 export interface BatchContext {
@@ -113,9 +114,10 @@ export async function commitBatch(
 ): Promise<MailEnd[]> {
   const { account, mailbox, cursor } = context
   const place = { accountId: account.id, mailboxId: mailbox.id, afterIngest: account.afterIngest, ...cursor }
+  const judged = await judgeTokens(kept, deps.judging)
   return await inTransaction(deps.db, async trx => {
     await lockLease(trx, account.lease)
-    const ends = await endMails(trx, { ...place, released: false }, kept, deps.judging)
+    const ends = await endMails(trx, { ...place, released: false }, judged, deps.judging)
     await updateMailbox(trx, mailbox.id, account.lease, change)
     return ends
   })
@@ -123,11 +125,29 @@ export async function commitBatch(
 
 export type EndingPlace = BatchPlace & EndingCursor
 
+/** Mails, and the references that the tokens in them prove. */
+export interface JudgedMails {
+  kept: readonly KeptMail[]
+  refs: ReadonlyMap<string, string | undefined>
+}
+
+/** Checks what looks like a token. Before the transaction: the secret may have to be opened. */
+export async function judgeTokens(kept: readonly KeptMail[], judging: Judging): Promise<JudgedMails> {
+  const found = messagesOf(kept).flatMap(message => [...tokensIn(message), ...tokensOf(message.messageId)])
+  const tokens = found.length === 0 ? undefined : await judging.openTokens()
+  const refs = tokens === undefined ? [] : unique(found).map(token => [token, tokens.verify(token)] as const)
+  return { kept, refs: new Map(refs) }
+}
+
+function messagesOf(kept: readonly KeptMail[]): ParsedMessage[] {
+  return kept.flatMap(({ parsed }) => parsed ?? [])
+}
+
 /** The part inside the transaction: what is known, the ends, the rows. A mail that already has a row is passed over, unless a retry was asked for. */
 export async function endMails(
   trx: Knex.Transaction,
   place: EndingPlace,
-  kept: readonly KeptMail[],
+  { kept, refs }: JudgedMails,
   judging: Judging,
 ): Promise<MailEnd[]> {
   const rows = await findUids(
@@ -138,62 +158,81 @@ export async function endMails(
   const fresh = kept.filter(({ mail }) => rows.get(mail.uid)?.retry ?? true)
   if (fresh.length === 0) return []
   const replaced = new Map([...rows].filter(([, row]) => row.retry).map(([uid, row]) => [uid, row.id]))
-  const known = await findKnown(trx, place, fresh, new Set(replaced.values()), judging)
-  const rules = await findRules(trx, place.accountId)
-  const ends = decideEnds(fresh, known, place, { ...judging, rules, header: headerValues })
+  const known = await findKnown(trx, place, { kept: fresh, refs }, new Set(replaced.values()))
+  const rules = await findRules(trx, place.accountId, toConditions)
+  const ends = decideEnds(fresh, known, place, { ...judging, rules, header: createHeaderReader() })
   await insertMails(trx, place, ends, replaced)
   return ends
 }
 
 const maxHeaderBytes = 262_144
 
-function headerValues(source: Buffer, name: string): readonly string[] {
-  return parseHeaders(source.subarray(0, maxHeaderBytes)).all(name)
+/** Values of a header field, decoded. Rules ask for several fields of one mail after another: its header is read once. */
+export function createHeaderReader(): (source: Buffer, name: string) => readonly string[] {
+  let last: { source: Buffer; headers: Headers } | undefined
+  return (source, name) => {
+    if (last?.source !== source) last = { source, headers: parseHeaders(headerOf(source)) }
+    return last.headers.all(name.toLowerCase()).map(value => decodeText(value))
+  }
+}
+
+/** Up to the empty line: what stands in the text is no field. */
+function headerOf(source: Buffer): Buffer {
+  const head = source.subarray(0, maxHeaderBytes)
+  const end = /\S[^\S\r\n]*(?:\r\n\r?\n|\n\r?\n|\r\r)/.exec(head.toString('latin1'))?.index
+  return end === undefined ? head : head.subarray(0, end + 1)
 }
 
 async function findKnown(
   trx: Knex,
   place: EndingPlace,
-  mails: readonly KeptMail[],
+  { kept: mails, refs }: JudgedMails,
   replaced: ReadonlySet<number>,
-  judging: Judging,
 ): Promise<Known> {
-  const messages = mails.flatMap(({ parsed }) => (parsed === null ? [] : [parsed]))
+  const messages = messagesOf(mails)
   const reread = mails.filter(({ mail }) => mail.uid < place.rereadBeforeUid)
   const prints = reread.flatMap(({ parsed }) => (parsed === null ? [] : (fingerprintOf(parsed) ?? [])))
   const hashes = mails.filter(({ mail }) => mail.complete).map(({ place: { sha256 } }) => sha256)
-  const live = mails.filter(mail => isLive(mail, place)).flatMap(({ parsed }) => parsed ?? [])
+  const live = mails.filter(mail => isLive(mail, place))
   const ownIds = messages.map(message => message.messageId).filter(id => id !== '')
-  const tokens = tokensOf(messages, judging)
   const named = await findByRefs(
     trx,
-    [...new Set(tokens.values())].filter(ref => ref !== undefined),
+    [...new Set(refs.values())].filter(ref => ref !== undefined),
   )
   const tickets = createTickets()
+  const threads = tickets.all(
+    await findThreads(trx, place.accountId, unique([...messages.flatMap(threadIds), ...ownIds])),
+  )
+  const awaited = tickets.all(await findThreads(trx, place.accountId, unique(ownIds), 'awaited_ids'))
   return {
     contents: await findContents(trx, place.accountId, hashes, replaced),
     fingerprints: await findFingerprints(trx, place.mailboxId, prints, replaced),
-    threads: tickets.all(await findThreads(trx, place.accountId, unique([...messages.flatMap(threadIds), ...ownIds]))),
-    awaited: tickets.all(await findThreads(trx, place.accountId, unique(ownIds), 'awaited_ids')),
+    threads,
+    awaited,
     tokens: new Map(
-      [...tokens].map(([token, ref]): [string, BatchTicket | 'forged' | 'elsewhere'] => {
+      [...refs].map(([token, ref]): [string, BatchTicket | 'forged' | 'elsewhere'] => {
         const found = ref === undefined ? undefined : named.get(ref)
         if (found === undefined) return [token, 'forged']
         return [token, found.accountId === place.accountId ? tickets.one(found.ticket) : 'elsewhere']
       }),
     ),
-    own: await findOwnAddresses(trx, sendersOf(messages, 'lower case')),
-    histories: await findHistories(trx, sendersOf(live, 'as stored'), baseSubject),
+    own: await findOwnAddresses(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
+    histories: await findLately(trx, live),
   }
+}
+
+/** What the senders of these mails did around the times at which they came. */
+async function findLately(trx: Knex, live: readonly KeptMail[]): Promise<Known['histories']> {
+  const times = live.map(({ mail }) => mail.receivedAt.getTime())
+  if (times.length === 0) return new Map()
+  const senders = unique(messagesOf(live).map(message => message.from?.address ?? ''))
+  const from = new Date(times.reduce((a, b) => Math.min(a, b)) - hourMs)
+  const until = new Date(times.reduce((a, b) => Math.max(a, b)) + hourMs)
+  return await findHistories(trx, senders, { from, until }, baseSubject)
 }
 
 function unique(ids: readonly string[]): string[] {
   return [...new Set(ids)]
-}
-
-/** What looks like a token, and the reference that it proves. */
-function tokensOf(messages: readonly ParsedMessage[], { verifyToken }: Judging): Map<string, string | undefined> {
-  return new Map(messages.flatMap(tokensIn).map(token => [token, verifyToken(token)]))
 }
 
 /** A backlog needs no history: it is not held. */
@@ -201,20 +240,20 @@ function isLive({ mail }: KeptMail, place: EndingPlace): boolean {
   return mail.uid >= Math.max(place.startBeforeUid, place.rereadBeforeUid) && !place.released
 }
 
-function sendersOf(messages: readonly ParsedMessage[], form: 'lower case' | 'as stored'): string[] {
-  const senders = messages.map(message => message.from?.address ?? '').filter(address => address !== '')
-  return unique(form === 'as stored' ? senders : senders.map(address => address.toLowerCase()))
+function sendersOf(messages: readonly ParsedMessage[]): string[] {
+  return messages.map(message => message.from?.address.toLowerCase() ?? '').filter(address => address !== '')
 }
 
 /** One BatchTicket a ticket, however many ids lead to it: what one mail adds, the next one finds. */
 function createTickets() {
   const tickets = new Map<number, BatchTicket>()
-  const one = ({ id, participants, closed }: FoundTicket): BatchTicket => {
-    const ticket = tickets.get(id) ?? untouchedTicket(id, participants, closed)
-    tickets.set(id, ticket)
+  const one = (found: FoundTicket): BatchTicket => {
+    const ticket = tickets.get(found.id) ?? untouchedTicket(found)
+    tickets.set(found.id, ticket)
     return ticket
   }
   const all = (found: ReadonlyMap<string, readonly FoundTicket[]>): Map<string, BatchTicket[]> =>
     new Map([...found].map(([id, list]) => [id, list.map(one)]))
-  return { one, all }
+  const requesters = (): string[] => [...tickets.values()].map(ticket => ticket.requester)
+  return { one, all, requesters }
 }

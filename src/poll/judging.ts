@@ -4,13 +4,22 @@ import type { Kind } from '../parse/parsed-message.ts'
 import { createTokens } from '../thread/token.ts'
 import type { Judging } from './ingest-batch.ts'
 
-/** `secret`: undefined while its key is away; then no token proves anything. */
-export function toJudging(config: Pick<Config, 'thread' | 'hold'>, secret: Buffer | undefined): Judging {
-  const tokens = secret === undefined ? undefined : createTokens(secret)
+/**
+ * `openSecret`: undefined while its key is away; then the one that was opened last goes on being used, and without one no token proves
+ * anything. It is asked for again with each batch that has tokens, because a lost key brings a new secret.
+ */
+export function createJudging(
+  config: Pick<Config, 'thread' | 'hold'>,
+  openSecret: () => Promise<Buffer | undefined>,
+): Judging {
+  let last: Buffer | undefined
   const opening = config.thread.opening.split(',').map(kind => kind.trim() as Kind)
   return {
     thread: { closed: config.thread.closed, opening: new Set(opening) },
     hold: { ticketsPerHour: config.hold.ticketsPerHour, sameSubject: config.hold.sameSubject },
-    verifyToken: token => tokens?.verify(token),
+    async openTokens() {
+      last = (await openSecret()) ?? last
+      return last === undefined ? undefined : createTokens(last)
+    },
   }
 }

@@ -4,7 +4,7 @@ import type { Knex } from 'knex'
 import { inTransaction } from '../store/database.ts'
 import type { RawIndexEntry, RawStore } from '../store/raw-store.ts'
 import { findRecovered, type RecoveryPlace } from '../store/recovery.ts'
-import { endMails, type IngestDeps, type Judging, parseMail } from './ingest-batch.ts'
+import { endMails, type IngestDeps, type Judging, judgeTokens, parseMail } from './ingest-batch.ts'
 
 export interface Recovered {
   /** Batches that had mails without rows. */
@@ -54,11 +54,12 @@ async function takeInAgain(
   const source = await deps.raw.read(at)
   const mail = { uid, size, source, complete, receivedAt: new Date(entry.receivedAt) }
   const kept = { mail, place: at, ...(await parseMail(deps, source)) }
+  const judged = await judgeTokens([kept], deps.judging)
   const ends = await inTransaction(deps.db, async trx => {
     await trx('accounts').where({ id: entry.accountId }).forUpdate().first('id')
     // What was let in once is not held now.
     const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: true }
-    return await endMails(trx, { ...place, ...cursor }, [kept], deps.judging)
+    return await endMails(trx, { ...place, ...cursor }, judged, deps.judging)
   })
   return ends.length > 0
 }

@@ -5,8 +5,8 @@ import { CommandError } from '../errors.ts'
 import { inTransaction } from '../store/database.ts'
 import { findQuarantined, type QuarantinedMail, requestRetry } from '../store/quarantine.ts'
 import type { RawStore } from '../store/raw-store.ts'
-import type { KeptMail, MailEnd } from './decide-ends.ts'
-import { endMails, type IngestDeps, type Judging, parseMail } from './ingest-batch.ts'
+import type { MailEnd } from './decide-ends.ts'
+import { endMails, type IngestDeps, type JudgedMails, type Judging, judgeTokens, parseMail } from './ingest-batch.ts'
 
 export interface RetryEnd {
   /** The mail's new end; `pending` where it must be fetched first. */
@@ -32,7 +32,8 @@ export async function retryQuarantined(
   if (mail.place === null) return { result: 'pending', reason: 'fetched at the next poll', ticket: null }
   const source = await raw.read(mail.place)
   const kept = { mail: { ...mail, source, complete: true }, place: mail.place, ...(await parseMail({ parse }, source)) }
-  const [end] = await inTransaction(db, trx => endAgain(trx, mail, kept, judging))
+  const judged = await judgeTokens([kept], judging)
+  const [end] = await inTransaction(db, trx => endAgain(trx, mail, judged, judging))
   if (end === undefined) throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
   return { result: end.result, reason: end.reason, ticket: end.ticket?.id ?? null }
 }
@@ -41,9 +42,9 @@ export async function retryQuarantined(
 async function endAgain(
   trx: Knex.Transaction,
   mail: QuarantinedMail,
-  kept: KeptMail,
+  judged: JudgedMails,
   judging: Judging,
 ): Promise<MailEnd[]> {
   await trx('accounts').where({ id: mail.accountId }).forUpdate().first('id')
-  return await endMails(trx, { ...mail, rereadBeforeUid: 0, startBeforeUid: 0, released: true }, [kept], judging)
+  return await endMails(trx, { ...mail, rereadBeforeUid: 0, startBeforeUid: 0, released: true }, judged, judging)
 }

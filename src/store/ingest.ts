@@ -20,6 +20,8 @@ export interface FoundTicket {
   id: number
   /** Addresses in lower case. */
   participants: Set<string>
+  /** Who opened it, lower case. */
+  requester: string
   closed: boolean
 }
 
@@ -125,14 +127,20 @@ export async function findByRefs(
 
 async function findTickets(trx: Knex, ids: readonly number[]): Promise<Map<number, FoundTicket>> {
   if (ids.length === 0) return new Map()
-  const found: { id: number; status: string }[] = await trx('tickets').whereIn('id', ids).select('id', 'status')
+  const found: { id: number; status: string; requester: string }[] = await trx('tickets')
+    .whereIn('id', ids)
+    .select('id', 'status', { requester: 'requester_address' })
   const tickets = new Map(
-    found.map(({ id, status }) => [id, { id, participants: new Set<string>(), closed: status === 'closed' }]),
+    found.map(({ id, status, requester }) => [
+      id,
+      { id, participants: new Set<string>(), requester: requester.toLowerCase(), closed: status === 'closed' },
+    ]),
   )
   const rows: { ticket_id: number; address: string }[] = await trx('participants')
     .whereIn('ticket_id', ids)
     .select('ticket_id', 'address')
-  for (const row of rows) tickets.get(row.ticket_id)?.participants.add(row.address)
+  // A helpdesk may have written them as they were typed.
+  for (const row of rows) tickets.get(row.ticket_id)?.participants.add(row.address.toLowerCase())
   return tickets
 }
 
@@ -152,8 +160,12 @@ export async function insertMails(
   const sourceIds = await insertSources(trx, place, ends, replaced)
   await insertMessages(trx, place.accountId, ends, sourceIds)
   await insertParticipants(trx, tickets)
-  await updateTickets(trx, tickets)
+  await updateTickets(
+    trx,
+    tickets.filter(ticket => ticket.opened === null),
+  )
   await insertAwaited(trx, place.accountId, tickets)
+  await linkWaiting(trx, ends)
   await updateBounced(trx, tickets)
   await nameOriginals(trx, ends, sourceIds)
 }
@@ -169,6 +181,7 @@ async function insertTickets(trx: Knex.Transaction, accountId: number, tickets: 
     requester_name: cut(ticket.opened?.requester.name ?? '', 500),
     requester_address: cut(ticket.opened?.requester.address ?? '', 500),
     messages: ticket.added,
+    linked_ticket_id: ticket.opened?.linked?.id ?? null,
     tags_json: ticket.tags.size === 0 ? null : JSON.stringify([...ticket.tags]),
     created_at: ticket.opened?.at ?? ticket.lastAt,
     updated_at: ticket.lastAt,
@@ -178,9 +191,9 @@ async function insertTickets(trx: Knex.Transaction, accountId: number, tickets: 
     .whereIn('ref', [...byRef.keys()])
     .select('id', 'ref')
   for (const { id, ref } of ids) (byRef.get(ref) as BatchTicket).id = id
-  for (const ticket of opened) {
-    const linked = ticket.opened?.linked?.id ?? null
-    if (linked !== null) await trx('tickets').where({ id: ticket.id }).update({ linked_ticket_id: linked })
+  for (const { id, opened: facts } of opened) {
+    const linked = facts?.linked
+    if (linked?.opened) await trx('tickets').where({ id }).update({ linked_ticket_id: linked.id })
   }
 }
 
@@ -269,7 +282,15 @@ async function insertMessages(
   const mails = ends.flatMap(end => {
     const sourceId = sourceIds.get(end.kept.mail.uid)
     return end.ticket?.id && end.kept.parsed && sourceId !== undefined
-      ? [{ ticketId: end.ticket.id, sourceId, message: end.kept.parsed, reason: end.reason }]
+      ? [
+          {
+            ticketId: end.ticket.id,
+            sourceId,
+            message: end.kept.parsed,
+            reason: end.reason,
+            at: end.kept.mail.receivedAt,
+          },
+        ]
       : []
   })
   if (mails.length === 0) return
@@ -297,8 +318,16 @@ async function insertMessages(
   )
 }
 
-function messageRow(mail: { ticketId: number; sourceId: number; message: ParsedMessage; reason: string }): Row {
-  const { ticketId, sourceId, message, reason } = mail
+interface NewMessage {
+  ticketId: number
+  sourceId: number
+  message: ParsedMessage
+  reason: string
+  /** When the mail server received it. */
+  at: Date
+}
+
+function messageRow({ ticketId, sourceId, message, reason, at }: NewMessage): Row {
   return {
     ticket_id: ticketId,
     source_id: sourceId,
@@ -318,6 +347,7 @@ function messageRow(mail: { ticketId: number; sourceId: number; message: ParsedM
     html_notes_json: message.htmlNotes === null ? null : JSON.stringify(message.htmlNotes),
     reply: message.reply === message.text ? null : message.reply,
     bounce_json: message.bounce === null ? null : cut(JSON.stringify(message.bounce), 65_535),
+    created_at: at,
   }
 }
 
@@ -360,49 +390,77 @@ async function insertParticipants(trx: Knex.Transaction, tickets: readonly Batch
   await insertRows(trx, 'participants', rows, { once: 'address' })
 }
 
-/** Mails that answers in new tickets refer to, and that may come late. */
+/** Mails that answers refer to, and that may come late. */
 async function insertAwaited(trx: Knex.Transaction, accountId: number, tickets: readonly BatchTicket[]): Promise<void> {
-  const rows = tickets.flatMap(ticket =>
-    ticket.opened === null
-      ? []
-      : [...ticket.awaits].map(id => ({ account_id: accountId, ticket_id: ticket.id, message_id_sha256: hashOf(id) })),
+  const rows = tickets.flatMap(({ id, awaits }) =>
+    [...awaits].map(awaited => ({ account_id: accountId, ticket_id: id, message_id_sha256: hashOf(awaited) })),
   )
   await insertRows(trx, 'awaited_ids', rows, { once: 'id' })
 }
 
+/** Tickets that waited for a mail which went into another one link to that, as if it had come first. */
+async function linkWaiting(trx: Knex, ends: readonly MailEnd[]): Promise<void> {
+  for (const { ticket, waiting } of ends) {
+    const ids = waiting.flatMap(({ id }) => id ?? [])
+    if (ticket === null || ids.length === 0) continue
+    await trx('tickets').whereIn('id', ids).whereNull('linked_ticket_id').update({ linked_ticket_id: ticket.id })
+  }
+}
+
 async function updateBounced(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
   for (const { id, bounced } of tickets) {
-    for (const [address, status] of bounced) {
+    for (const [status, found] of Map.groupBy(bounced, ([, code]) => code)) {
+      const addresses = found.map(([address]) => address)
       await trx('participants')
-        .where({ ticket_id: id, address })
+        .where({ ticket_id: id })
+        .whereIn(trx.raw('LOWER(address)') as unknown as string, addresses)
         .update({ bounced_at: trx.raw('UTC_TIMESTAMP(3)'), bounce_status: cut(status, 20) || null })
     }
   }
 }
 
+/** What mails added to tickets that were there before, in one statement for all of them. */
+async function updateTickets(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
+  if (tickets.length === 0) return
+  const cases = (value: (ticket: BatchTicket) => number | Date) => ({
+    sql: `CASE id ${'WHEN ? THEN ? '.repeat(tickets.length)}END`,
+    values: tickets.flatMap(ticket => [ticket.id, value(ticket)]),
+  })
+  const added = cases(ticket => ticket.added)
+  const lastAt = cases(ticket => ticket.lastAt)
+  const reopened = cases(ticket => Number(ticket.reopened))
+  const ids = tickets.map(ticket => ticket.id)
+  await trx.raw(
+    `UPDATE tickets SET messages = messages + ${added.sql},
+       updated_at = GREATEST(updated_at, CAST(${lastAt.sql} AS DATETIME(3))),
+       status = IF(${reopened.sql} = 1, 'open', status)
+     WHERE id IN (${ids.map(() => '?').join(', ')})`,
+    [...added.values, ...lastAt.values, ...reopened.values, ...ids] as Knex.RawBinding[],
+  )
+  await addTags(
+    trx,
+    tickets.filter(ticket => ticket.tags.size > 0),
+  )
+}
+
 /** Tags that a ticket has already stay, in their order. */
-async function addTags(trx: Knex, { id, tags }: BatchTicket): Promise<Record<string, string>> {
-  if (tags.size === 0) return {}
-  const row = await trx('tickets').where({ id }).first('tags_json')
-  const before = JSON.parse(row?.tags_json ?? '[]') as string[]
-  return { tags_json: JSON.stringify([...new Set([...before, ...tags])].slice(0, mostTags)) }
+async function addTags(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
+  if (tickets.length === 0) return
+  const rows: { id: number; tags_json: string | null }[] = await trx('tickets')
+    .whereIn(
+      'id',
+      tickets.flatMap(({ id }) => id ?? []),
+    )
+    .select('id', 'tags_json')
+  const before = new Map(rows.map(row => [row.id, row.tags_json ?? '[]']))
+  for (const { id, tags } of tickets) {
+    const had = before.get(id ?? 0) ?? '[]'
+    const has = JSON.stringify([...new Set([...(JSON.parse(had) as string[]), ...tags])].slice(0, mostTags))
+    if (has !== had) await trx('tickets').where({ id }).update({ tags_json: has })
+  }
 }
 
 const mostTags = 50
-
-async function updateTickets(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
-  for (const ticket of tickets) {
-    if (ticket.opened !== null) continue
-    await trx('tickets')
-      .where({ id: ticket.id })
-      .update({
-        messages: trx.raw('messages + ?', [ticket.added]),
-        updated_at: trx.raw('GREATEST(updated_at, ?)', [ticket.lastAt]),
-        ...(ticket.reopened ? { status: 'open' } : {}),
-        ...(await addTags(trx, ticket)),
-      })
-  }
-}
 
 function hashOf(messageId: string): Buffer {
   return createHash('sha256').update(messageId).digest()

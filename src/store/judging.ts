@@ -1,7 +1,7 @@
 // What the judging of mails looks up besides threads: our own addresses, an admin's rules, and what senders did lately.
 import type { Knex } from 'knex'
 import type { SenderHistory } from '../thread/hold.ts'
-import type { Rule } from '../thread/rules.ts'
+import type { Conditions, Rule } from '../thread/rules.ts'
 
 /** Those of these addresses (lower case) that are our own accounts'. */
 export async function findOwnAddresses(db: Knex, addresses: readonly string[]): Promise<Set<string>> {
@@ -13,8 +13,12 @@ export async function findOwnAddresses(db: Knex, addresses: readonly string[]): 
   return new Set(found.map(address => address.toLowerCase()))
 }
 
-/** Enabled rules that hold for the account, in their order. */
-export async function findRules(db: Knex, accountId: number): Promise<Rule[]> {
+/** Enabled rules for the account, in their order. `read` makes conditions of JSON; a rule of which it makes none is left out. */
+export async function findRules(
+  db: Knex,
+  accountId: number,
+  read: (json: string) => Conditions | undefined,
+): Promise<Rule[]> {
   const rows: { name: string; conditions_json: string; action: Rule['action']; tag: string | null }[] = await db(
     'rules',
   )
@@ -22,45 +26,56 @@ export async function findRules(db: Knex, accountId: number): Promise<Rule[]> {
     .where(scope => scope.whereNull('account_id').orWhere({ account_id: accountId }))
     .orderBy([{ column: 'position' }, { column: 'id' }])
     .select('name', 'conditions_json', 'action', 'tag')
-  return rows.map(({ conditions_json, ...rule }) => ({ ...rule, conditions: JSON.parse(conditions_json) }))
+  return rows.flatMap(({ conditions_json, ...rule }) => {
+    const conditions = read(conditions_json)
+    return conditions === undefined ? [] : [{ ...rule, conditions }]
+  })
 }
 
 const mostCounted = 5_000
+const minute = "TIMESTAMPDIFF(MINUTE, '1970-01-01', created_at)"
+const minuteMs = 60_000
 
 /**
- * What these senders (addresses as stored) did in the last hour and the last ten minutes, by address in lower case. `fold` gives the
- * subject under which mails count as the same.
+ * What these senders (addresses as stored) did between the times, to the minute, by address in lower case. `fold` gives the subject under
+ * which mails count as the same.
  */
 export async function findHistories(
   db: Knex,
   senders: readonly string[],
+  { from, until }: { from: Date; until: Date },
   fold: (subject: string) => string,
 ): Promise<Map<string, SenderHistory>> {
   const histories = new Map<string, SenderHistory>()
-  if (senders.length === 0) return histories
   const of = (sender: string): SenderHistory => {
-    const found = histories.get(sender.toLowerCase()) ?? { tickets: 0, subjects: new Map() }
+    const found = histories.get(sender.toLowerCase()) ?? { tickets: [], subjects: new Map() }
     histories.set(sender.toLowerCase(), found)
     return found
   }
-  const opened: { sender: string; count: number }[] = await db('tickets')
+  const opened: { sender: string; minute: number; count: number }[] = await db('tickets')
     .whereIn('requester_address', senders)
-    .whereRaw('created_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR')
-    .groupBy('requester_address')
-    .select({ sender: 'requester_address' })
-    .count({ count: '*' })
-  for (const { sender, count } of opened) of(sender).tickets += Number(count)
-  const subjects: { sender: string; subject: string; count: number }[] = await db('messages')
-    .whereIn('from_address', senders)
-    .whereRaw('created_at > UTC_TIMESTAMP(3) - INTERVAL 10 MINUTE')
-    .groupBy('from_address', 'subject')
+    .whereBetween('created_at', [from, until])
+    .groupBy('requester_address', db.raw(minute))
+    .orderBy('minute', 'desc')
     .limit(mostCounted)
-    .select({ sender: 'from_address' }, 'subject')
+    .select({ sender: 'requester_address' }, db.raw(`${minute} AS minute`))
     .count({ count: '*' })
-  for (const { sender, subject, count } of subjects) {
-    const { subjects: counts } = of(sender)
+  for (const { sender, minute, count } of opened)
+    of(sender).tickets.push({ at: Number(minute) * minuteMs, count: Number(count) })
+  const subjects: { sender: string; subject: string; minute: number; count: number }[] = await db('messages')
+    .whereIn('from_address', senders)
+    .whereBetween('created_at', [from, until])
+    .groupBy('from_address', 'subject', db.raw(minute))
+    .orderBy('minute', 'desc')
+    .limit(mostCounted)
+    .select({ sender: 'from_address' }, 'subject', db.raw(`${minute} AS minute`))
+    .count({ count: '*' })
+  for (const { sender, subject, minute, count } of subjects) {
+    const { subjects: tallies } = of(sender)
     const base = fold(subject)
-    counts.set(base, (counts.get(base) ?? 0) + Number(count))
+    const tally = tallies.get(base) ?? []
+    tallies.set(base, tally)
+    tally.push({ at: Number(minute) * minuteMs, count: Number(count) })
   }
   return histories
 }

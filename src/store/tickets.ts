@@ -139,14 +139,28 @@ function newestOf(db: Knex, status: string, accountId: number | undefined, limit
 }
 
 /** `which` is an id or a ref (LL-…). Throws CommandError where there is none. */
-export async function getTicket(db: Knex, which: string): Promise<TicketDetail> {
+export async function getTicketRow(db: Knex, which: string): Promise<TicketRow> {
   const query = selectTickets(db)
   const row: TicketRow | undefined = await (/^\d+$/.test(which)
     ? query.where('tickets.id', which)
     : query.where('tickets.ref', which.toUpperCase())
   ).first()
-  if (row === undefined)
-    throw new CommandError(`there is no ticket ${which}`, '`letterlock ticket list` shows the newest')
+  if (row !== undefined) return row
+  throw new CommandError(`there is no ticket ${which}`, '`letterlock ticket list` shows the newest')
+}
+
+/** True if it had another one. */
+export async function updateTicketStatus(db: Knex, id: number, status: 'open' | 'closed'): Promise<boolean> {
+  const changed = await db('tickets')
+    .where({ id })
+    .whereNot({ status })
+    .update({ status, updated_at: db.raw('UTC_TIMESTAMP(3)') })
+  return changed > 0
+}
+
+/** The ticket with its messages. Throws CommandError where there is none. */
+export async function getTicket(db: Knex, which: string): Promise<TicketDetail> {
+  const row = await getTicketRow(db, which)
   return {
     ...toView(row),
     linkedTicket: row.linked_ticket_id,

@@ -1,5 +1,7 @@
-// PURE. Floods and loops: one sender opens no more than so many tickets an hour, and does not write the same subject again and again. What
-// is too much is held in quarantine, where it is shown and can be released: nothing is lost.
+// PURE. Floods and loops: one sender opens no more than so many tickets in an hour, and does not write the same subject again and again.
+// What is too much is held in quarantine, where it is shown and can be released: nothing is lost. What counts is when the mail server
+// received the mails: those of a weekend that are read on Monday are no flood.
+import type { ParsedMessage } from '../parse/parsed-message.ts'
 import { baseSubject } from './subject.ts'
 
 export interface HoldLimits {
@@ -9,33 +11,58 @@ export interface HoldLimits {
   sameSubject: number
 }
 
-/** What a sender did lately: grows with the mails of a batch. */
+/** How many at which times, in milliseconds. */
+export type Tally = { at: number; count: number }[]
+
+/** What a sender did around the time of his mails: grows with the mails of a batch. */
 export interface SenderHistory {
-  /** Tickets opened in the last hour. */
-  tickets: number
-  /** Mails of the last ten minutes by their base subject. */
-  subjects: Map<string, number>
+  /** Tickets opened. */
+  tickets: Tally
+  /** Mails by their base subject. */
+  subjects: Map<string, Tally>
 }
 
 export function emptyHistory(): SenderHistory {
-  return { tickets: 0, subjects: new Map() }
+  return { tickets: [], subjects: new Map() }
 }
+
+export const hourMs = 3_600_000
+const subjectWindowMs = 600_000
+
+type Counted = Pick<ParsedMessage, 'kind' | 'subject'>
 
 /** The reason to hold the mail, or null. */
 export function holdReason(
-  subject: string,
+  message: Counted,
+  at: Date,
   opens: boolean,
   history: SenderHistory,
   limits: HoldLimits,
 ): 'held' | 'loop' | null {
-  const same = history.subjects.get(baseSubject(subject)) ?? 0
-  if (limits.sameSubject > 0 && same >= limits.sameSubject) return 'loop'
-  return opens && limits.ticketsPerHour > 0 && history.tickets >= limits.ticketsPerHour ? 'held' : null
+  const same = countNear(history.subjects.get(baseSubject(message.subject)), at, subjectWindowMs)
+  if (limits.sameSubject > 0 && same >= limits.sameSubject && !isReport(message)) return 'loop'
+  const opened = countNear(history.tickets, at, hourMs)
+  return opens && limits.ticketsPerHour > 0 && opened >= limits.ticketsPerHour ? 'held' : null
 }
 
 /** Notes a mail that was let through. */
-export function noteMail(history: SenderHistory, subject: string, opened: boolean): void {
-  const base = baseSubject(subject)
-  history.subjects.set(base, (history.subjects.get(base) ?? 0) + 1)
-  if (opened) history.tickets += 1
+export function noteMail(history: SenderHistory, message: Counted, at: Date, opened: boolean): void {
+  const base = baseSubject(message.subject)
+  const subjects = history.subjects.get(base) ?? []
+  history.subjects.set(base, subjects)
+  subjects.push({ at: at.getTime(), count: 1 })
+  if (opened) history.tickets.push({ at: at.getTime(), count: 1 })
+}
+
+/** Mails do not always come in the order of their times. */
+function countNear(tally: Tally | undefined, at: Date, withinMs: number): number {
+  return (tally ?? []).reduce(
+    (sum, { at: then, count }) => (Math.abs(at.getTime() - then) < withinMs ? sum + count : sum),
+    0,
+  )
+}
+
+/** Servers give all their reports one subject, whatever they are about. */
+function isReport({ kind }: Counted): boolean {
+  return kind === 'bounce' || kind === 'feedback-report'
 }

@@ -2,6 +2,16 @@
 // and nothing else, so that no pattern can be slow; they look at the whole of a value, whatever its case.
 import type { Address, Kind, ParsedMessage } from '../parse/parsed-message.ts'
 
+export const kinds: readonly Kind[] = [
+  'human',
+  'auto-generated',
+  'auto-reply',
+  'bounce',
+  'feedback-report',
+  'list',
+  'loop',
+]
+
 export interface Conditions {
   /** The sender's address. */
   from?: string
@@ -48,20 +58,77 @@ export function applyRules(rules: readonly Rule[], subject: RuleSubject): RuleVe
   return { decided: null, tags: [...tags] }
 }
 
-/** A rule without conditions holds for nothing: it would drop all mail. */
-function holds(conditions: Conditions, { message, size, header }: RuleSubject): boolean {
+/**
+ * Conditions as they are stored (JSON), or undefined where they make no sense: others may write them, too. What is not known here is not
+ * passed over, because a rule with a condition less would hold for more mail.
+ */
+export function toConditions(json: string): Conditions | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const entries = Object.entries(value)
+  const makeSense = entries.every(([name, condition]) => isKnown(name) && checks[name](condition))
+  return makeSense && entries.length > 0 ? (value as Conditions) : undefined
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string'
+
+const checks: Readonly<Record<keyof Conditions, (value: unknown) => boolean>> = {
+  from: isText,
+  to: isText,
+  notTo: isText,
+  subject: isText,
+  header: value => {
+    const { name, value: text } = (value ?? {}) as Record<string, unknown>
+    return isText(name) && isText(text)
+  },
+  kind: value => kinds.some(kind => kind === value),
+  minBytes: value => typeof value === 'number',
+}
+
+function isKnown(name: string): name is keyof Conditions {
+  return Object.hasOwn(checks, name)
+}
+
+/** True if all conditions hold. A rule without any holds for nothing: it would drop all mail. */
+export function holds(conditions: Conditions, subject: RuleSubject): boolean {
+  const names = namesOf(conditions)
+  return names.length > 0 && names.every(name => holdsOne(name, conditions, subject))
+}
+
+/** The conditions of a rule, in the order in which they were written. */
+export function namesOf(conditions: Conditions): (keyof Conditions)[] {
+  return Object.keys(conditions).filter(isKnown)
+}
+
+/** True if the condition with this name holds, or is not set. */
+export function holdsOne(
+  name: keyof Conditions,
+  conditions: Conditions,
+  { message, size, header }: RuleSubject,
+): boolean {
   const { from, to, notTo, subject, header: field, kind, minBytes } = conditions
   const recipients = [...message.to, ...message.cc]
-  const checks = [
-    from === undefined ? undefined : matches(from, message.from?.address ?? ''),
-    to === undefined ? undefined : anyMatches(to, recipients),
-    notTo === undefined ? undefined : !anyMatches(notTo, recipients),
-    subject === undefined ? undefined : matches(subject, message.subject),
-    field === undefined ? undefined : header(field.name).some(value => matches(field.value, value)),
-    kind === undefined ? undefined : message.kind === kind,
-    minBytes === undefined ? undefined : size >= minBytes,
-  ].filter(check => check !== undefined)
-  return checks.length > 0 && checks.every(Boolean)
+  switch (name) {
+    case 'from':
+      return from === undefined || matches(from, message.from?.address ?? '')
+    case 'to':
+      return to === undefined || anyMatches(to, recipients)
+    case 'notTo':
+      return notTo === undefined || !anyMatches(notTo, recipients)
+    case 'subject':
+      return subject === undefined || matches(subject, message.subject)
+    case 'header':
+      return field === undefined || header(field.name).some(value => matches(field.value, value))
+    case 'kind':
+      return kind === undefined || message.kind === kind
+    case 'minBytes':
+      return minBytes === undefined || size >= minBytes
+  }
 }
 
 function anyMatches(pattern: string, people: readonly Address[]): boolean {

@@ -2,8 +2,8 @@
 // reply and forward marks of more languages than English.
 
 const marks =
-  /^\s*(?:(?:re|fwd?|aw|wg|sv|vs|vb|antw|doorst|rif|ref|tr|rv|res|enc|odp|pd|ynt|ilt|hl|bls|trs|edx|atb|回复|回覆|转发|轉寄|답장|전달|отв|пересл)\s*(?:\[\d{1,4}\]|\(\d{1,4}\))?\s*[:：])/i
-const blob = /^\s*\[[^[\]]{0,80}\]/
+  /^\s*(?:(?:re|fwd?|aw|wg|sv|vs|vb|antw|doorst|rif|ref|tr|rv|res|enc|odp|pd|ynt|ilt|hl|bls|trs|edx|atb|回复|回覆|转发|轉寄|答复|답장|전달|отв|пересл)\s*(?:\[\d{1,4}\]|\(\d{1,4}\)|\^?\d{1,4})?\s*(?:[:：]+|;)|\(fwd?\))/i
+const blob = /^\s*(?:\[[^[\]]{0,80}\]|【[^【】]{0,80}】)/
 const trailer = /\s*\(fwd\)\s*$/i
 const mostMarks = 50
 
@@ -16,7 +16,7 @@ export function baseSubject(subject: string): string {
     // A blob ([list name]) goes only where something is left.
     const without = base.replace(blob, '').trim()
     if (without !== '') base = without
-    const forwarded = /^\[fwd: ?(.*)\]$/i.exec(base)
+    const forwarded = /^\[(?:fwd?|re): ?(.*)\]$/i.exec(base)
     if (forwarded) base = forwarded[1] ?? ''
     if (base === before) break
   }

@@ -1,7 +1,8 @@
 // PURE. Which ticket a message belongs to, with the reason. In this order: a signed token of ours; a reference to a message of a ticket
 // in which the sender takes part; a ticket that was opened by an answer to this very message, which came first. A reference alone proves
 // that the sender has seen a mail of the ticket, not that he takes part in it: a stranger's opens a ticket that links to it. Numbers in
-// a subject prove nothing and are not looked at.
+// a subject prove nothing and are not looked at. What programs answer by themselves joins by reference whoever sent it (a mail server
+// takes part in nothing), but neither opens nor reopens a ticket unless told to, and nobody takes part through it.
 import type { Kind, ParsedMessage } from '../parse/parsed-message.ts'
 
 /** A ticket that something in the message leads to. `T` is whatever stands for a ticket at the caller's. */
@@ -9,25 +10,27 @@ export interface Candidate<T> {
   ticket: T
   /** Addresses in lower case. */
   participants: ReadonlySet<string>
+  /** Who opened it, lower case; '' where that says nothing. */
+  requester: string
   closed: boolean
 }
 
 /** What leads from a message to tickets. */
 export interface Leads<T> {
-  /** The ticket that a signed token names. */
-  token: Candidate<T> | null
+  /** Tickets that signed tokens name. */
+  tokens: readonly Candidate<T>[]
   /** The message bears a token that was not made here. */
   forged: boolean
   /** By references, in the order of `threadIds`. */
   references: readonly Candidate<T>[]
-  /** Tickets that were opened by messages that refer to this one. */
+  /** Tickets with messages that refer to this one, which came before it. */
   awaited: readonly Candidate<T>[]
 }
 
 export interface ThreadPolicy {
   /** What an answer to a closed ticket does: open it again, or open a new one that links to it. */
   closed: 'reopen' | 'new'
-  /** Kinds that open and reopen tickets although they answer something by themselves; and `auto-generated`, which does unless left out. */
+  /** Kinds that open and reopen tickets. */
   opening: ReadonlySet<Kind>
 }
 
@@ -36,39 +39,61 @@ export type ThreadDecision<T> =
   | { kind: 'open'; linked: T | null; reason: string }
   | { kind: 'ignore'; reason: string }
 
-/** Ids that may lead to a ticket, the most telling first: In-Reply-To, then References from the newest (RFC 5256 §"REFERENCES"). */
-export function threadIds(message: Pick<ParsedMessage, 'inReplyTo' | 'references' | 'messageId'>): string[] {
-  const ids = [message.inReplyTo, ...message.references.toReversed()]
-  return [...new Set(ids)].filter(id => id !== '' && id !== message.messageId).slice(0, maxIds)
+type Answering = Pick<ParsedMessage, 'messageId' | 'inReplyTo' | 'references' | 'original'>
+
+/**
+ * Ids that may lead to a ticket, the most telling first: In-Reply-To, then References from the newest (RFC 5256 §"REFERENCES"); then
+ * those of the mail that a report is about.
+ */
+export function threadIds({ messageId, inReplyTo, references, original }: Answering): string[] {
+  const ids = [inReplyTo, ...references.toReversed()]
+  if (original !== null) ids.push(original.messageId, original.inReplyTo, ...original.references.toReversed())
+  return [...new Set(ids)].filter(id => id !== '' && id !== messageId).slice(0, maxIds)
 }
 
 /** A mail may name thousands; the newest decide. */
 const maxIds = 50
 
-export function threadMessage<T>(message: ParsedMessage, leads: Leads<T>, policy: ThreadPolicy): ThreadDecision<T> {
-  const opens = policy.opening.has(message.kind)
-  const [first] = leads.references
-  if (!opens) {
-    const ticket = leads.token ?? first
-    return ticket === undefined
-      ? { kind: 'ignore', reason: message.kind }
-      : { kind: 'append', ticket: ticket.ticket, reason: message.kind, reopens: false }
-  }
-  if (leads.token !== null) return join(leads.token, 'token', policy)
-  const sender = message.from?.address.toLowerCase() ?? ''
-  const takesPart = ({ participants }: Candidate<T>): boolean => participants.has(sender)
-  const own = leads.references.find(takesPart)
-  if (own !== undefined) return join(own, 'reference', policy)
-  const awaited = leads.awaited.find(takesPart)
-  if (awaited !== undefined) return join(awaited, 'awaited', policy)
-  if (leads.forged) return { kind: 'open', linked: null, reason: 'forged-token' }
-  if (first !== undefined) return { kind: 'open', linked: first.ticket, reason: 'stranger-reference' }
-  return { kind: 'open', linked: null, reason: 'new' }
+/** Kinds that programs send to whoever wrote last. */
+const automatic: ReadonlySet<Kind> = new Set(['auto-reply', 'bounce', 'feedback-report', 'loop'])
+
+/** True for what no person means: nobody takes part in a ticket through it. */
+export function isAutomatic(kind: Kind): boolean {
+  return automatic.has(kind)
 }
 
-function join<T>({ ticket, closed }: Candidate<T>, reason: string, policy: ThreadPolicy): ThreadDecision<T> {
+export function threadMessage<T>(message: ParsedMessage, leads: Leads<T>, policy: ThreadPolicy): ThreadDecision<T> {
+  const opens = policy.opening.has(message.kind)
+  const found = ticketsOf(message, leads)
+  // Who goes on writing to a closed ticket has a newer one by then.
+  const open = opens && policy.closed === 'new' ? found.find(({ at }) => !at.closed) : undefined
+  const target = open ?? found[0]
+  const [first] = leads.references
+  if (target === undefined) {
+    if (!opens) return { kind: 'ignore', reason: message.kind }
+    const linked = first?.ticket ?? null
+    const reason = leads.forged ? 'forged-token' : linked === null ? 'new' : 'stranger-reference'
+    return { kind: 'open', linked, reason }
+  }
+  const { ticket, closed } = target.at
+  if (!opens) return { kind: 'append', ticket, reason: message.kind, reopens: false }
   if (closed && policy.closed === 'new') return { kind: 'open', linked: ticket, reason: 'closed' }
-  return { kind: 'append', ticket, reason, reopens: true }
+  return { kind: 'append', ticket, reason: target.reason, reopens: true }
+}
+
+/** Tickets that the message may join, the surest first. */
+function ticketsOf<T>(message: ParsedMessage, leads: Leads<T>): { at: Candidate<T>; reason: string }[] {
+  const sender = message.from?.address.toLowerCase() ?? ''
+  const people = new Set(participantsOf(message))
+  const takesPart = ({ participants }: Candidate<T>): boolean => participants.has(sender)
+  // Had this one come first, whoever answered it would take part through it.
+  const wasAnswered = ({ requester }: Candidate<T>): boolean => requester !== '' && people.has(requester)
+  const references = isAutomatic(message.kind) ? leads.references : leads.references.filter(takesPart)
+  return [
+    ...leads.tokens.map(at => ({ at, reason: 'token' })),
+    ...references.map(at => ({ at, reason: 'reference' })),
+    ...leads.awaited.filter(at => takesPart(at) || wasAnswered(at)).map(at => ({ at, reason: 'awaited' })),
+  ]
 }
 
 /** Everybody who takes part through this message: From, Reply-To, To, Cc; lower case. */

@@ -46,14 +46,30 @@ const letter = '[0-9A-TV-Z]'
 const pattern = new RegExp(`(?<![0-9A-Z])LL-${letter}{4}-${letter}{4}-${letter}{${macLetters}}(?![0-9A-Z])`, 'gi')
 const maxTokens = 10
 
-/** What looks like a token, where one may stand: the subject in brackets, a plus-address, Message-IDs that are referred to. */
-export function tokensIn(message: Pick<ParsedMessage, 'subject' | 'to' | 'cc' | 'inReplyTo' | 'references'>): string[] {
+/**
+ * What looks like a token, where one may stand: the subject in brackets, an address, Message-IDs that are referred to, the newest first;
+ * and the same of the mail that a report is about.
+ */
+export function tokensIn(
+  message: Pick<ParsedMessage, 'subject' | 'to' | 'cc' | 'inReplyTo' | 'references' | 'original'>,
+): string[] {
+  const { original } = message
   const places = [
-    ...[...message.subject.slice(0, 2_000).matchAll(/\[([^[\]]{1,60})\]/g)].map(([, inside = '']) => inside),
+    ...inBrackets(message.subject),
     ...[...message.to, ...message.cc].slice(0, 100).map(({ address }) => address.slice(address.indexOf('+') + 1)),
     message.inReplyTo,
-    ...message.references.slice(-50),
+    ...message.references.slice(-50).toReversed(),
+    ...(original === null ? [] : [original.messageId, ...inBrackets(original.subject)]),
   ]
-  const found = places.flatMap(place => place.slice(0, 1_000).match(pattern) ?? [])
-  return [...new Set(found.map(token => token.toUpperCase()))].slice(0, maxTokens)
+  const found = places.flatMap(tokensOf)
+  return [...new Set(found)].slice(0, maxTokens)
+}
+
+/** Tokens in a text, in capital letters. */
+export function tokensOf(text: string): string[] {
+  return (text.slice(0, 1_000).match(pattern) ?? []).map(token => token.toUpperCase())
+}
+
+function inBrackets(subject: string): string[] {
+  return [...subject.slice(0, 2_000).matchAll(/\[([^[\]]{1,60})\]/g)].map(([, inside = '']) => inside)
 }

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { inTransaction } from '../store/database.ts'
+import { findKeys } from '../store/encryption-keys.ts'
 import { findSecret, lockSecret, type SecretRow, writeSecretRow } from '../store/secrets.ts'
 import { keyHexOf, noDestination, open, seal } from './envelope.ts'
 import { type KeyPlace, type Keyring, readKeyring } from './keyring.ts'
@@ -35,7 +36,8 @@ export async function keepThreadSecret(db: Knex, keys: KeyPlace, wanted: string 
     const write = await lockWriteKey(trx, ring)
     const now = await lockSecret(trx, name)
     if (now === undefined || write.form === 'lacking' || isInForm(now, write)) return false
-    const secret = opened(now, ring)
+    // A key that is lost for good takes the secret along: tokens of old mails prove nothing then.
+    const secret = opened(now, ring) ?? ((await isLost(trx, now)) ? randomBytes(32) : undefined)
     if (secret === undefined) return false
     await writeForm(trx, write, secret)
     secret.fill(0)
@@ -46,6 +48,11 @@ export async function keepThreadSecret(db: Knex, keys: KeyPlace, wanted: string 
 function isInForm({ sealed }: SecretRow, write: WriteKey): boolean {
   if (write.form === 'plaintext') return sealed === null
   return write.form === 'sealed' && sealed !== null && keyHexOf(sealed) === write.key.hex
+}
+
+async function isLost(trx: Knex, { sealed }: SecretRow): Promise<boolean> {
+  const keyHex = sealed === null ? undefined : keyHexOf(sealed)
+  return (await findKeys(trx)).some(key => key.keyHex === keyHex && key.state === 'lost')
 }
 
 function opened({ plaintext, sealed }: SecretRow, ring: Keyring): Buffer | undefined {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { rawDirectory } from '../../src/daemon.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import { toJudging } from '../../src/poll/judging.ts'
+import { createJudging } from '../../src/poll/judging.ts'
 import { retryQuarantined } from '../../src/poll/retry-quarantined.ts'
 import { getAccount } from '../../src/store/accounts.ts'
 import { openRawDirectory } from '../../src/store/raw-directory.ts'
@@ -147,7 +147,7 @@ test('a mail that cannot be parsed in time is quarantined with its bytes, and ca
   expect(held).toMatchObject({ uid: 2, reason: 'parse_timeout', complete: true })
   expect(held?.place).not.toBeNull()
   const raw = openRawDirectory(rawDirectory(world.config))
-  const judging = toJudging(world.config, undefined)
+  const judging = createJudging(world.config, async () => undefined)
   const retried = await retryQuarantined(world.db, raw, source => parseMessage(source), judging, Number(held?.id))
   expect(retried).toMatchObject({ result: 'created', ticket: expect.any(Number) })
   expect(await ends(world.db)).toEqual({ created: 3 })

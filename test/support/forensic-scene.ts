@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -268,7 +268,7 @@ function startDaemonProcess(
   return {
     pid: child.pid ?? 0,
     url,
-    log: () => readFileSync(logFile, 'utf8').split('\n').flatMap(toLine),
+    log: followLog(logFile),
     async dump() {
       child.kill('SIGUSR2')
       await until(async () => existsSync(path.join(dumps, 'whole')) || failIfEnded(child), dumpWithinMs)
@@ -288,6 +288,25 @@ function failIfEnded(child: ChildProcess): false {
   return false
 }
 
-function toLine(text: string): Record<string, unknown>[] {
-  return text.startsWith('{') ? [JSON.parse(text)] : []
+/** All lines so far at every call; only what is new is read. */
+function followLog(file: string): () => Record<string, unknown>[] {
+  const lines: Record<string, unknown>[] = []
+  let read = 0
+  return () => {
+    const bytes = readBytes(file, read)
+    const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1)
+    read += whole.length
+    for (const text of whole.toString().split('\n')) if (text.startsWith('{')) lines.push(JSON.parse(text))
+    return lines
+  }
+}
+
+function readBytes(file: string, from: number): Buffer {
+  const handle = openSync(file, 'r')
+  try {
+    const bytes = Buffer.alloc(fstatSync(handle).size - from)
+    return bytes.subarray(0, readSync(handle, bytes, 0, bytes.length, from))
+  } finally {
+    closeSync(handle)
+  }
 }

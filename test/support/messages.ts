@@ -22,6 +22,7 @@ export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
     reply: 'text',
     attachments: [],
     bounce: null,
+    original: null,
     ...changes,
   }
 }

@@ -13,11 +13,12 @@ const anna = { name: 'Anna', address: 'Anna@example.org' }
 const ticket = (name: string, ...participants: string[]) => ({
   ticket: name,
   participants: new Set(participants),
+  requester: '',
   closed: false,
 })
 const policy: ThreadPolicy = { closed: 'reopen', opening: new Set(['human', 'list', 'auto-generated']) }
 const decide = (message: ParsedMessage, references: readonly Candidate<string>[]) =>
-  threadMessage(message, { token: null, forged: false, references, awaited: [] }, policy)
+  threadMessage(message, { tokens: [], forged: false, references, awaited: [] }, policy)
 
 test('appends the reply of somebody who takes part, whatever the case of the address', () => {
   const reply = message({ from: anna, inReplyTo: 'a@x' })
@@ -61,13 +62,13 @@ test('a mail of a web form opens a ticket', () => {
 })
 
 test('asks for In-Reply-To first, then for References from the newest, each once and never for itself', () => {
-  const ids = threadIds({ messageId: 'me@x', inReplyTo: 'c@x', references: ['a@x', 'b@x', 'c@x', 'me@x'] })
+  const ids = threadIds(message({ messageId: 'me@x', inReplyTo: 'c@x', references: ['a@x', 'b@x', 'c@x', 'me@x'] }))
   expect(ids).toEqual(['c@x', 'b@x', 'a@x'])
 })
 
 test('does not follow thousands of references', () => {
   const references = Array.from({ length: 10_000 }, (_, i) => `${i}@x`)
-  const ids = threadIds({ messageId: '', inReplyTo: '', references })
+  const ids = threadIds(message({ references }))
   expect(ids).toHaveLength(50)
   expect(ids[0]).toBe('9999@x')
 })
