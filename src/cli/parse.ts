@@ -72,7 +72,8 @@ function toFailure(error: unknown): Result {
 
 function toJson(path: string, result: Result): string {
   if (!('message' in result)) return JSON.stringify({ path, ok: false, error: result.error })
-  const { original: _, ...message } = result.message
+  // What the contract of the line does not name stays inside.
+  const { original: _original, sender: _sender, htmlNotes: _notes, ...message } = result.message
   const attachments = message.attachments.map(({ part: _, ...attachment }) => attachment)
   return JSON.stringify({ path, ok: true, ...message, attachments })
 }
