@@ -3,7 +3,8 @@ import { CommandError } from '../errors.ts'
 import { getAccount, getDestination } from '../store/accounts.ts'
 import { acceptDestination } from '../vault/accept-destination.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
-import { filesOf, readKeyring } from '../vault/keyring.ts'
+import { lineThatMakesKey } from '../vault/key-file.ts'
+import { filesOf, type Keyring, readKeyring } from '../vault/keyring.ts'
 import { readFacts } from '../vault/read-facts.ts'
 import { recover } from '../vault/transitions.ts'
 import { actor } from './actor.ts'
@@ -22,7 +23,7 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
     const accounts = [
       ...new Set(faults.filter(({ code }) => code === 'vault.key_missing').map(fault => fault.accountId)),
     ]
-    if (options.oldKeyId === undefined) return await printLoss(active.keyHex, accounts, place.file, options)
+    if (options.oldKeyId === undefined) return await printLoss(active.keyHex, accounts, ring, options)
     if (options.oldKeyId !== active.keyHex)
       throw new CommandError(
         `the active key is ${active.keyHex}, not ${options.oldKeyId}`,
@@ -40,7 +41,7 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
         'there is no new key in place',
         current.kind === 'refused'
           ? current.hint
-          : `make one: \`(umask 077; head -c 32 /dev/urandom > ${place.file})\`, then run this again`,
+          : `make one: \`${lineThatMakesKey(place.file)}\`, then run this again`,
       )
     }
     await confirm(
@@ -55,21 +56,30 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
   })
 }
 
-async function printLoss(
-  keyId: string,
-  accounts: number[],
-  keyFile: string,
-  { json }: EncryptionOptions,
-): Promise<void> {
+async function printLoss(keyId: string, accounts: number[], ring: Keyring, { json }: EncryptionOptions): Promise<void> {
   if (json) return await printJson([{ keyId, accounts }])
   if (accounts.length === 0) return await print(`the key ${keyId} is not lost: every sealed password finds its key`)
+  const keyFile = ring.place.file
+  if (ring.find(keyId) !== undefined) {
+    await print(`${accounts.length} passwords are sealed under keys that are not here; the active one, ${keyId}, is.`)
+    await print(`Put their key back as ${filesOf(ring.place).retired('ID')}, or enter the passwords again:`)
+    return await printAccounts(accounts)
+  }
   await print(`${accounts.length} passwords are sealed under a key that is not here (${keyId} is the active one).`)
   await print(`If a copy of its file is left anywhere, put it back at ${keyFile}: nothing more is needed.`)
   await print('If none is left:')
-  await print(`  1. make a new key: (umask 077; head -c 32 /dev/urandom > ${keyFile})`)
+  await print(`  1. ${stepToNewKey(ring)}`)
   await print(`  2. letterlock encryption recover --old-key-id ${keyId}`)
   await print('  3. enter the passwords of these accounts again:')
   await printAccounts(accounts)
+}
+
+/** Never a command that would overwrite a key. */
+function stepToNewKey({ current, place: { file } }: Keyring): string {
+  const make = `make a new key: ${lineThatMakesKey(file)}`
+  if (current.kind === 'absent') return make
+  if (current.kind === 'refused') return `give ${file} another name, and ${make}`
+  return `the key ${current.key.hex} is in place and becomes the new one; was it in use before, give its file another name, and ${make}`
 }
 
 async function printAccounts(accounts: readonly number[]): Promise<void> {

@@ -10,10 +10,8 @@ const lookEveryMs = 400
 const patienceMs = 60_000
 /** A worker that was just started or has just died is not one yet, or is one still, for a moment. */
 const withoutWorkerMs = 3_000
-/** So long it takes until a new file is noticed, taken for whole and known to all hosts. */
-const longAsUsualMs = 6_000
-/** A problem that was there for so long is told. */
-const lastingMs = 3_000
+/** A problem that lasts longer than it usually takes until a file is noticed, taken for whole, known to all hosts and moved, is told. */
+const lastingMs = 8_000
 
 /**
  * Waits until `isDone`. Resolves to the last status; undefined where no daemon runs, which is said. Throws CommandError if nothing
@@ -33,7 +31,7 @@ export async function waitForDaemon(
     if (isDone(status)) return finish(bar, status)
     if (status.workers.length === 0 && Date.now() - startedAt > withoutWorkerMs) return undefined
     if (status.progress !== null) bar.set(status.progress.done, status.progress.total)
-    if (Date.now() - startedAt > longAsUsualMs) tellProblems(status, seen)
+    tellProblems(status, seen)
     const now = JSON.stringify([status.state, status.progress, status.keyId])
     if (now !== before) [movedAt, before] = [Date.now(), now]
     if (Date.now() - movedAt > patienceMs) {

@@ -1,16 +1,15 @@
 // `letterlock encryption …`: how it stands, turning it on and off, new keys, and the proof of a backup. The daemon does the work; these
 // commands make or check files, write down what is asked for, and wait.
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
-import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
 import { insertAudit } from '../store/audit.ts'
 import { updateKey } from '../store/encryption-keys.ts'
 import { encryptionState, problemsOf } from '../vault/encryption-state.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { createKeyFile, readKeyFile } from '../vault/key-file.ts'
-import { filesOf, type KeyPlace, keysOf, proofName, readKeyring } from '../vault/keyring.ts'
+import { filesOf, type KeyPlace, keysOf, proofFileOf, readKeyring } from '../vault/keyring.ts'
 import { readFacts } from '../vault/read-facts.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../vault/status.ts'
 import { beginUnsealing, cancelUnsealing } from '../vault/transitions.ts'
@@ -56,11 +55,8 @@ const meanings: Record<EncryptionStatus['state'], string> = {
 }
 
 /** Lends a database and the place of the keys. */
-export async function withKeys<T>(
-  options: GlobalOptions,
-  use: (db: Knex, place: KeyPlace, config: Config) => Promise<T>,
-): Promise<T> {
-  return await withDatabase(options, (db, config) => use(db, keysOf(config), config))
+export async function withKeys<T>(options: GlobalOptions, use: (db: Knex, place: KeyPlace) => Promise<T>): Promise<T> {
+  return await withDatabase(options, (db, config) => use(db, keysOf(config)))
 }
 
 export async function showStatus(options: EncryptionOptions): Promise<void> {
@@ -128,8 +124,7 @@ export async function enable(options: EncryptionOptions & Acknowledgements): Pro
     if (state === 'off' || state === 'unsealing') await askAcknowledgements(options, place)
     if (state === 'off') await warnOfResidue(db)
     if (state === 'off' && facts.current.kind === 'absent') makeKeyFile(place.file)
-    if (state === 'unsealing' && !(await cancelUnsealing(db, actor())))
-      throw new CommandError('encryption was turned off in this moment', 'run the command again')
+    if (state === 'unsealing') await takeBack(db, place)
     const end = await waitForDaemon(
       db,
       place,
@@ -143,6 +138,13 @@ export async function enable(options: EncryptionOptions & Acknowledgements): Pro
     )
     remark('`letterlock encryption audit` says where such copies may lie.')
   })
+}
+
+/** On second thoughts: the request goes, and the proof with it. */
+async function takeBack(db: Knex, place: KeyPlace): Promise<void> {
+  if (!(await cancelUnsealing(db, actor())))
+    throw new CommandError('encryption was turned off in this moment', 'run the command again')
+  rmSync(proofFileOf(place), { force: true })
 }
 
 function refuseWithoutAcknowledgements(options: Acknowledgements): void {
@@ -246,7 +248,7 @@ export async function rotate(options: EncryptionOptions): Promise<void> {
 }
 
 export async function disable(options: EncryptionOptions): Promise<void> {
-  await withKeys(options, async (db, place, config) => {
+  await withKeys(options, async (db, place) => {
     const before = await readStatus(db, place, new Date())
     if (before.state === 'off') throw new CommandError('encryption is off already')
     if (before.state !== 'on' && before.state !== 'sealing' && before.state !== 'unsealing') {
@@ -256,7 +258,7 @@ export async function disable(options: EncryptionOptions): Promise<void> {
       )
     }
     const keyId = before.keyId ?? ''
-    checkProof(path.join(config.data.directory, proofName), keyId)
+    checkProof(proofFileOf(place), keyId)
     if (options.dryRun)
       return await print(`would put ${before.sealed} passwords back in plaintext and retire the key ${keyId}`)
     if (before.state !== 'unsealing') {

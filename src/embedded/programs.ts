@@ -9,7 +9,15 @@ import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ServiceError } from '../errors.ts'
 
-export type Program = 'mariadbd' | 'mariadb-install-db' | 'redis-server' | 'dovecot' | 'openssl' | 'setpriv' | 'flock'
+export type Program =
+  | 'mariadbd'
+  | 'mariadb-install-db'
+  | 'redis-server'
+  | 'dovecot'
+  | 'openssl'
+  | 'setpriv'
+  | 'flock'
+  | 'chromium'
 
 interface Source {
   /** Names under which it may lie, the first that exists is taken. */
@@ -26,6 +34,8 @@ const sources: Record<Program, Source> = {
   openssl: { names: ['openssl'], packages: ['openssl'] },
   setpriv: { names: ['setpriv'], packages: ['util-linux'] },
   flock: { names: ['flock'], packages: ['util-linux'] },
+  // For the tests, which look at mails as a reader's browser does.
+  chromium: { names: ['chromium'], packages: ['chromium', 'fonts-dejavu-core'] },
 }
 
 const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']

@@ -5,13 +5,15 @@ import type { Address } from './parsed-message.ts'
 
 /** A mail may name thousands; more than this many are cut. */
 const maxAddresses = 5_000
+/** Characters of a field. */
+const maxField = 250_000
 /** Characters of one address with its name. */
 const maxLength = 1_000
 
 /** Addresses of a field's raw value, each once, in their order. */
 export function parseAddresses(raw: string, charset = ''): Address[] {
   const people: Address[] = []
-  for (const piece of splitList(raw)) {
+  for (const piece of splitList(raw.slice(0, maxField))) {
     if (people.length >= maxAddresses) break
     const person = parseOne(piece.slice(0, maxLength), charset)
     if (person !== null) people.push(person)

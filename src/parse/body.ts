@@ -1,15 +1,19 @@
-// Text and HTML of a mail, from its tree of parts. HTML is sanitised for display: no scripts, no forms, no remote content (the
-// address of a remote image is kept in data-remote-src, for when a reader asks for it), only styles that cannot fetch or cover.
+// Text and HTML of a mail, from its tree of parts. HTML is sanitised for display (sanitise.ts).
 import { compile, type FormatCallback } from 'html-to-text'
-import sanitizeHtml from 'sanitize-html'
 import { decodeCharset } from './charset.ts'
+import type { HtmlNotes } from './parsed-message.ts'
+import { htmlMarks, markQuotations, withoutMarks } from './quoted-html.ts'
+import { sanitise } from './sanitise.ts'
 import { decodeBody, type Part } from './skeleton.ts'
 
 export interface Body {
   /** Whole plain text. */
   text: string
+  /** The same, with marks where HTML says that a quotation begins (quoted-html.ts). */
+  marked: string
   /** Sanitised; null without HTML. */
   html: string | null
+  htmlNotes: HtmlNotes | null
   /** The HTML as it came, for telling quotations from new words; null without HTML. */
   rawHtml: string | null
 }
@@ -46,11 +50,13 @@ export function readBody(
 /** A body within the bounds; `text` null = as the HTML says. */
 export function toBody(text: string | null, wholeHtml: string | null): Body {
   const rawHtml = wholeHtml === null ? null : wholeHtml.slice(0, maxHtml)
-  const cut = rawHtml?.length !== wholeHtml?.length
+  const safe = wholeHtml === null ? null : sanitise(wholeHtml)
+  const marked = bound(text ?? (rawHtml === null ? '' : markedTextOf(rawHtml)))
   return {
-    text: bound(text ?? (rawHtml === null ? '' : textOfHtml(rawHtml))),
-    // The mark comes after sanitising: the cut may lie within a tag.
-    html: rawHtml === null ? null : `${sanitise(rawHtml)}${cut ? `<p>${mark.trim()}</p>` : ''}`,
+    text: withoutMarks(marked),
+    marked,
+    html: safe?.html ?? null,
+    htmlNotes: safe?.notes ?? null,
     rawHtml,
   }
 }
@@ -108,8 +114,8 @@ function unflow(text: string, deleteSpace: boolean): string {
 function joinText(pieces: readonly Piece[]): string {
   const shown = pieces.filter(piece => piece.kind === 'text' || !piece.alternative)
   return shown
-    .map(piece => (piece.kind === 'text' ? piece.content : textOfHtml(piece.content)))
-    .map(text => text.replace(/\n+$/, ''))
+    .map(piece => (piece.kind === 'text' ? withoutMarks(piece.content) : markedTextOf(piece.content)))
+    .map(withoutLastBreaks)
     .filter(text => text.trim() !== '')
     .join('\n\n')
 }
@@ -129,12 +135,13 @@ function escapeHtml(text: string): string {
 const toText = compile({
   wordwrap: false,
   limits: { maxInputLength: maxConverted, maxDepth: 400 },
-  formatters: { cell: formatCell },
+  formatters: { cell: formatCell, quotation: formatQuotation },
   selectors: [
     // A row is a line and its cells are words apart, whether the table holds figures or is only there for the looks.
     { selector: 'tr', format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
     { selector: 'td', format: 'cell' },
     { selector: 'th', format: 'cell' },
+    { selector: 'blockquote', format: 'quotation' },
     { selector: 'a', options: { ignoreHref: true } },
     { selector: 'img', format: 'skip' },
     { selector: 'style', format: 'skip' },
@@ -148,100 +155,37 @@ function formatCell(...[cell, walk, builder]: Parameters<FormatCallback>): void 
   builder.addInline(' ')
 }
 
+/** With `>`, and a mark where that does not yet say that it is a quotation. */
+function formatQuotation(...[quote, walk, builder]: Parameters<FormatCallback>): void {
+  const { type, class: classes } = quote.attribs ?? {}
+  const mark = type === 'cite' ? '' : /\bgmail_quote\b/.test(classes ?? '') ? htmlMarks.indented : htmlMarks.block
+  const prefix = `${mark}> `
+  builder.openBlock({ leadingLineBreaks: 2, reservedLineLength: 2 })
+  walk(quote.children, builder)
+  builder.closeBlock({ trailingLineBreaks: 2, blockTransform: block => trimmedLines(block).replace(/^/gm, prefix) })
+}
+
+function trimmedLines(block: string): string {
+  const [, inner = ''] = /^\n*([\s\S]*)$/.exec(block) ?? []
+  return withoutLastBreaks(inner)
+}
+
+function withoutLastBreaks(text: string): string {
+  let end = text.length
+  while (text[end - 1] === '\n') end--
+  return text.slice(0, end)
+}
+
 /** HTML as a reader without a browser sees it. */
 export function textOfHtml(html: string): string {
-  const text = toText(html.slice(0, maxConverted)).replaceAll('\0', '')
+  return withoutMarks(markedTextOf(html))
+}
+
+function markedTextOf(html: string): string {
+  const text = toText(markQuotations(html.slice(0, maxConverted))).replaceAll('\0', '')
   return html.length > maxConverted ? `${text}${mark}` : text
 }
 
 function bound(text: string): string {
   return text.length <= maxText ? text : `${text.slice(0, maxText).replace(/[\ud800-\udbff]$/, '')}${mark}`
-}
-
-const tags = (
-  'a abbr address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del details dfn div dl dt ' +
-  'em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nav ol p pre q rp rt ruby s samp ' +
-  'section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr'
-).split(' ')
-
-const layout = [
-  'align',
-  'valign',
-  'width',
-  'height',
-  'bgcolor',
-  'border',
-  'cellpadding',
-  'cellspacing',
-  'dir',
-  'lang',
-  'title',
-]
-
-/** HTML that may be shown: nothing in it runs, fetches or leaves its place. */
-function sanitise(html: string): string {
-  return sanitizeHtml(html, {
-    allowedTags: tags,
-    allowedAttributes: {
-      '*': [...layout, 'style'],
-      a: ['href', 'name'],
-      img: ['src', 'data-remote-src', 'alt'],
-      font: ['color', 'size', 'face'],
-      td: ['colspan', 'rowspan'],
-      th: ['colspan', 'rowspan', 'scope'],
-      ol: ['start', 'type'],
-    },
-    allowedSchemes: ['http', 'https', 'mailto', 'tel'],
-    allowedSchemesByTag: { img: ['cid'] },
-    allowedSchemesAppliedToAttributes: ['href', 'src'],
-    allowProtocolRelative: false,
-    parseStyleAttributes: false,
-    nestingLimit: 400,
-    nonTextTags: [
-      'script',
-      'style',
-      'textarea',
-      'option',
-      'noscript',
-      'title',
-      'template',
-      'iframe',
-      'object',
-      'embed',
-      'svg',
-      'math',
-    ],
-    transformTags: { '*': cleanAttributes },
-  }).replaceAll('\0', '')
-}
-
-function cleanAttributes(
-  tagName: string,
-  attribs: Record<string, string>,
-): { tagName: string; attribs: Record<string, string> } {
-  const kept = { ...attribs }
-  delete kept['data-remote-src']
-  if (kept.style !== undefined) kept.style = safeStyle(kept.style)
-  if (kept.style === '') delete kept.style
-  if (tagName === 'img' && /^\s*(https?:)?\/\//i.test(kept.src ?? '')) kept['data-remote-src'] = kept.src as string
-  // What has no scheme would be asked of our own server.
-  if (!/^cid:/i.test(kept.src ?? '')) delete kept.src
-  if (!/^(https?:|mailto:|tel:|#)/i.test(kept.href ?? '')) delete kept.href
-  return { tagName, attribs: kept }
-}
-
-const safeProperties =
-  /^(background-color|border(-(top|right|bottom|left|collapse|spacing|color|style|width|radius))*|color|direction|display|font(-(family|size|style|variant|weight))?|height|letter-spacing|line-height|list-style-type|margin(-(top|right|bottom|left))?|max-width|min-width|padding(-(top|right|bottom|left))?|text-(align|decoration|indent|transform)|vertical-align|white-space|width|word-(break|spacing|wrap))$/
-
-/** Declarations of harmless properties, without functions and escapes: no url(), no expression(), no way out of the frame. */
-function safeStyle(style: string): string {
-  return style
-    .split(';')
-    .map(declaration => declaration.split(':'))
-    .filter(([name = '', value = '', ...more]) => {
-      const harmless = /^[\w\s#%.,'"!/-]*$/.test(value) || /^\s*rgba?\([\d\s.,%]*\)\s*$/i.test(value)
-      return more.length === 0 && safeProperties.test(name.trim().toLowerCase()) && harmless
-    })
-    .map(([name = '', value = '']) => `${name.trim().toLowerCase()}: ${value.trim()}`)
-    .join('; ')
 }

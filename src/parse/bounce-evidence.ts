@@ -91,7 +91,7 @@ export function explanationOf(text: string): string {
 
 /** `------ This is a copy of the message` and the like, on a line of its own. */
 const originalMark =
-  /^[\s>|*]*(?:[-=_*]{2,}[^\n]{0,20})?(?:this is a copy of (?:the|your) message|below this line is a copy|(?:your )?(?:original|returned|unsent|undelivered|bounced|rejected) (?:e-?mail|message|mail)(?: (?:follows|text|header|headers|body))?|message (?:text|headers?) follows?|copy of (?:the )?(?:original )?message)\b[^\n]{0,80}$/im
+  /^[ \t>|]{0,20}(?:[-=_*]{1,80}[^\n]{0,20})?(?:this is a copy of (?:the|your) message|below this line is a copy|(?:your )?(?:original|returned|unsent|undelivered|bounced|rejected) (?:e-?mail|message|mail)(?: (?:follows|text|header|headers|body))?|message (?:text|headers?) follows?|copy of (?:the )?(?:original )?message)\b[^\n]{0,80}$/im
 
 /** Three header fields of a mail, one below the other. */
 const headerBlock =

@@ -3,14 +3,15 @@
 import { explanationOf } from './bounce-evidence.ts'
 import { type Headers, parseHeaders } from './headers.ts'
 import type { Bounce } from './parsed-message.ts'
-import { decodeBody, leavesOf, type Part } from './skeleton.ts'
+import { decodeBody, findParts, leavesOf, type Part } from './skeleton.ts'
 
 const maxRecipients = 100
 
 /** Recipients and statuses of a report. `text` is the mail's text. */
 export function readBounce(source: Buffer, root: Part, text: string): Bounce {
   const words = explanationOf(text).replaceAll('\\"', '"')
-  const failed = failedIn(source, root, text)
+  const own = failedIn(source, root, text)
+  const failed = own.length > 0 ? own : failedWithin(source, root)
   const named = failed.flatMap(recipientsOf)
   const header = root.headers.first('x-failed-recipients').split(',').map(bareAddress)
   const certain = [...named, ...header].filter(address => address !== '')
@@ -44,6 +45,15 @@ function failedIn(source: Buffer, root: Part, text: string): Headers[] {
     )
   const failed = groups.filter(group => !/^\s*(delivered|relayed|expanded)\b/i.test(group.first('action')))
   return failed.length > 0 ? failed : groups
+}
+
+/** Of a report that a gateway has packed into one of its own. */
+function failedWithin(source: Buffer, root: Part): Headers[] {
+  const inner = leavesOf(root).find(leaf => leaf.type.value === 'message/rfc822')
+  if (inner === undefined) return []
+  const mail = decodeBody(source.subarray(inner.start, inner.end), inner.encoding)
+  const tree = findParts(mail)
+  return tree.type.value === 'multipart/report' ? failedIn(mail, tree, '') : []
 }
 
 function recipientsOf(group: Headers): string[] {

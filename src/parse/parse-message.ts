@@ -51,7 +51,8 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
     date,
     text: body.text,
     html: body.html,
-    reply: replyOf(body.text),
+    htmlNotes: body.htmlNotes,
+    reply: replyOf(body.marked, isForwardSubject(subject)),
     attachments: attachments.map(({ attachment }) => attachment),
     bounce: kind === 'bounce' ? readBounce(source, root, body.text) : null,
     original: readOriginal(kind, source, root, body.text),
@@ -104,6 +105,13 @@ function charsetHint(root: Part): string {
     leavesOf(root)
       .find(leaf => leaf.type.params.has('charset'))
       ?.type.params.get('charset') ?? ''
+  )
+}
+
+/** Outermost: an answer to what was passed on is an answer. */
+function isForwardSubject(subject: string): boolean {
+  return /^\s{0,9}(?:fwd?|wg|tr|rv|enc|i|vb|vl|pd|doorst|trs|i̇lt|ilt|ynd|πρθ|továbbítás|пересл|转发|轉寄|転送|전달|הועבר)\s?(?:\[\d{1,3}\])?\s?[:：]/iu.test(
+    subject,
   )
 }
 

@@ -1,4 +1,5 @@
 // What a mail says, after parsing: plain data, safe to send between threads. `letterlock parse --json` prints it.
+import type { LinkOddity } from './safe-link.ts'
 
 export type Kind = 'human' | 'auto-generated' | 'auto-reply' | 'bounce' | 'feedback-report' | 'list' | 'loop'
 
@@ -40,6 +41,28 @@ export interface Bounce {
   statuses: string[]
 }
 
+/** What a reader should know of a mail's HTML before looking at it. */
+export type HtmlFlag =
+  /** Scripts, event handlers, frames, plug-ins or a refresh were taken out. */
+  | 'active-content'
+  /** A form was taken out. */
+  | 'form'
+  /** There are words that its look hides. */
+  | 'hidden-text'
+  | LinkOddity
+  /** Only its beginning is kept. */
+  | 'too-large'
+  /** Its structure is kept only so far. */
+  | 'too-deep'
+
+export interface HtmlNotes {
+  /** Images elsewhere that a reader may ask for. */
+  remoteImages: number
+  /** Images that would report the opening of the mail; they were taken out. */
+  trackingPixels: number
+  flags: HtmlFlag[]
+}
+
 /** The mail that a report or an automatic answer is about, as far as it is attached or quoted. */
 export interface OriginalMessage {
   messageId: string
@@ -70,6 +93,8 @@ export interface ParsedMessage {
   text: string
   /** Sanitised, or null if the mail has no HTML. */
   html: string | null
+  /** null if the mail has no HTML. */
+  htmlNotes: HtmlNotes | null
   /** The new words, without quotation and signature. */
   reply: string
   attachments: Attachment[]

@@ -1,28 +1,37 @@
 // PURE. What a quotation is known by in a text: its marks (`>`), the line that introduces it ("On … wrote:"), "Original Message" and the like,
 // and a block of header fields. Words in quotation-words.ts. Every test takes time in proportion to its line: a mail may be made to be slow.
+
 import { fieldNames, forwardWords, introducers, monthWords, originalWords, wroteWords } from './quotation-words.ts'
+import { htmlMarks, withoutMarks } from './quoted-html.ts'
 
 /** An introduction, with the lines that it is wrapped over; nothing longer is looked at. */
 const maxIntroduction = 400
 /** Lines of an introduction. */
 const maxWrapped = 7
 
+/** Marked, or indented in HTML. */
 export function isQuoted(line: string): boolean {
-  if (/^\s{0,3}>/.test(line)) return true
-  const bar = /^\s{0,3}\|(?:\s|$)/.test(line)
-  return bar && !line.trimEnd().endsWith('|', line.length) ? true : bar && line.trim() === '|'
+  const text = isUncertain(line) ? line.slice(1) : line
+  if (/^\s{0,3}>/.test(text)) return true
+  // Not a row of a table.
+  return /^\s{0,3}\|(?:\s|$)/.test(text) && (text.trim() === '|' || !text.trimEnd().endsWith('|'))
+}
+
+/** Indented in HTML that does not say what that means. */
+export function isUncertain(line: string): boolean {
+  return line.startsWith(htmlMarks.indented) || line.startsWith(htmlMarks.block)
 }
 
 export function unquote(line: string): string {
-  return line.replace(/^\s{0,3}[>|] ?/, '')
+  return withoutMarks(line).replace(/^\s{0,3}[>|] ?/, '')
 }
 
-const marks = /[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|\u00a0|\u202f/
+const marks = /[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ue0c0-\ue0c4]|\u00a0|\u202f/
 
 /** Without direction marks, which mail programs put between the figures of a date. */
 export function plain(line: string): string {
   if (!marks.test(line)) return line
-  return line.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '').replace(/\u00a0|\u202f/g, ' ')
+  return line.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ue0c0-\ue0c4]/g, '').replace(/\u00a0|\u202f/g, ' ')
 }
 
 const word = (alternatives: string) => `(?<![\\p{L}])(?:${alternatives})(?![\\p{L}])`
@@ -58,8 +67,7 @@ export interface Effort {
 /** How many lines from `i` on introduce a quotation; 0 if they do not. `quotedAfter`: whether marks of quotation follow. */
 export function introductionAt(lines: readonly string[], i: number, effort: Effort): number {
   const first = plain(lines[i] as string)
-  if (first.length > maxIntroduction || !(hasFigure.test(first) || rulerFirst.test(first) || startsAs.test(first)))
-    return 0
+  if (first.length > maxIntroduction || !mayBegin(first, lines[i + 1] ?? '')) return 0
   let joined = first
   for (let count = 1; count <= maxWrapped; count++) {
     if (mayEnd.test(joined.slice(-60))) {
@@ -79,6 +87,13 @@ export function introductionAt(lines: readonly string[], i: number, effort: Effo
     if (joined.length > maxIntroduction || i + count >= lines.length) return 0
   }
   return 0
+}
+
+/** Quick: a figure, an address (perhaps only in the next line), a ruler, or one of the words. */
+function mayBegin(first: string, next: string): boolean {
+  return (
+    hasFigure.test(first) || rulerFirst.test(first) || startsAs.test(first) || /^\s{0,3}<[^<>@\s]{1,64}@/.test(next)
+  )
 }
 
 /** Quick: how they all end. */
@@ -132,7 +147,7 @@ export function isForwardLine(line: string): boolean {
 
 /** A line of strokes, perhaps with a few words between them. */
 function isRuler(line: string): boolean {
-  const core = line.replace(/^[\s>|]+/, '').replace(/[\s|]+$/, '')
+  const core = line.replace(/[>|]/g, ' ').trim()
   if (/^[-_=*~#—–]{3,}$/.test(core)) return true
   return (
     core.length <= 200 &&

@@ -89,7 +89,7 @@ export const sentWords = [
 
 /** What it was sent with. */
 export const devices =
-  'iphone|ipad|ipod|ios|android|blackberry|windows|outlook|samsung|galaxy|smartphone|mobil|mobile|phone|handy|tablet|tableta|airmail|mailbox|yahoo|nokia|gmail|k-9|aol|nine|proton ?mail|sony|xperia|huawei|hotmail|thunderbird|mailspring|mailbird|telefon|téléphone|teléfono|telefone|telefoon|telefono|móvil|cellulare|puhelime|телефон|айфон|apple ?watch|surface|mail|verizon|t-mobile|at&t'
+  'iphon|ipad|ipod|ios|android|blackberry|windows|outlook|samsung|galaxy|smartphone|mobil|mobile|phone|handy|tablet|tableta|airmail|mailbox|yahoo|nokia|gmail|k-9|aol|nine|proton ?mail|sony|xperia|huawei|hotmail|thunderbird|mailspring|mailbird|telefon|téléphone|teléfono|telefone|telefoon|telefono|móvil|cellulare|puhelime|телефон|айфон|apple ?watch|surface|mail|verizon|t-mobile|at&t'
 
 /** How such a line ends where the program stands first: "Outlook für iOS beziehen". */
 export const sentEndings =
@@ -97,4 +97,4 @@ export const sentEndings =
 
 /** What may follow the name of a program or a telephone. */
 export const footerTail =
-  'pro|plus|mini|max|ultra|app|mail|e-?mail|phone|mobile?|device|smartphone|tablet|work|secure|beta|client|desktop|gesendet|geschickt|verzonden|verstuurd|傳送|发送|發送|보냄|for|on|für|pour|para|per|voor|auf|via|with|my|dla|för|til|till|pro|için|для|over|a|an|the|network|lte|[345]g|gerät|systemu|mit|de'
+  'pro|plus|mini|max|ultra|app|mail|e-?mail|phone|mobile?|device|smartphone|tablet|work|secure|beta|client|desktop|gesendet|geschickt|verzonden|verstuurd|傳送|发送|發送|보냄|for|on|für|pour|para|per|voor|auf|via|with|my|dla|för|til|till|pro|için|для|over|a|an|the|network|lte|[345]g|gerät|systemu|mit|de|da|do|du|mein|meinem|min|mit|meu|mio|μου|saya|của|tôi|ของฉัน|שלי|الخاص|بي|的|から|에서|보냄|smart'

@@ -9,63 +9,96 @@ import {
   isOriginalLine,
   isQuoted,
   isQuotedNext,
+  isUncertain,
   plain,
   sharedLine,
   unquote,
 } from './quotation-marks.ts'
+import { htmlMarks, withoutMarks } from './quoted-html.ts'
 
 /** Lines; what comes after is a quotation, or nobody's new words. */
 const maxLines = 10_000
 /** Letters that are looked at closely. */
 const maxEffort = 400_000
 
-/** A line of its own that stands where HTML says that a copy begins (quoted-html.ts). */
-export const copyMark = '\ue0c0'
-
-/** `text` is the whole plain text, perhaps with marks. `isForward`: the mail passes another one on, as its subject says. */
+/** `text` is the whole plain text, perhaps with the marks of quoted-html.ts. `isForward`: the mail passes another one on, as its subject says. */
 export function replyOf(text: string, isForward = false): string {
   const lines = text.split('\n', maxLines).map(line => (line.length > 2_000 ? line.slice(0, 2_000) : line))
-  const own = withoutQuotations(lines, isForward)
-  const reply = tidy(withoutSignature(withoutArmour(own)))
-  const whole = text.replaceAll(copyMark, '')
+  const { own, passedOn } = split(lines, isForward)
+  const reply = tidy([...withoutSignature(withoutArmour(own)), '', ...passedOn])
+  const whole = withoutMarks(text)
   if (reply !== '') return reply.length === whole.trim().length ? whole : reply
   const unsigned = tidy(own)
   if (unsigned !== '') return unsigned
   return lines.every(line => isQuoted(line) || line.trim() === '') ? tidy(lines.map(unquote)) : whole
 }
 
-function withoutQuotations(lines: readonly string[], isForward: boolean): string[] {
+interface Split {
+  own: string[]
+  /** A mail that is passed on. */
+  passedOn: string[]
+}
+
+function split(lines: readonly string[], isForward: boolean): Split {
   const own: string[] = []
   const effort: Effort = { left: maxEffort }
-  let worded = false
+  const last = lastBlock(lines)
+  let [worded, quoting] = [false, false]
   for (let i = 0; i < lines.length; ) {
     const line = lines[i] as string
+    if (isUncertain(line) && !quoting && i < last && !isIntroducedWithin(lines, i, effort)) {
+      own.push(unquote(line))
+      worded ||= hasWords(line)
+      i++
+      continue
+    }
     if (isQuoted(line) || isTorn(lines, i)) {
+      quoting = true
       i++
       continue
     }
     const shared = sharedLine(line)
-    if (shared !== null) return [...own, shared]
-    const introduced = introductionAt(lines, i, effort)
+    if (shared !== null) return { own: [...own, shared], passedOn: [] }
+    // What is passed on is what the mail is about.
+    if (isForwardLine(plain(line))) return { own, passedOn: lines.slice(i) }
+    const introduced = isForward ? 0 : introductionAt(lines, i, effort) || markedIntroductionAt(lines, i)
     if (introduced > 0) {
-      if (!isQuotedNext(lines, i + introduced) && worded) return own
+      if (!isQuotedNext(lines, i + introduced) && worded) return { own, passedOn: [] }
+      quoting = true
       i += introduced
       continue
     }
-    // What is passed on is what the mail is about.
-    if (isForwardLine(plain(line))) return [...own, ...lines.slice(i)]
     const isOriginal = isOriginalLine(plain(line))
-    if (line.includes(copyMark) || isOriginal || beginsCopy(lines, i, effort)) {
-      if (isForward) return [...own, ...lines.slice(i)]
-      if (worded) return own
-      // A mail that is passed on with no word of its own is shown whole.
-      if (isOriginal) return [...lines]
+    if (line.includes(htmlMarks.copy) || isOriginal || beginsCopy(lines, i, effort)) {
+      // A mail that is passed on with no word of its own is shown whole, too.
+      if (isForward || (isOriginal && !worded)) return { own, passedOn: lines.slice(i) }
+      if (worded) return { own, passedOn: [] }
     }
     own.push(line)
     worded ||= hasWords(line)
     i++
   }
-  return own
+  return { own, passedOn: [] }
+}
+
+/** Where the last block begins of which HTML says nothing; Infinity without one. */
+function lastBlock(lines: readonly string[]): number {
+  let at = lines.findLastIndex(line => line.startsWith(htmlMarks.block))
+  if (at < 0) return Number.POSITIVE_INFINITY
+  while (at > 0 && (lines[at - 1] ?? '').startsWith(htmlMarks.block)) at--
+  return at
+}
+
+/** The block's own first line introduces it. */
+function isIntroducedWithin(lines: readonly string[], i: number, effort: Effort): boolean {
+  return introductionAt(lines.slice(i, i + 8).map(unquote), 0, effort) > 0
+}
+
+/** By the mark of HTML, in words that nobody foresaw: to the quotation. */
+function markedIntroductionAt(lines: readonly string[], i: number): number {
+  if (!lines[i]?.includes(htmlMarks.introduction)) return 0
+  const length = lines.slice(i, i + 8).findIndex(line => isQuoted(line) || line.trim() === '')
+  return length < 0 ? 1 : length
 }
 
 /** The end of a quoted line that was wrapped without its mark. */
@@ -100,7 +133,7 @@ const signature = /^\s{0,3}(?:--\s?|—\s?|––?\s?|_{2,}\s?)$/
 function withoutSignature(lines: readonly string[]): string[] {
   let [cut, worded] = [lines.length, false]
   for (const [i, line] of lines.entries()) {
-    if (worded && (signature.test(line) || isMobileFooter(plain(line)))) {
+    if (worded && (signature.test(line) || line.includes(htmlMarks.signature) || isMobileFooter(plain(line)))) {
       cut = i
       break
     }
@@ -108,14 +141,12 @@ function withoutSignature(lines: readonly string[]): string[] {
   }
   const kept = lines.slice(0, cut)
   // Rulers, and the dot of a program that follows its mails.
-  while (kept.length > 0 && /^[\s\-_=*~#ᐧ]*$/.test(kept.at(-1) as string)) kept.pop()
+  while (kept.length > 0 && /^[\s\-_=*~#ᐧ]*$/.test(withoutMarks(kept.at(-1) as string))) kept.pop()
   return kept
 }
 
 function tidy(lines: readonly string[]): string {
-  return lines
-    .join('\n')
-    .replaceAll(copyMark, '')
+  return withoutMarks(lines.join('\n'))
     .replace(/\n{3,}/g, '\n\n')
     .trim()
 }

@@ -101,7 +101,10 @@ export async function updateUnsealed(trx: Knex, rows: readonly { id: number; pla
   await updateEach(trx, 'plaintext', ', sealed = NULL', rows, row => row.plaintext)
 }
 
-/** One statement for all rows: one for each costs more than all the cryptography. */
+/**
+ * One statement for all rows: one for each costs more than all the cryptography. ELT(FIELD(…)) takes the server less time than a CASE
+ * with as many branches, or a join with a derived table.
+ */
 async function updateEach<R extends { id: number }>(
   trx: Knex,
   column: string,
@@ -110,12 +113,12 @@ async function updateEach<R extends { id: number }>(
   toValue: (row: R) => Buffer,
 ): Promise<void> {
   if (rows.length === 0) return
-  const cases = 'WHEN ? THEN ? '.repeat(rows.length)
   const places = Array.from(rows, () => '?').join(',')
-  await trx.raw(`UPDATE credentials SET ${column} = CASE id ${cases}END${also} WHERE id IN (${places})`, [
-    ...rows.flatMap(row => [row.id, toValue(row)]),
-    ...rows.map(row => row.id),
-  ])
+  const ids = rows.map(row => row.id)
+  await trx.raw(
+    `UPDATE credentials SET ${column} = ELT(FIELD(id, ${places}), ${places})${also} WHERE id IN (${places})`,
+    [...ids, ...rows.map(toValue), ...ids],
+  )
 }
 
 /** Takes the plaintext out of rows that have an envelope, where it says nothing. */
@@ -128,18 +131,12 @@ export async function clearSealed(trx: Knex, ids: readonly number[]): Promise<vo
   if (ids.length > 0) await trx('credentials').whereIn('id', ids).whereNotNull('plaintext').update({ sealed: null })
 }
 
-function superseded(db: Knex): Knex.QueryBuilder {
-  return db('credentials').whereNotNull('sealed_key_id').whereRaw('LENGTH(plaintext) > 0')
-}
-
-/** True where a plaintext stands over an envelope. */
-export async function isAnySuperseded(db: Knex): Promise<boolean> {
-  return (await superseded(db).first('id')) !== undefined
-}
-
 /** Takes away every envelope that has a newer plaintext over it; returns how many there were. */
 export async function clearSuperseded(db: Knex): Promise<number> {
-  return await superseded(db).update({ sealed: null })
+  return await db('credentials')
+    .whereNotNull('sealed_key_id')
+    .whereRaw('LENGTH(plaintext) > 0')
+    .update({ sealed: null })
 }
 
 /** Writes an account's secret in the form that holds now; the other form goes in the same statement. */
@@ -179,6 +176,16 @@ export async function isAnyToSeal(db: Knex): Promise<boolean> {
 export async function findSealedKeyIds(db: Knex): Promise<string[]> {
   const ids: (Buffer | null)[] = await db('credentials').groupBy('sealed_key_id').pluck('sealed_key_id')
   return ids.filter(id => id !== null).map(id => id.toString('hex'))
+}
+
+/** The same of envelopes without a newer plaintext over them. Reads all of these rows. */
+export async function findNeededKeyIds(db: Knex): Promise<string[]> {
+  const ids: Buffer[] = await db('credentials')
+    .whereNotNull('sealed_key_id')
+    .whereRaw('COALESCE(LENGTH(plaintext), 0) = 0')
+    .groupBy('sealed_key_id')
+    .pluck('sealed_key_id')
+  return ids.map(id => id.toString('hex'))
 }
 
 /** How many envelopes name which key (hex). */

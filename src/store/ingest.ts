@@ -345,6 +345,7 @@ function messageRow({ ticketId, sourceId, message, reason, at }: NewMessage): Ro
     date: message.date === null ? null : new Date(message.date),
     text: message.text,
     html: message.html,
+    html_notes_json: message.htmlNotes === null ? null : JSON.stringify(message.htmlNotes),
     reply: message.reply === message.text ? null : message.reply,
     bounce_json: message.bounce === null ? null : cut(JSON.stringify(message.bounce), 65_535),
     created_at: at,

@@ -1,7 +1,7 @@
 // Tickets as people read them.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
-import type { Address, Bounce, Kind } from '../parse/parsed-message.ts'
+import type { Address, Bounce, HtmlNotes, Kind } from '../parse/parsed-message.ts'
 import type { RawPlace } from './raw-store.ts'
 
 /** As `ticket list --json` prints it. */
@@ -39,6 +39,8 @@ export interface MessageView {
   subject: string
   text: string
   html: string | null
+  /** null without HTML, and for mail that was taken in before they were noted. */
+  htmlNotes: HtmlNotes | null
   reply: string
   attachments: AttachmentView[]
   messageId: string
@@ -179,6 +181,7 @@ interface MessageRow {
   subject: string
   text: string
   html: string | null
+  html_notes_json: string | null
   reply: string | null
   message_id: string
   bounce_json: string | null
@@ -208,6 +211,7 @@ async function findMessages(db: Knex, ticketId: number): Promise<MessageView[]> 
       'messages.subject',
       'messages.text',
       'messages.html',
+      'messages.html_notes_json',
       'messages.reply',
       'messages.message_id',
       'messages.bounce_json',
@@ -232,6 +236,7 @@ async function findMessages(db: Knex, ticketId: number): Promise<MessageView[]> 
     subject: row.subject,
     text: row.text,
     html: row.html,
+    htmlNotes: row.html_notes_json === null ? null : JSON.parse(row.html_notes_json),
     reply: row.reply ?? row.text,
     attachments: attachments.get(row.id) ?? [],
     messageId: row.message_id,

@@ -16,9 +16,9 @@ export interface Facts {
   rows: readonly { keyHex: string; state: 'active' | 'next' | 'retired' | 'lost'; completed: boolean }[]
   /** The id of the key that `disable` was asked for. */
   unsealing: string | undefined
-  /** Key ids that envelopes name. */
+  /** Key ids that envelopes name; while no key is active, only those of envelopes without a newer plaintext. */
   sealedUnder: readonly string[]
-  /** No key is active, and some row holds an envelope under a newer plaintext. */
+  /** No key is active, and envelopes under newer plaintexts name keys that no other envelope names. */
   superseded: boolean
   /** Some row holds a plaintext, or a blank one over an envelope. */
   anyPlaintext: boolean
@@ -94,14 +94,14 @@ function isHeldByAll(facts: Facts, keyHex: string | undefined): boolean {
 export function nextStep(facts: Facts): Step {
   const state = encryptionState(facts)
   const currentHex = hexOf(facts.current)
-  // Saved by a form that was opened before encryption went off; nobody needs the old envelope, and no key is needed to drop it.
-  if (facts.superseded) return 'drop-superseded'
   if (state === 'locked') return 'none'
   if (state === 'off') {
     // What was retired here or on another host while this one was away.
     if (stateOfRow(facts, currentHex) === 'retired') return 'retire-file'
     const fresh = stateOfRow(facts, currentHex) === undefined
-    return fresh && facts.settled.current && isHeldByAll(facts, currentHex) ? 'adopt' : 'none'
+    if (fresh && facts.settled.current && isHeldByAll(facts, currentHex)) return 'adopt'
+    // Saved by a form that was opened before encryption went off; nobody needs the old envelope, and no key is needed to drop it.
+    return facts.superseded ? 'drop-superseded' : 'none'
   }
   const active = activeOf(facts)?.keyHex ?? ''
   if (awaitsSwap(facts, active)) return 'swap-files'
@@ -128,6 +128,18 @@ export function problemsOf(facts: Facts, files: Files): Problem[] {
     ...nextProblems(facts, state, files),
     ...(state === 'locked' ? [] : hostProblems(facts, state, files)),
     ...moveProblems(facts, state, files),
+  ]
+}
+
+/** Whoever may only write to the database could ask for it as well: without the proof nothing is unsealed on this host. */
+export function proofProblems(facts: Facts, proves: (keyHex: string) => boolean, proofFile: string): Problem[] {
+  const keyHex = facts.unsealing
+  if (keyHex === undefined || encryptionState(facts) !== 'unsealing' || proves(keyHex)) return []
+  return [
+    {
+      code: 'unsealing.proof_missing',
+      hint: `turning encryption off was asked for, and this host has no proof of it: \`echo ${keyHex} > ${proofFile}\`, or take it back with \`letterlock encryption enable\``,
+    },
   ]
 }
 

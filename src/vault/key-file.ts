@@ -190,11 +190,19 @@ function readOpened(file: string, fd: number): KeyFileFact {
     bytes.fill(0)
     return refused(
       'key_file.placeholder',
-      `${file} is no random key but a text or a pattern: make one with \`(umask 077; head -c 32 /dev/urandom > ${file})\``,
+      `${file} is no random key but a text or a pattern: make one with \`${lineThatMakesKey(file)}\``,
     )
   }
   const identity = [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':')
   return { kind: 'valid', key: toKey(material), identity }
+}
+
+/** The command with which an operator makes a key by hand; made by root, it is given to the service. */
+export function lineThatMakesKey(file: string): string {
+  const make = `(umask 077; head -c 32 /dev/urandom > ${file})`
+  const directory = path.dirname(file)
+  const owner = statSync(directory, { throwIfNoEntry: false })?.uid ?? 0
+  return process.geteuid?.() === 0 && owner !== 0 ? `${make} && chown --reference=${directory} ${file}` : make
 }
 
 /**

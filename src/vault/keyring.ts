@@ -47,11 +47,15 @@ const credentialName = 'encryption-key.bin'
 /** In the data directory: that whoever asks to turn encryption off may write there. */
 export const proofName = 'can-disable-encryption.txt'
 
+/** Its path. */
+export function proofFileOf({ dataDirectory }: KeyPlace): string {
+  return path.join(dataDirectory, proofName)
+}
+
 const longestProof = 256
 
-function holdsProof(dataDirectory: string, keyHex: string): boolean {
+function holdsProof(file: string, keyHex: string): boolean {
   try {
-    const file = path.join(dataDirectory, proofName)
     return statSync(file).size <= longestProof && readFileSync(file, 'utf8').trim() === keyHex
   } catch {
     return false
@@ -65,8 +69,9 @@ export function filesOf({ file }: KeyPlace): { current: string; next: string; re
 
 /** One look at all key files. Never throws. */
 export function readKeyring(place: KeyPlace): Keyring {
-  const current = readKeyFile(place.file, place.origin)
+  // In the order in which a rotation moves them, so that a look in between misses none.
   const next = readKeyFile(nextName(place.file), place.origin)
+  const current = readKeyFile(place.file, place.origin)
   const facts = [current, next, ...retiredFiles(place.file).map(file => readKeyFile(file, place.origin))]
   const keys = new Map(facts.flatMap(fact => (fact.kind === 'valid' ? [[fact.key.hex, fact.key] as const] : [])))
   return {
@@ -75,7 +80,7 @@ export function readKeyring(place: KeyPlace): Keyring {
     next,
     ids: [...keys.keys()],
     find: keyHex => keys.get(keyHex),
-    proves: keyHex => holdsProof(place.dataDirectory, keyHex),
+    proves: keyHex => holdsProof(proofFileOf(place), keyHex),
   }
 }
 

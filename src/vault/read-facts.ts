@@ -1,6 +1,6 @@
 // Gathers what encryption-state.ts decides from. A few look-ups on indexes, whatever the number of rows.
 import type { Knex } from 'knex'
-import { findSealedKeyIds, isAnySuperseded, isAnyToSeal } from '../store/credentials.ts'
+import { findNeededKeyIds, findSealedKeyIds, isAnyToSeal } from '../store/credentials.ts'
 import { findKeys, readUnsealing } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
 import type { Facts } from './encryption-state.ts'
@@ -13,8 +13,10 @@ export async function readFacts(
   settled: Facts['settled'] = { current: false, next: false },
 ): Promise<Facts> {
   const rows = await findKeys(db)
-  const sealedUnder = await findSealedKeyIds(db)
+  const named = await findSealedKeyIds(db)
   const isActive = rows.some(row => row.state === 'active')
+  // Few or none without an active key; otherwise the walk on the index is enough.
+  const sealedUnder = isActive || named.length === 0 ? named : await findNeededKeyIds(db)
   return {
     current: ring.current,
     next: ring.next,
@@ -23,7 +25,7 @@ export async function readFacts(
     rows: rows.map(({ keyHex, state, completedAt }) => ({ keyHex, state, completed: completedAt !== null })),
     unsealing: await readUnsealing(db),
     sealedUnder,
-    superseded: !isActive && sealedUnder.length > 0 && (await isAnySuperseded(db)),
+    superseded: named.length > sealedUnder.length,
     anyPlaintext: await isAnyToSeal(db),
     workers: await findLiveWorkers(db),
   }

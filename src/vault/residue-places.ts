@@ -37,7 +37,7 @@ function judgeTriggers({ triggers, database }: ServerFacts): Judgement {
   return found(
     'unknown',
     'database-admin',
-    'the table has triggers, which may have copied passwords elsewhere: look where they write',
+    'the table has triggers, which may have copied passwords elsewhere: look where they write; a general log that is on shows their statements with the values',
     triggers.map(name => `SHOW CREATE TRIGGER \`${database}\`.\`${name}\`;`),
   )
 }

@@ -3,9 +3,16 @@ import type { Knex } from 'knex'
 import { countPlaintext, countSealed, findCredentials } from '../store/credentials.ts'
 import { findKeys, readPlaintextSeen } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
-import { type EncryptionState, encryptionState, type Facts, type Problem, problemsOf } from './encryption-state.ts'
+import {
+  type EncryptionState,
+  encryptionState,
+  type Facts,
+  type Problem,
+  problemsOf,
+  proofProblems,
+} from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
-import { filesOf, type KeyPlace, readKeyring } from './keyring.ts'
+import { filesOf, type KeyPlace, proofFileOf, readKeyring } from './keyring.ts'
 import { readFacts } from './read-facts.ts'
 import type { RowFault, RowFaultCode } from './seal-batch.ts'
 
@@ -54,6 +61,7 @@ export async function readStatus(
   const unreadable = faults.filter(fault => fault.code !== 'vault.destination_changed').length
   const problems = [
     ...problemsOf(facts, filesOf(place)),
+    ...proofProblems(facts, ring.proves, proofFileOf(place)),
     ...(state === 'locked' ? [] : rowProblems(faults)),
     ...waitProblems(facts, state, plaintext),
     ...(await plaintextProblems(db, state, plaintext)),
@@ -129,7 +137,7 @@ async function plaintextProblems(db: Knex, state: EncryptionState, plaintext: nu
   return [
     {
       code: 'plaintext.left',
-      hint: `still in plaintext: the passwords of accounts ${named.join(', ')}. If they stay so, a transaction holds their rows, or a trigger on the table credentials changes what is written; the log says more`,
+      hint: `still in plaintext: the passwords of ${named.length === 1 ? 'account' : 'accounts'} ${named.join(', ')}. If they stay so, a transaction holds their rows, or a trigger on the table credentials changes what is written; the log says more`,
     },
   ]
 }

@@ -2,7 +2,13 @@
 // what it relies on, writes and audits; it answers false where somebody else was quicker or something changed meanwhile.
 import type { Knex } from 'knex'
 import { insertAudit } from '../store/audit.ts'
-import { countPlaintext, countSealed, findCredentials, findSealedKeyIds } from '../store/credentials.ts'
+import {
+  clearSuperseded,
+  countPlaintext,
+  countSealed,
+  findCredentials,
+  findSealedKeyIds,
+} from '../store/credentials.ts'
 import { inTransaction } from '../store/database.ts'
 import {
   findKeys,
@@ -38,7 +44,9 @@ async function isNew(trx: Knex, key: Key): Promise<boolean> {
 /** off → sealing: the key that appeared is the active one from now on. */
 export async function adoptKey(db: Knex, key: Key, actor: string): Promise<boolean> {
   return await change(db, async (trx, { active }) => {
-    if (active !== undefined || (await findSealedKeyIds(trx)).length > 0) return false
+    if (active !== undefined) return false
+    await clearSuperseded(trx)
+    if ((await findSealedKeyIds(trx)).length > 0) return false
     if (!(await isNew(trx, key)) || !(await isHeldByAll(trx, key))) return false
     await insertKey(trx, key.hex, 'active', sealCanary(key))
     const plaintext = await countPlaintext(trx)
@@ -116,6 +124,8 @@ export async function cancelUnsealing(db: Knex, actor: string): Promise<boolean>
 export async function finishUnsealing(db: Knex, actor: string): Promise<boolean> {
   return await change(db, async (trx, { active }) => {
     if (active === undefined || (await readUnsealing(trx)) !== active.keyHex) return false
+    // A form that saves the whole row puts an old envelope under its new plaintext again and again.
+    await clearSuperseded(trx)
     if ((await findSealedKeyIds(trx)).length > 0) return false
     await updateKey(trx, active.keyHex, { state: 'retired', retired: true })
     await writeUnsealing(trx, undefined)

@@ -2,7 +2,6 @@
 // later, an atomic replacement, a network file system) and costs less than a poll of one mailbox. What follows from what is there is
 // done by `work`, which the sealing job calls: step after step until there is nothing left to do.
 import { rmSync } from 'node:fs'
-import path from 'node:path'
 import type { Knex } from 'knex'
 import { ServiceError } from '../errors.ts'
 import type { Events } from '../events.ts'
@@ -15,13 +14,13 @@ import {
   encryptionState,
   type Facts,
   nextStep,
-  type Problem,
   problemsOf,
+  proofProblems,
   type Step,
   writeKeyOf,
 } from './encryption-state.ts'
 import { type KeyFileFact, retireKeyFile } from './key-file.ts'
-import { filesOf, type KeyPlace, type Keyring, proofName, readKeyring } from './keyring.ts'
+import { filesOf, type KeyPlace, type Keyring, proofFileOf, readKeyring } from './keyring.ts'
 import { readFacts } from './read-facts.ts'
 import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
 import { runPass } from './seal-rows.ts'
@@ -128,7 +127,7 @@ async function work(
 /** /ready is red while accounts wait for a key; everything else is told by the state. */
 function report({ events, health, place }: VaultDeps, ring: Keyring, facts: Facts): void {
   const state = encryptionState(facts)
-  const problems = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, ring)]
+  const problems = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, ring.proves, proofFileOf(place))]
   events.encryptionState(state, problems)
   if (state !== 'locked') {
     health.mend('key')
@@ -136,19 +135,6 @@ function report({ events, health, place }: VaultDeps, ring: Keyring, facts: Fact
   }
   const hint = problems.map(problem => problem.hint).join('; ')
   health.fail('key', new ServiceError('vault.locked', 'sealed passwords cannot be opened', { temporary: true, hint }))
-}
-
-/** Whoever may only write to the database could ask for it as well: then nothing is unsealed on any host. */
-function proofProblems(facts: Facts, ring: Keyring): Problem[] {
-  const keyHex = facts.unsealing
-  if (keyHex === undefined || encryptionState(facts) !== 'unsealing' || ring.proves(keyHex)) return []
-  const file = path.join(ring.place.dataDirectory, proofName)
-  return [
-    {
-      code: 'unsealing.proof_missing',
-      hint: `turning encryption off was asked for, and this host has no proof of it: \`echo ${keyHex} > ${file}\`, or take it back with \`letterlock encryption enable\``,
-    },
-  ]
 }
 
 /** True if there may be more to do. */
@@ -176,7 +162,7 @@ async function take(
       const keyHex = await readUnsealing(db)
       if (keyHex === undefined || !watch.ring.proves(keyHex)) return false
       const { changed } = await pass(deps, watch, 'unseal', signal, progress)
-      return changed > 0
+      return (await finishUnsealing(db, actor)) || changed > 0
     }
     case 'finish-unsealing':
       return await finishUnsealing(db, actor)
@@ -249,7 +235,7 @@ function moveFile({ place, events }: VaultDeps, current: KeyFileFact, next?: str
   try {
     retireKeyFile(place.file, current.key.hex, next)
     events.keyRetired(current.key.hex)
-    if (next === undefined) removeProof(place.dataDirectory)
+    if (next === undefined) removeProof(place)
     return true
   } catch (error) {
     events.keyNotMoved(current.key.hex, error)
@@ -258,6 +244,6 @@ function moveFile({ place, events }: VaultDeps, current: KeyFileFact, next?: str
 }
 
 /** It is not there, or may not be removed: then it proves nothing for another key. */
-function removeProof(dataDirectory: string): void {
-  rmSync(path.join(dataDirectory, proofName), { force: true })
+function removeProof(place: KeyPlace): void {
+  rmSync(proofFileOf(place), { force: true })
 }

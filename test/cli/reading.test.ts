@@ -27,7 +27,13 @@ const withAttachment = rawMail({
     '--b--',
   ].join('\r\n'),
 })
-const reply = rawMail({ id: 'reply@example.org', inReplyTo: 'pdf@example.org', subject: 'Re: an invoice' })
+const reply = rawMail({
+  id: 'reply@example.org',
+  inReplyTo: 'pdf@example.org',
+  subject: 'Re: an invoice',
+  headers: ['MIME-Version: 1.0', 'Content-Type: text/html; charset=utf-8'],
+  body: '<p onclick="x()">hello</p><img src="https://example.net/t" width="1" height="1">',
+})
 const oversize = rawMail({ id: 'big@example.org', subject: 'too big', body: 'x'.repeat(70_000) })
 
 let dovecot: TestDovecot
@@ -106,6 +112,7 @@ test('tickets are listed and shown with exactly the promised fields', async () =
     'kind',
     'text',
     'html',
+    'htmlNotes',
     'reply',
     'attachments',
     'messageId',
@@ -125,7 +132,13 @@ test('tickets are listed and shown with exactly the promised fields', async () =
     attachments: [{ number: 1, filename: 'invoice.pdf', contentType: 'application/pdf', size: pdf.length }],
     source: { account: 'support@example.com', mailbox: 'INBOX', uid: 1, size: withAttachment.length },
   })
-  expect(second).toMatchObject({ messageId: 'reply@example.org', attachments: [] })
+  expect(first).toMatchObject({ html: null, htmlNotes: null })
+  expect(second).toMatchObject({
+    messageId: 'reply@example.org',
+    html: '<p>hello</p>\n',
+    htmlNotes: { remoteImages: 0, trackingPixels: 1, flags: ['active-content'] },
+    attachments: [],
+  })
 })
 
 test('filters of tickets find by account and status', async () => {

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -51,11 +51,10 @@ export interface Scene extends AsyncDisposable {
   admin: Knex
   redis: Redis
   prefix: string
-  dovecot: TestDovecot
   /** Refuses every login. */
   refusing: ScriptedServer
   planted: Password
-  /** Everything that the program may write to: data, temporary files, output. */
+  /** What the program writes to: `files` for its data and temporary files, `daemon.log` for its output. */
   directory: string
   keyFile: string
   redisDirectory: string
@@ -106,7 +105,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-scene-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
-  for (const name of ['data', 'tmp', 'dump']) mkdirSync(path.join(directory, name))
+  for (const name of ['files/data', 'files/tmp', 'dump']) mkdirSync(path.join(directory, name), { recursive: true })
   const planted = createPassword(' "\\%+/')
   const mailboxes = createMailboxes(options.accounts)
   const dovecot = stack.use(await startTestDovecot({ users: mailboxes.map(toUser) }))
@@ -133,12 +132,12 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     LETTERLOCK_DATABASE_URL: mariadb.serviceUrl,
     LETTERLOCK_REDIS_URL: redisUrl,
     LETTERLOCK_REDIS_PREFIX: prefix,
-    LETTERLOCK_DATA_DIRECTORY: path.join(directory, 'data'),
+    LETTERLOCK_DATA_DIRECTORY: path.join(directory, 'files/data'),
     LETTERLOCK_WEB_LISTEN: `127.0.0.1:${port}`,
     LETTERLOCK_LOG_LEVEL: 'trace',
     // Some connections are kept open with their password forgotten, and most polls log in anew.
     LETTERLOCK_POLL_KEEP_CONNECTIONS: String(Math.max(1, Math.floor(options.accounts / 4))),
-    TMPDIR: path.join(directory, 'tmp'),
+    TMPDIR: path.join(directory, 'files/tmp'),
   }
   const daemon = startDaemonProcess(directory, env, planted, `http://127.0.0.1:${port}`)
   stack.defer(async () => void (await daemon.stop()))
@@ -150,11 +149,10 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     admin,
     redis,
     prefix,
-    dovecot,
     refusing,
     planted,
     directory,
-    keyFile: path.join(directory, 'data/encryption-key.bin'),
+    keyFile: path.join(directory, 'files/data/encryption-key.bin'),
     redisDirectory,
     daemon,
     journal,
@@ -270,7 +268,7 @@ function startDaemonProcess(
   return {
     pid: child.pid ?? 0,
     url,
-    log: () => readFileSync(logFile, 'utf8').split('\n').flatMap(toLine),
+    log: followLog(logFile),
     async dump() {
       child.kill('SIGUSR2')
       await until(async () => existsSync(path.join(dumps, 'whole')) || failIfEnded(child), dumpWithinMs)
@@ -290,6 +288,25 @@ function failIfEnded(child: ChildProcess): false {
   return false
 }
 
-function toLine(text: string): Record<string, unknown>[] {
-  return text.startsWith('{') ? [JSON.parse(text)] : []
+/** All lines so far at every call; only what is new is read. */
+function followLog(file: string): () => Record<string, unknown>[] {
+  const lines: Record<string, unknown>[] = []
+  let read = 0
+  return () => {
+    const bytes = readBytes(file, read)
+    const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1)
+    read += whole.length
+    for (const text of whole.toString().split('\n')) if (text.startsWith('{')) lines.push(JSON.parse(text))
+    return lines
+  }
+}
+
+function readBytes(file: string, from: number): Buffer {
+  const handle = openSync(file, 'r')
+  try {
+    const bytes = Buffer.alloc(fstatSync(handle).size - from)
+    return bytes.subarray(0, readSync(handle, bytes, 0, bytes.length, from))
+  } finally {
+    closeSync(handle)
+  }
 }

@@ -2,6 +2,7 @@
 // so before each write it knows what the account has to open to: a change that was lost in between is seen at once.
 import { setInterval as ticks } from 'node:timers/promises'
 import type { Knex } from 'knex'
+import { DatabaseError } from '../../src/store/database.ts'
 import { randomOf } from './sealing.ts'
 
 export interface HelpdeskOptions {
@@ -41,7 +42,7 @@ export function startHelpdesk(db: Knex, { secrets, hot, seed, read }: HelpdeskOp
       if (found !== wanted) lost.push({ id, wanted, found })
       const write = pick(writes, random())
       statements += 1
-      secrets.set(id, (await write(desk, id, `${statements} of ${id}`)) ?? wanted)
+      secrets.set(id, (await again(() => write(desk, id, `${statements} of ${id}`))) ?? wanted)
     }
   }
   const done = Promise.all(Array.from({ length: clerks }, (_, which) => clerk(which)))
@@ -54,6 +55,19 @@ export function startHelpdesk(db: Knex, { secrets, hot, seed, read }: HelpdeskOp
       stop.abort()
       await done
     },
+  }
+}
+
+const deadlock = 1213
+
+/** A statement that was rolled back to end a deadlock (clerks that upsert and replace meet each other) is made again. */
+async function again<T>(statement: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await statement()
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.errno !== deadlock) throw error
+    }
   }
 }
 

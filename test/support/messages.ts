@@ -18,6 +18,7 @@ export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
     date: null,
     text: 'text',
     html: null,
+    htmlNotes: null,
     reply: 'text',
     attachments: [],
     bounce: null,
