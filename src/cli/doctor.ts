@@ -9,8 +9,10 @@ import { IngestError } from '../errors.ts'
 import { type AccountView, findAccounts } from '../store/accounts.ts'
 import { checkDatabase, openDatabase } from '../store/database.ts'
 import { checkRawDirectory } from '../store/raw-identity.ts'
+import { findAllRules } from '../store/rules.ts'
 import { findSources, findUsedBatches } from '../store/sources.ts'
 import { findLiveWorkers } from '../store/workers.ts'
+import { toConditions } from '../thread/rules.ts'
 import { keysOf } from '../vault/keyring.ts'
 import { readStatus } from '../vault/status.ts'
 import { duration } from './account-views.ts'
@@ -112,6 +114,7 @@ async function* examineDatabase(config: Config): AsyncIterable<Finding> {
     yield ok('database', `${await versionOf(opened)} can be reached, and its schema fits`)
     yield* guarded('privileges', () => checkPrivileges(opened))
     yield* guarded('clock', () => checkClock(opened))
+    yield* guarded('rules', () => checkRules(opened))
     yield* guarded('daemon', () => checkWorkers(opened))
     yield* guarded('accounts', () => checkAccounts(opened))
     yield* guarded('encryption', () => checkEncryption(opened, config))
@@ -156,6 +159,20 @@ async function checkClock(db: Knex): Promise<Finding[]> {
   if (skew < skewSeconds) return [ok('clock', 'agrees with the database’s')]
   const message = `differs from the database’s by ${Math.round(skew)} s`
   return [fault('clock', message, 'let both hosts take their time from NTP')]
+}
+
+async function checkRules(db: Knex): Promise<Finding[]> {
+  const rules = await findAllRules(db)
+  const broken = rules.filter(rule => toConditions(rule.conditionsJson) === undefined)
+  if (broken.length === 0) return rules.length === 0 ? [] : [ok('rules', `${rules.length}, all of them make sense`)]
+  const names = broken.map(rule => rule.name).join(', ')
+  return [
+    note(
+      'rules',
+      `hold for nothing, because their conditions make no sense: ${names}`,
+      '`letterlock rule remove NAME`, and add it again',
+    ),
+  ]
 }
 
 async function checkWorkers(db: Knex): Promise<Finding[]> {

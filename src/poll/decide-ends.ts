@@ -11,6 +11,7 @@ import {
   isAutomatic,
   type Leads,
   participantsOf,
+  personOf,
   type ThreadDecision,
   type ThreadPolicy,
   threadIds,
@@ -201,7 +202,7 @@ function toCandidate(ticket: BatchTicket, own: ReadonlySet<string>): Candidate<B
 }
 
 function historyOf(message: ParsedMessage, known: Known): SenderHistory {
-  const sender = senderOf(message)
+  const sender = personOf(message)?.address.toLowerCase() ?? ''
   const found = known.histories.get(sender) ?? emptyHistory()
   known.histories.set(sender, found)
   return found
@@ -239,7 +240,7 @@ function awaitParents(ticket: BatchTicket, message: ParsedMessage, known: Known)
 const maxAwaited = 5
 
 function openTicket(message: ParsedMessage, at: Date, linked: BatchTicket | null): BatchTicket {
-  const requester = message.from ?? { name: '', address: '' }
+  const requester = personOf(message) ?? { name: '', address: '' }
   return {
     ...untouchedTicket({
       id: null,

@@ -25,7 +25,7 @@ import { lockLease } from '../store/workers.ts'
 import { type HoldLimits, hourMs } from '../thread/hold.ts'
 import { toConditions } from '../thread/rules.ts'
 import { baseSubject } from '../thread/subject.ts'
-import { type ThreadPolicy, threadIds } from '../thread/thread-message.ts'
+import { personOf, type ThreadPolicy, threadIds } from '../thread/thread-message.ts'
 import { type Tokens, tokensIn, tokensOf } from '../thread/token.ts'
 import type { Cursor } from './cursor.ts'
 import {
@@ -225,7 +225,7 @@ async function findKnown(
 async function findLately(trx: Knex, live: readonly KeptMail[]): Promise<Known['histories']> {
   const times = live.map(({ mail }) => mail.receivedAt.getTime())
   if (times.length === 0) return new Map()
-  const senders = unique(messagesOf(live).map(message => message.from?.address ?? ''))
+  const senders = unique(messagesOf(live).map(message => personOf(message)?.address ?? ''))
   const from = new Date(times.reduce((a, b) => Math.min(a, b)) - hourMs)
   const until = new Date(times.reduce((a, b) => Math.max(a, b)) + hourMs)
   return await findHistories(trx, senders, { from, until }, baseSubject)

@@ -191,9 +191,10 @@ async function insertTickets(trx: Knex.Transaction, accountId: number, tickets: 
     .whereIn('ref', [...byRef.keys()])
     .select('id', 'ref')
   for (const { id, ref } of ids) (byRef.get(ref) as BatchTicket).id = id
-  for (const { id, opened: facts } of opened) {
-    const linked = facts?.linked
-    if (linked?.opened) await trx('tickets').where({ id }).update({ linked_ticket_id: linked.id })
+  const beside = opened.filter(ticket => ticket.opened?.linked?.opened)
+  for (const [linked, tickets] of Map.groupBy(beside, ticket => ticket.opened?.linked?.id ?? null)) {
+    const ids = tickets.flatMap(({ id }) => id ?? [])
+    await trx('tickets').whereIn('id', ids).update({ linked_ticket_id: linked })
   }
 }
 

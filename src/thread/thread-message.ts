@@ -3,7 +3,7 @@
 // that the sender has seen a mail of the ticket, not that he takes part in it: a stranger's opens a ticket that links to it. Numbers in
 // a subject prove nothing and are not looked at. What programs answer by themselves joins by reference whoever sent it (a mail server
 // takes part in nothing), but neither opens nor reopens a ticket unless told to, and nobody takes part through it.
-import type { Kind, ParsedMessage } from '../parse/parsed-message.ts'
+import type { Address, Kind, ParsedMessage } from '../parse/parsed-message.ts'
 
 /** A ticket that something in the message leads to. `T` is whatever stands for a ticket at the caller's. */
 export interface Candidate<T> {
@@ -83,7 +83,7 @@ export function threadMessage<T>(message: ParsedMessage, leads: Leads<T>, policy
 
 /** Tickets that the message may join, the surest first. */
 function ticketsOf<T>(message: ParsedMessage, leads: Leads<T>): { at: Candidate<T>; reason: string }[] {
-  const sender = message.from?.address.toLowerCase() ?? ''
+  const sender = personOf(message)?.address.toLowerCase() ?? ''
   const people = new Set(participantsOf(message))
   const takesPart = ({ participants }: Candidate<T>): boolean => participants.has(sender)
   // Had this one come first, whoever answered it would take part through it.
@@ -96,8 +96,13 @@ function ticketsOf<T>(message: ParsedMessage, leads: Leads<T>): { at: Candidate<
   ]
 }
 
-/** Everybody who takes part through this message: From, Reply-To, To, Cc; lower case. */
-export function participantsOf(message: Pick<ParsedMessage, 'from' | 'replyTo' | 'to' | 'cc'>): string[] {
-  const people = [message.from, ...message.replyTo, ...message.to, ...message.cc]
+/** Who wrote it: the person behind a list or a forwarder, as far as it says. */
+export function personOf({ sender, from }: Pick<ParsedMessage, 'sender' | 'from'>): Address | null {
+  return sender ?? from
+}
+
+/** Everybody who takes part through this message: who wrote it, From, Reply-To, To, Cc; lower case. */
+export function participantsOf(message: Pick<ParsedMessage, 'sender' | 'from' | 'replyTo' | 'to' | 'cc'>): string[] {
+  const people = [message.sender, message.from, ...message.replyTo, ...message.to, ...message.cc]
   return [...new Set(people.map(person => person?.address.toLowerCase() ?? ''))].filter(address => address !== '')
 }

@@ -29,10 +29,10 @@ test('the commands are the ones that scripts of operators know', () => {
     ...['status', 'verify', 'audit', 'enable', 'rotate', 'disable', 'backup', 'recover', 'accept-destination'].map(
       name => `encryption ${name}`,
     ),
-    'ticket list',
-    'ticket show',
+    ...['list', 'show', 'close', 'reopen'].map(name => `ticket ${name}`),
     ...['list', 'show', 'export', 'recover'].map(name => `source ${name}`),
     ...['list', 'show', 'retry', 'export'].map(name => `quarantine ${name}`),
+    ...['add', 'list', 'test', 'enable', 'disable', 'remove'].map(name => `rule ${name}`),
     'letterlock parse',
     'letterlock doctor',
     'letterlock completion',

@@ -3,11 +3,12 @@ import type { ParsedMessage } from '../../src/parse/parsed-message.ts'
 
 /** A parsed message of a human that says nothing in particular. */
 export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
+  const { from = { name: '', address: 'customer@example.org' } } = changes
   return {
     kind: 'human',
     reasons: [],
-    from: { name: '', address: 'customer@example.org' },
-    sender: { name: '', address: 'customer@example.org' },
+    from,
+    sender: from,
     to: [],
     cc: [],
     replyTo: [],

@@ -15,7 +15,7 @@ import {
 } from '../../src/poll/decide-ends.ts'
 import { createHeaderReader, judgeTokens } from '../../src/poll/ingest-batch.ts'
 import { emptyHistory, noteMail } from '../../src/thread/hold.ts'
-import { threadIds } from '../../src/thread/thread-message.ts'
+import { personOf, threadIds } from '../../src/thread/thread-message.ts'
 import { createTokens } from '../../src/thread/token.ts'
 import { type MailFacts, rawMail } from './messages.ts'
 
@@ -203,7 +203,7 @@ export class StoryWorld {
   private histories(): Known['histories'] {
     const histories: Known['histories'] = new Map()
     for (const { message, at, opened } of this.taken) {
-      const sender = message.from?.address.toLowerCase() ?? ''
+      const sender = personOf(message)?.address.toLowerCase() ?? ''
       const history = histories.get(sender) ?? emptyHistory()
       histories.set(sender, history)
       noteMail(history, message, at, opened)

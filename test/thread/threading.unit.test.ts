@@ -1,7 +1,7 @@
 // Which ticket a mail finds, as short stories: what comes in, and what becomes of it. Tickets are numbered in the order in which they are
 // opened; `-> 1` is the ticket that a new one links to. The words in the second column say where it is known to go wrong.
 import { expect, test } from 'vitest'
-import { type Step, type StorySettings, tell } from '../support/threads.ts'
+import { type Step, type StoryMail, type StorySettings, tell } from '../support/threads.ts'
 
 const anna = 'Anna <anna@example.org>'
 const bob = 'Bob <bob@example.net>'
@@ -46,6 +46,12 @@ function attached(type: string, header: string): { headers: string[]; body: stri
     headers: ['MIME-Version: 1.0', `Content-Type: multipart/mixed; boundary=m`],
     body: ['--m', '', 'see below', '--m', `Content-Type: ${type}`, '', header, '', 'words', '--m--'].join('\r\n'),
   }
+}
+
+/** A mail whose From a list has rewritten. */
+function throughList(person: string): StoryMail {
+  const headers = ['List-Id: <users.list.example>', 'List-Post: <mailto:users@list.example>', `Reply-To: ${person}`]
+  return { from: '"Somebody via Users" <users@list.example>', to: 'users@list.example', headers }
 }
 
 interface Row {
@@ -226,6 +232,16 @@ const conversations: Row[] = [
       { from: eve, inReplyTo: 'a@x', headers: ['List-Id: <users.list.example>'] },
     ],
     ends: ['created 1 new', 'appended 1 reference', 'created 2 stranger-reference -> 1'],
+  },
+  {
+    title: 'a list that puts itself into From: the person behind it takes part, others who write through it do not',
+    steps: [
+      { id: 'l@x', ...throughList('anna@example.org') },
+      { inReplyTo: 'l@x', ...throughList('anna@example.org') },
+      { from: anna, inReplyTo: 'l@x' },
+      { inReplyTo: 'l@x', ...throughList('eve@evil.example') },
+    ],
+    ends: ['created 1 new', 'appended 1 reference', 'appended 1 reference', 'created 2 stranger-reference -> 1'],
   },
   {
     title: 'a web form opens a ticket, and the customer named in Reply-To answers',

@@ -1,0 +1,121 @@
+// What a batch costs and writes, in a real database.
+import { createHash } from 'node:crypto'
+import type { Knex } from 'knex'
+import { expect, test } from 'vitest'
+import { parseMessage } from '../../src/parse/parse-message.ts'
+import type { KeptMail } from '../../src/poll/decide-ends.ts'
+import { endMails, judgeTokens } from '../../src/poll/ingest-batch.ts'
+import { createJudging } from '../../src/poll/judging.ts'
+import { inTransaction } from '../../src/store/database.ts'
+import { type MailFacts, rawMail } from '../support/messages.ts'
+import { createTestDatabase, defaults } from '../support/servers.ts'
+
+const judging = createJudging(defaults, async () => Buffer.alloc(32, 7))
+let lastUid = 0
+
+async function keep(facts: MailFacts): Promise<KeptMail> {
+  lastUid += 1
+  const source = rawMail({ body: `mail ${lastUid}`, ...facts })
+  const sha256 = createHash('sha256').update(source).digest('hex')
+  return {
+    mail: { uid: lastUid, size: source.length, receivedAt: new Date('2026-11-24T10:00:00Z'), complete: true, source },
+    place: { batch: 'b', offset: 0, size: source.length, sha256 },
+    parsed: await parseMessage(source),
+    fault: null,
+  }
+}
+
+/** Takes the mails in as one batch; returns how many statements it took. */
+async function take(db: Knex, mails: readonly MailFacts[]): Promise<number> {
+  let statements = 0
+  const count = (): void => {
+    statements += 1
+  }
+  db.on('query', count)
+  const kept = await Promise.all(mails.map(keep))
+  const judged = await judgeTokens(kept, judging)
+  const place = { accountId: 1, mailboxId: 1, uidValidity: 1, afterIngest: { kind: 'keep' as const } }
+  const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: false }
+  await inTransaction(db, trx => endMails(trx, { ...place, ...cursor }, judged, judging))
+  db.off('query', count)
+  return statements
+}
+
+async function createAccount(db: Knex): Promise<void> {
+  await db('accounts').insert({ id: 1, address: 'support@example.com', host: 'imap.example.com' })
+  await db('mailboxes').insert({ id: 1, account_id: 1, name: 'INBOX', uid_validity: 1, last_uid: 0 })
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+const person = (i: number): string => `p${i}@example.org`
+
+test('a batch costs as many statements for a hundred tickets as for five', async () => {
+  await using database = await createTestDatabase()
+  const { db } = database
+  await createAccount(db)
+  await db('rules').insert({ name: 'all', conditions_json: '{"from": "*"}', action: 'tag', tag: 'all' })
+  const first = (i: number): MailFacts => ({ id: `a${i}@x`, from: person(i), subject: `mail ${i}` })
+  const answer = (i: number): MailFacts => ({
+    id: `b${i}@x`,
+    from: person(i),
+    inReplyTo: `a${i}@x`,
+    subject: `mail ${i}`,
+  })
+  const stranger = (i: number): MailFacts => ({ from: person(i + 1_000), inReplyTo: `a${i}@x`, subject: `other ${i}` })
+  const few = [
+    await take(db, range(5).map(first)),
+    await take(db, range(5).map(answer)),
+    await take(db, range(5).map(stranger)),
+  ]
+  const later = range(100).map(i => i + 5)
+  const many = [
+    await take(db, later.map(first)),
+    await take(db, later.map(answer)),
+    await take(db, later.map(stranger)),
+  ]
+  expect(many).toEqual(few)
+  expect(Math.max(...many)).toBeLessThan(30)
+  const [[row]] = await db.raw(
+    'SELECT COUNT(*) AS n, SUM(messages) AS m, SUM(linked_ticket_id IS NOT NULL) AS linked, SUM(tags_json = \'["all"]\') AS tagged FROM tickets',
+  )
+  expect(Object.values(row).map(Number)).toEqual([210, 315, 105, 210])
+})
+
+test('each ticket gets its own count, time and status in the one statement', async () => {
+  await using database = await createTestDatabase()
+  const { db } = database
+  await createAccount(db)
+  await take(
+    db,
+    range(3).map(i => ({ id: `a${i}@x`, from: person(i) })),
+  )
+  await db('tickets').update({ status: 'closed' })
+  await take(db, [
+    { from: person(0), inReplyTo: 'a0@x' },
+    { from: person(1), inReplyTo: 'a1@x', headers: ['Auto-Submitted: auto-replied'] },
+    { from: person(0), inReplyTo: 'a0@x' },
+  ])
+  const rows = await db('tickets').orderBy('id').select('messages', 'status')
+  expect(rows).toEqual([
+    { messages: 3, status: 'open' },
+    { messages: 2, status: 'closed' },
+    { messages: 1, status: 'closed' },
+  ])
+})
+
+test('tickets that link to one of the same batch', async () => {
+  await using database = await createTestDatabase()
+  const { db } = database
+  await createAccount(db)
+  await take(db, [{ id: 'a0@x', from: person(0) }, ...range(3).map(i => ({ from: person(i + 1), inReplyTo: 'a0@x' }))])
+  expect(await db('tickets').orderBy('id').pluck('linked_ticket_id')).toEqual([null, 1, 1, 1])
+})
+
+test('what a sender did lately is counted over batches, by the time of receipt', async () => {
+  await using database = await createTestDatabase()
+  const { db } = database
+  await createAccount(db)
+  for (const i of range(22)) await take(db, [{ from: person(1), subject: `${'Re: '.repeat(i % 3)}the same` }])
+  const reasons: string[] = await db('sources').orderBy('id').pluck('reason')
+  expect(reasons).toEqual([...range(20).map(() => 'new'), 'loop', 'loop'])
+})
