@@ -1,7 +1,7 @@
 // In which form a secret is written now: in plaintext while no key is active or encryption is being turned off, sealed otherwise. Whoever
 // asks holds a share of the lock on the active key's row until his transaction ends, so the answer stays true for what he writes.
 import type { Knex } from 'knex'
-import { findSealedKeyIds } from '../store/credentials.ts'
+import { findNeededKeyIds } from '../store/credentials.ts'
 import { lockKeys, readUnsealing } from '../store/encryption-keys.ts'
 import { opensCanary } from './canary.ts'
 import type { Key } from './envelope.ts'
@@ -18,7 +18,7 @@ export async function lockWriteKey(trx: Knex.Transaction, ring: Keyring): Promis
   const { active, next } = await lockKeys(trx, 'shared')
   if (active === undefined) {
     // Envelopes without any key known: somebody took the rows of the keys away, or restored only a part.
-    const [keyHex] = await findSealedKeyIds(trx)
+    const [keyHex] = await findNeededKeyIds(trx)
     return keyHex === undefined
       ? { form: 'plaintext', unsealing: false }
       : { form: 'lacking', keyHex, unsealing: false }
