@@ -120,8 +120,8 @@ class Pass {
     const link = href === null ? this.#place.link : { href, words: '' }
     if (sight !== this.#place.sight || link !== this.#place.link) this.#place = { sight, link }
     if (tag === 'img') this.#keepImage(found, attribs, style)
-    // Of the body's look most of a newsletter's lives.
-    return { tagName: tag === 'body' ? 'div' : tag, attribs }
+    // What a whole newsletter looks like is often said there.
+    return { tagName: tag === 'body' && Object.keys(attribs).length > 0 ? 'div' : tag, attribs }
   }
 
   #readStyle(style: string): Style {
