@@ -171,6 +171,7 @@ test.skipIf(!existsSync(snippets))(
 )
 
 test('an image that came with the mail is shown, one from elsewhere only when it is asked for', async () => {
+  await watched.answerForOthers()
   const html = await stored(
     '<img src="cid:picture@mail"><img src="CID:picture%40mail"><img src="cid:other@mail"><img src="https://remote.example/a.png" width=9><img src="https://remote.example/t.png" width=1 height=1>',
   )
@@ -182,6 +183,7 @@ test('an image that came with the mail is shown, one from elsewhere only when it
 })
 
 test('a link leads nowhere until it is asked for, then to a window that knows nothing of us', async () => {
+  await watched.answerForOthers()
   const html = await stored(
     '<a href="https://remote.example/in"><span style="display:block;height:100px;background:#eee">press</span></a>',
   )

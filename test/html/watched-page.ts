@@ -73,6 +73,14 @@ export class WatchedPage implements AsyncDisposable {
     await tick
   }
 
+  /** From now on other hosts seem to answer; until then they are not found. It slows every request down. */
+  async answerForOthers(): Promise<void> {
+    await this.#context.route(
+      url => !url.href.startsWith(this.origin),
+      route => route.fulfill({ status: 200, contentType: 'image/png', body: png }),
+    )
+  }
+
   /** The frames of the documents last shown. */
   frames(): { name: string; frame: Frame }[] {
     return this.page.frames().flatMap(frame => {
@@ -117,10 +125,6 @@ export class WatchedPage implements AsyncDisposable {
     this.#context.on('page', page => note('navigation', '', `window: ${page.url()}`))
     this.page.on('download', download => note('navigation', '', `download: ${download.url()}`))
     this.page.on('websocket', socket => note('request', '', socket.url()))
-    await this.#context.route(
-      url => !url.href.startsWith(this.origin),
-      route => route.fulfill({ status: 200, contentType: 'image/png', body: png }),
-    )
   }
 
   /** What the clock says, and complaints about images of our own that are not there. */
