@@ -83,8 +83,8 @@ const schema = z.strictObject({
     .prefault({}),
   hold: z
     .strictObject({
-      tickets_per_hour: z.int().min(0).max(1_000_000).default(200),
-      same_subject: z.int().min(0).max(1_000_000).default(20),
+      tickets_per_hour: z.int().min(0).max(1_000_000).default(1000),
+      same_subject: z.int().min(0).max(1_000_000).default(100),
     })
     .prefault({}),
   raw: z.strictObject({ shared: z.boolean().default(false) }).prefault({}),

@@ -217,18 +217,18 @@ async function findKnown(
       }),
     ),
     own: await findOwnAddresses(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
-    histories: await findLately(trx, live),
+    histories: await findLately(trx, place.accountId, live),
   }
 }
 
 /** What the senders of these mails did around the times at which they came. */
-async function findLately(trx: Knex, live: readonly KeptMail[]): Promise<Known['histories']> {
+async function findLately(trx: Knex, accountId: number, live: readonly KeptMail[]): Promise<Known['histories']> {
   const times = live.map(({ mail }) => mail.receivedAt.getTime())
   if (times.length === 0) return new Map()
   const senders = unique(messagesOf(live).map(message => personOf(message)?.address ?? ''))
   const from = new Date(times.reduce((a, b) => Math.min(a, b)) - hourMs)
   const until = new Date(times.reduce((a, b) => Math.max(a, b)) + hourMs)
-  return await findHistories(trx, senders, { from, until }, baseSubject)
+  return await findHistories(trx, accountId, senders, { from, until }, baseSubject)
 }
 
 function unique(ids: readonly string[]): string[] {

@@ -3,14 +3,11 @@ import type { Knex } from 'knex'
 import type { SenderHistory } from '../thread/hold.ts'
 import type { Conditions, Rule } from '../thread/rules.ts'
 
-/** Those of these addresses (lower case) that are our own accounts'. */
+/** Those of these addresses (lower case) that are our own accounts', which are looked up as they stand: in lower case, as people write them. */
 export async function findOwnAddresses(db: Knex, addresses: readonly string[]): Promise<Set<string>> {
   if (addresses.length === 0) return new Set()
-  const found: string[] = await db('accounts')
-    .whereIn(db.raw('LOWER(address)') as unknown as string, addresses)
-    .whereNull('removed_at')
-    .pluck('address')
-  return new Set(found.map(address => address.toLowerCase()))
+  const found: string[] = await db('accounts').whereIn('address', addresses).whereNull('removed_at').pluck('address')
+  return new Set(found)
 }
 
 /** Enabled rules for the account, in their order. `read` makes conditions of JSON; a rule of which it makes none is left out. */
@@ -33,15 +30,16 @@ export async function findRules(
 }
 
 const mostCounted = 5_000
-const minute = "TIMESTAMPDIFF(MINUTE, '1970-01-01', created_at)"
+const minuteOf = (column: string) => `TIMESTAMPDIFF(MINUTE, '1970-01-01', ${column})`
 const minuteMs = 60_000
 
 /**
- * What these senders (addresses as stored) did between the times, to the minute, by address in lower case. `fold` gives the subject under
+ * What these senders (addresses as stored) did at the account between the times, to the minute, by address in lower case. `fold` gives the subject under
  * which mails count as the same.
  */
 export async function findHistories(
   db: Knex,
+  accountId: number,
   senders: readonly string[],
   { from, until }: { from: Date; until: Date },
   fold: (subject: string) => string,
@@ -53,22 +51,29 @@ export async function findHistories(
     return found
   }
   const opened: { sender: string; minute: number; count: number }[] = await db('tickets')
+    .where({ account_id: accountId })
     .whereIn('requester_address', senders)
     .whereBetween('created_at', [from, until])
-    .groupBy('requester_address', db.raw(minute))
+    .groupBy('requester_address', db.raw(minuteOf('created_at')))
     .orderBy('minute', 'desc')
     .limit(mostCounted)
-    .select({ sender: 'requester_address' }, db.raw(`${minute} AS minute`))
+    .select({ sender: 'requester_address' }, db.raw(`${minuteOf('created_at')} AS minute`))
     .count({ count: '*' })
   for (const { sender, minute, count } of opened)
     of(sender).tickets.push({ at: Number(minute) * minuteMs, count: Number(count) })
   const subjects: { sender: string; subject: string; minute: number; count: number }[] = await db('messages')
-    .whereIn('from_address', senders)
-    .whereBetween('created_at', [from, until])
-    .groupBy('from_address', 'subject', db.raw(minute))
+    .join('tickets', 'tickets.id', 'messages.ticket_id')
+    .where('tickets.account_id', accountId)
+    .whereIn('messages.from_address', senders)
+    .whereBetween('messages.created_at', [from, until])
+    .groupBy('messages.from_address', 'messages.subject', db.raw(minuteOf('messages.created_at')))
     .orderBy('minute', 'desc')
     .limit(mostCounted)
-    .select({ sender: 'from_address' }, 'subject', db.raw(`${minute} AS minute`))
+    .select(
+      { sender: 'messages.from_address' },
+      'messages.subject',
+      db.raw(`${minuteOf('messages.created_at')} AS minute`),
+    )
     .count({ count: '*' })
   for (const { sender, subject, minute, count } of subjects) {
     const { subjects: tallies } = of(sender)

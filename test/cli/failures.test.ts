@@ -1,8 +1,10 @@
 // Servers that are absent, refuse us or do not fit: what failed, on which thing, what to do, the exit code, and nothing secret.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { schemaVersion } from '../../migrations/all.ts'
 import { startEmbedded } from '../../src/embedded/servers.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { createTestDatabase, defaults, type TestDatabase, testRedis } from '../support/servers.ts'
@@ -98,7 +100,7 @@ test('an old schema and one of the future are refused by the daemon and by comma
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr: expect.stringContaining(
-        'error: the schema is version 0, this program needs 1\nhint: run `letterlock migrate`\n',
+        `error: the schema is version 0, this program needs ${schemaVersion.version}\nhint: run \`letterlock migrate\`\n`,
       ),
     })
   }
