@@ -73,6 +73,7 @@ const schema = z.strictObject({
   thread: z
     .strictObject({
       closed: z.enum(['reopen', 'new']).default('reopen'),
+      requester: z.enum(['sender', 'from', 'reply-to']).default('sender'),
       opening: z
         .string()
         .refine(text => text.split(',').every(kind => kinds.includes(kind.trim())), {

@@ -12,6 +12,7 @@ import {
   type Leads,
   participantsOf,
   personOf,
+  requesterOf,
   type ThreadDecision,
   type ThreadPolicy,
   threadIds,
@@ -161,7 +162,7 @@ function judge(
     if (hold !== null) return { ...without, result: 'quarantined', reason: hold }
     noteMail(history, message, mail.receivedAt, opens)
   }
-  const judgement = carryOut(decision, message, mail.receivedAt, known)
+  const judgement = carryOut(decision, message, mail.receivedAt, known, policy.thread)
   for (const tag of tags) judgement.ticket?.tags.add(tag)
   return judgement
 }
@@ -213,10 +214,11 @@ function carryOut(
   message: ParsedMessage,
   at: Date,
   known: Known,
+  policy: ThreadPolicy,
 ): Judgement {
   const { reason } = decision
   const opens = decision.kind === 'open'
-  const ticket = opens ? openTicket(message, at, decision.linked) : decision.ticket
+  const ticket = opens ? openTicket(message, at, decision.linked, policy) : decision.ticket
   if (!opens) ticket.reopened ||= decision.reopens
   join(ticket, message, at)
   // Its own parent may be late as well.
@@ -239,8 +241,8 @@ function awaitParents(ticket: BatchTicket, message: ParsedMessage, known: Known)
 /** The newest references of a mail whose parent has not come. */
 const maxAwaited = 5
 
-function openTicket(message: ParsedMessage, at: Date, linked: BatchTicket | null): BatchTicket {
-  const requester = personOf(message) ?? { name: '', address: '' }
+function openTicket(message: ParsedMessage, at: Date, linked: BatchTicket | null, policy: ThreadPolicy): BatchTicket {
+  const requester = requesterOf(message, policy) ?? { name: '', address: '' }
   return {
     ...untouchedTicket({
       id: null,

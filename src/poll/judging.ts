@@ -15,7 +15,7 @@ export function createJudging(
   let last: Buffer | undefined
   const opening = config.thread.opening.split(',').map(kind => kind.trim() as Kind)
   return {
-    thread: { closed: config.thread.closed, opening: new Set(opening) },
+    thread: { closed: config.thread.closed, opening: new Set(opening), requester: config.thread.requester },
     hold: { ticketsPerHour: config.hold.ticketsPerHour, sameSubject: config.hold.sameSubject },
     async openTokens() {
       last = (await openSecret()) ?? last

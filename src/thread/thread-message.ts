@@ -32,6 +32,8 @@ export interface ThreadPolicy {
   closed: 'reopen' | 'new'
   /** Kinds that open and reopen tickets. */
   opening: ReadonlySet<Kind>
+  /** Whose ticket it is: the person who wrote (behind a list's rewritten From), From as it stands, or Reply-To where there is one. */
+  requester: 'sender' | 'from' | 'reply-to'
 }
 
 export type ThreadDecision<T> =
@@ -99,6 +101,16 @@ function ticketsOf<T>(message: ParsedMessage, leads: Leads<T>): { at: Candidate<
 /** Who wrote it: the person behind a list or a forwarder, as far as it says. */
 export function personOf({ sender, from }: Pick<ParsedMessage, 'sender' | 'from'>): Address | null {
   return sender ?? from
+}
+
+/** Whose ticket a message opens. */
+export function requesterOf(
+  message: Pick<ParsedMessage, 'sender' | 'from' | 'replyTo'>,
+  { requester }: Pick<ThreadPolicy, 'requester'>,
+): Address | null {
+  if (requester === 'from') return message.from
+  const [replyTo] = message.replyTo
+  return (requester === 'reply-to' ? replyTo : undefined) ?? personOf(message)
 }
 
 /** Everybody who takes part through this message: who wrote it, From, Reply-To, To, Cc; lower case. */

@@ -150,7 +150,7 @@ export class StoryWorld {
   private policy(account: number): EndPolicy {
     const { closed = 'reopen', opening = 'human,list,auto-generated', hold = {}, rules = [] } = this.settings
     return {
-      thread: { closed, opening: new Set(opening.split(',') as Kind[]) },
+      thread: { closed, opening: new Set(opening.split(',') as Kind[]), requester: 'sender' },
       hold: { ticketsPerHour: 200, sameSubject: 20, ...hold },
       rules: rules.filter(rule => (rule.account ?? account) === account),
       header: createHeaderReader(),

@@ -16,7 +16,11 @@ const ticket = (name: string, ...participants: string[]) => ({
   requester: '',
   closed: false,
 })
-const policy: ThreadPolicy = { closed: 'reopen', opening: new Set(['human', 'list', 'auto-generated']) }
+const policy: ThreadPolicy = {
+  closed: 'reopen',
+  opening: new Set(['human', 'list', 'auto-generated']),
+  requester: 'sender',
+}
 const decide = (message: ParsedMessage, references: readonly Candidate<string>[]) =>
   threadMessage(message, { tokens: [], forged: false, references, awaited: [] }, policy)
 
@@ -78,4 +82,16 @@ test('everybody named takes part, once', () => {
     message({ from: anna, to: [{ name: '', address: 'ANNA@example.org' }], cc: [{ name: '', address: '' }] }),
   )
   expect(people).toEqual(['anna@example.org'])
+})
+
+test('whose ticket it is is a setting: the person behind a list, From as it stands, or Reply-To where there is one', () => {
+  const list = { name: 'Anna via List', address: 'list@example.net' }
+  const answers = { name: '', address: 'answers@example.org' }
+  const mail = message({ from: list, sender: anna, replyTo: [answers] })
+  expect(requesterOf(mail, { requester: 'sender' })).toBe(anna)
+  expect(requesterOf(mail, { requester: 'from' })).toBe(list)
+  expect(requesterOf(mail, { requester: 'reply-to' })).toBe(answers)
+  expect(requesterOf(message({ from: anna, replyTo: [] }), { requester: 'reply-to' })).toMatchObject({
+    address: expect.any(String),
+  })
 })
