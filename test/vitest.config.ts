@@ -11,7 +11,8 @@ export default defineConfig({
     include: withoutServers ? unit : ['test/**/*.test.ts'],
     exclude: process.env.TEST_LONG ? [] : ['test/long/**'],
     pool: 'forks',
-    maxWorkers: Math.max(2, availableParallelism()),
+    // Tests wait for servers more than they reckon: one more than there are processors.
+    maxWorkers: availableParallelism() + 1,
     // Commands are started hundreds of times: they find their code compiled.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/letterlock-tests', import.meta.url).pathname },
     testTimeout: 120_000,

@@ -7,17 +7,16 @@ import type { FetchedMessage } from '../fetch/mailbox.ts'
 import { decodeText, type Headers, parseHeaders } from '../parse/headers.ts'
 import type { ParsedMessage } from '../parse/parsed-message.ts'
 import { inTransaction } from '../store/database.ts'
+import { type BatchPlace, insertMails } from '../store/ingest.ts'
+import { findHistories, findOwnAddresses, findRules } from '../store/judging.ts'
 import {
-  type BatchPlace,
   type FoundTicket,
   findByRefs,
   findContents,
   findFingerprints,
   findThreads,
   findUids,
-  insertMails,
-} from '../store/ingest.ts'
-import { findHistories, findOwnAddresses, findRules } from '../store/judging.ts'
+} from '../store/known-mail.ts'
 import { type MailboxChange, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
 import type { RawStore } from '../store/raw-store.ts'

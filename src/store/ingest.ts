@@ -1,147 +1,25 @@
-// The rows of a batch: what is looked up before its mails get their ends, and what is written once they have. All of it runs
-// inside the transaction that also moves the cursor. Ids are read back instead of reckoned from the first one: servers in a
-// cluster do not count by one.
-import { createHash, randomBytes } from 'node:crypto'
+// The rows of a batch, once its mails have their ends. All of it runs inside the transaction that also moves the cursor. Ids are read back
+// instead of reckoned from the first one: servers in a cluster do not count by one.
 import type { Knex } from 'knex'
 import type { AfterIngest, MessageMeta } from '../fetch/mailbox.ts'
 import type { Address, ParsedMessage } from '../parse/parsed-message.ts'
-import type { BatchTicket, MailEnd, Original } from '../poll/decide-ends.ts'
-import { insertRows, type Row } from './insert-rows.ts'
+import type { MailEnd } from '../poll/decide-ends.ts'
+import {
+  insertAwaited,
+  insertParticipants,
+  insertTickets,
+  linkWaiting,
+  updateBounced,
+  updateTickets,
+} from './ingest-tickets.ts'
+import { cut, insertRows, type Row } from './insert-rows.ts'
+import { hashOf } from './known-mail.ts'
 
 export interface BatchPlace {
   accountId: number
   mailboxId: number
   uidValidity: number
   afterIngest: AfterIngest
-}
-
-/** A ticket that a Message-ID leads to. */
-export interface FoundTicket {
-  id: number
-  /** Addresses in lower case. */
-  participants: Set<string>
-  /** Who opened it, lower case. */
-  requester: string
-  closed: boolean
-}
-
-/** The rows that these UIDs already have; `retry`: an operator asked for the mail to be tried again. */
-export async function findUids(
-  trx: Knex,
-  place: BatchPlace,
-  uids: readonly number[],
-): Promise<Map<number, { id: number; retry: boolean }>> {
-  const rows: { id: number; uid: number; retry: number }[] = await trx('sources')
-    .where({ mailbox_id: place.mailboxId, uid_validity: place.uidValidity })
-    .whereIn('uid', uids)
-    .select('id', 'uid', trx.raw('(retry_at IS NOT NULL) AS retry'))
-  return new Map(rows.map(({ id, uid, retry }) => [uid, { id, retry: retry === 1 }]))
-}
-
-/** Whole mails of the account with the same bytes, by hex SHA-256; but for `except`. */
-export async function findContents(
-  trx: Knex,
-  accountId: number,
-  hashes: readonly string[],
-  except: ReadonlySet<number>,
-): Promise<Map<string, Original>> {
-  const rows: { sha256: string; id: number; ticket_id: number | null }[] = await trx('sources')
-    .where({ account_id: accountId, complete: true })
-    .whereIn('sha256', hashes)
-    .whereNot({ result: 'duplicate' })
-    .select('sha256', 'id', 'ticket_id')
-  return toOriginals(rows.filter(row => !except.has(row.id)).map(row => [row.sha256, row]))
-}
-
-/** Whole mails of the mailbox with the same Message-ID, Date and From, by hex fingerprint; but for `except`. */
-export async function findFingerprints(
-  trx: Knex,
-  mailboxId: number,
-  fingerprints: readonly Buffer[],
-  except: ReadonlySet<number>,
-): Promise<Map<string, Original>> {
-  if (fingerprints.length === 0) return new Map()
-  const rows: { fingerprint: Buffer; id: number; ticket_id: number | null }[] = await trx('sources')
-    .where({ mailbox_id: mailboxId, complete: true })
-    .whereIn('fingerprint', fingerprints)
-    .whereNot({ result: 'duplicate' })
-    .select('fingerprint', 'id', 'ticket_id')
-  return toOriginals(rows.filter(row => !except.has(row.id)).map(row => [row.fingerprint.toString('hex'), row]))
-}
-
-function toOriginals(rows: readonly [string, { id: number; ticket_id: number | null }][]): Map<string, Original> {
-  return new Map(rows.map(([key, { id, ticket_id }]) => [key, { id, ticketId: ticket_id, end: null }]))
-}
-
-/** Tickets of the account that these Message-IDs belong to, or (`awaited_ids`) that wait for them, with who takes part in them. */
-export async function findThreads(
-  trx: Knex,
-  accountId: number,
-  ids: readonly string[],
-  table: 'message_ids' | 'awaited_ids' = 'message_ids',
-): Promise<Map<string, FoundTicket[]>> {
-  const byHash = new Map(ids.map(id => [hashOf(id).toString('hex'), id]))
-  const found: { ticket_id: number; hash: Buffer }[] = []
-  for (const chunk of chunksOf([...byHash.keys()], 500)) {
-    found.push(
-      ...(await trx(table)
-        .where({ account_id: accountId })
-        .whereIn(
-          'message_id_sha256',
-          chunk.map(hash => Buffer.from(hash, 'hex')),
-        )
-        .orderBy('id')
-        .select('ticket_id', { hash: 'message_id_sha256' })),
-    )
-  }
-  const tickets = await findTickets(trx, [...new Set(found.map(row => row.ticket_id))])
-  const threads = new Map<string, FoundTicket[]>()
-  for (const row of found) {
-    const id = byHash.get(row.hash.toString('hex')) ?? ''
-    const ticket = tickets.get(row.ticket_id)
-    if (ticket !== undefined) threads.set(id, [...(threads.get(id) ?? []), ticket])
-  }
-  return threads
-}
-
-/** Tickets by their references (`LL-9GSY-9F51`), with the account that they are of. */
-export async function findByRefs(
-  trx: Knex,
-  refs: readonly string[],
-): Promise<Map<string, { ticket: FoundTicket; accountId: number }>> {
-  if (refs.length === 0) return new Map()
-  const rows: { id: number; ref: string; account_id: number }[] = await trx('tickets')
-    .whereIn('ref', refs)
-    .select('id', 'ref', 'account_id')
-  const tickets = await findTickets(
-    trx,
-    rows.map(row => row.id),
-  )
-  return new Map(
-    rows.flatMap(({ id, ref, account_id }) => {
-      const ticket = tickets.get(id)
-      return ticket === undefined ? [] : [[ref, { ticket, accountId: account_id }] as const]
-    }),
-  )
-}
-
-async function findTickets(trx: Knex, ids: readonly number[]): Promise<Map<number, FoundTicket>> {
-  if (ids.length === 0) return new Map()
-  const found: { id: number; status: string; requester: string }[] = await trx('tickets')
-    .whereIn('id', ids)
-    .select('id', 'status', { requester: 'requester_address' })
-  const tickets = new Map(
-    found.map(({ id, status, requester }) => [
-      id,
-      { id, participants: new Set<string>(), requester: requester.toLowerCase(), closed: status === 'closed' },
-    ]),
-  )
-  const rows: { ticket_id: number; address: string }[] = await trx('participants')
-    .whereIn('ticket_id', ids)
-    .select('ticket_id', 'address')
-  // A helpdesk may have written them as they were typed.
-  for (const row of rows) tickets.get(row.ticket_id)?.participants.add(row.address.toLowerCase())
-  return tickets
 }
 
 /** Writes tickets, sources, messages and what hangs on them. `replaced`: rows, by UID, in whose place a new one comes, under its id. */
@@ -168,40 +46,6 @@ export async function insertMails(
   await linkWaiting(trx, ends)
   await updateBounced(trx, tickets)
   await nameOriginals(trx, ends, sourceIds)
-}
-
-async function insertTickets(trx: Knex.Transaction, accountId: number, tickets: readonly BatchTicket[]): Promise<void> {
-  const opened = tickets.filter(ticket => ticket.opened !== null)
-  if (opened.length === 0) return
-  const byRef = new Map(opened.map(ticket => [newRef(), ticket]))
-  const rows = [...byRef].map(([ref, ticket]) => ({
-    ref,
-    account_id: accountId,
-    subject: cut(ticket.opened?.subject ?? '', 1000),
-    requester_name: cut(ticket.opened?.requester.name ?? '', 500),
-    requester_address: cut(ticket.opened?.requester.address ?? '', 500),
-    messages: ticket.added,
-    linked_ticket_id: ticket.opened?.linked?.id ?? null,
-    tags_json: ticket.tags.size === 0 ? null : JSON.stringify([...ticket.tags]),
-    created_at: ticket.opened?.at ?? ticket.lastAt,
-    updated_at: ticket.lastAt,
-  }))
-  await insertRows(trx, 'tickets', rows)
-  const ids: { id: number; ref: string }[] = await trx('tickets')
-    .whereIn('ref', [...byRef.keys()])
-    .select('id', 'ref')
-  for (const { id, ref } of ids) (byRef.get(ref) as BatchTicket).id = id
-  const beside = opened.filter(ticket => ticket.opened?.linked?.opened)
-  for (const [linked, tickets] of Map.groupBy(beside, ticket => ticket.opened?.linked?.id ?? null)) {
-    const ids = tickets.flatMap(({ id }) => id ?? [])
-    await trx('tickets').whereIn('id', ids).update({ linked_ticket_id: linked })
-  }
-}
-
-/** Crockford's letters: none is mistaken for another. 40 random bits. */
-function newRef(): string {
-  const letters = [...randomBytes(8)].map(byte => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[byte & 31]).join('')
-  return `LL-${letters.slice(0, 4)}-${letters.slice(4)}`
 }
 
 async function insertSources(
@@ -384,100 +228,6 @@ async function insertMessageIds(
   await insertRows(trx, 'message_ids', rows, { once: 'id' })
 }
 
-async function insertParticipants(trx: Knex.Transaction, tickets: readonly BatchTicket[]): Promise<void> {
-  const rows = tickets.flatMap(ticket =>
-    [...ticket.newParticipants].map(address => ({ ticket_id: ticket.id, address: cut(address, 500) })),
-  )
-  await insertRows(trx, 'participants', rows, { once: 'address' })
-}
-
-/** Mails that answers refer to, and that may come late. */
-async function insertAwaited(trx: Knex.Transaction, accountId: number, tickets: readonly BatchTicket[]): Promise<void> {
-  const rows = tickets.flatMap(({ id, awaits }) =>
-    [...awaits].map(awaited => ({ account_id: accountId, ticket_id: id, message_id_sha256: hashOf(awaited) })),
-  )
-  await insertRows(trx, 'awaited_ids', rows, { once: 'id' })
-}
-
-/** Tickets that waited for a mail which went into another one link to that, as if it had come first. */
-async function linkWaiting(trx: Knex, ends: readonly MailEnd[]): Promise<void> {
-  for (const { ticket, waiting } of ends) {
-    const ids = waiting.flatMap(({ id }) => id ?? [])
-    if (ticket === null || ids.length === 0) continue
-    await trx('tickets').whereIn('id', ids).whereNull('linked_ticket_id').update({ linked_ticket_id: ticket.id })
-  }
-}
-
-async function updateBounced(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
-  for (const { id, bounced } of tickets) {
-    for (const [status, found] of Map.groupBy(bounced, ([, code]) => code)) {
-      const addresses = found.map(([address]) => address)
-      await trx('participants')
-        .where({ ticket_id: id })
-        .whereIn(trx.raw('LOWER(address)') as unknown as string, addresses)
-        .update({ bounced_at: trx.raw('UTC_TIMESTAMP(3)'), bounce_status: cut(status, 20) || null })
-    }
-  }
-}
-
-/** What mails added to tickets that were there before, in one statement for all of them. */
-async function updateTickets(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
-  if (tickets.length === 0) return
-  const cases = (value: (ticket: BatchTicket) => number | Date) => ({
-    sql: `CASE id ${'WHEN ? THEN ? '.repeat(tickets.length)}END`,
-    values: tickets.flatMap(ticket => [ticket.id, value(ticket)]),
-  })
-  const added = cases(ticket => ticket.added)
-  const lastAt = cases(ticket => ticket.lastAt)
-  const reopened = cases(ticket => Number(ticket.reopened))
-  const ids = tickets.map(ticket => ticket.id)
-  await trx.raw(
-    `UPDATE tickets SET messages = messages + ${added.sql},
-       updated_at = GREATEST(updated_at, CAST(${lastAt.sql} AS DATETIME(3))),
-       status = IF(${reopened.sql} = 1, 'open', status)
-     WHERE id IN (${ids.map(() => '?').join(', ')})`,
-    [...added.values, ...lastAt.values, ...reopened.values, ...ids] as Knex.RawBinding[],
-  )
-  await addTags(
-    trx,
-    tickets.filter(ticket => ticket.tags.size > 0),
-  )
-}
-
-/** Tags that a ticket has already stay, in their order. */
-async function addTags(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
-  if (tickets.length === 0) return
-  const rows: { id: number; tags_json: string | null }[] = await trx('tickets')
-    .whereIn(
-      'id',
-      tickets.flatMap(({ id }) => id ?? []),
-    )
-    .select('id', 'tags_json')
-  const before = new Map(rows.map(row => [row.id, row.tags_json ?? '[]']))
-  for (const { id, tags } of tickets) {
-    const had = before.get(id ?? 0) ?? '[]'
-    const has = JSON.stringify([...new Set([...(JSON.parse(had) as string[]), ...tags])].slice(0, mostTags))
-    if (has !== had) await trx('tickets').where({ id }).update({ tags_json: has })
-  }
-}
-
-const mostTags = 50
-
-function hashOf(messageId: string): Buffer {
-  return createHash('sha256').update(messageId).digest()
-}
-
-/** `text` in at most `length` code points, as MySQL counts them; the mark at its end says that it was cut. */
-function cut(text: string, length: number): string {
-  if (text.length <= length) return text
-  const points = [...text]
-  return points.length <= length ? text : `${points.slice(0, length - 1).join('')}…`
-}
-
 function toText(action: AfterIngest): string {
   return action.kind === 'move' ? `move:${action.mailbox}` : action.kind
-}
-
-function* chunksOf<T>(items: readonly T[], size: number): Iterable<T[]> {
-  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size)
 }

@@ -66,3 +66,10 @@ async function execute(connection: PreparedConnection, sql: string, values: read
     connection.execute(sql, values, error => (error ? reject(toDatabaseError(error, sql)) : resolve()))
   })
 }
+
+/** `text` in at most `length` code points, as MySQL counts them; the mark at its end says that it was cut. */
+export function cut(text: string, length: number): string {
+  if (text.length <= length) return text
+  const points = [...text]
+  return points.length <= length ? text : `${points.slice(0, length - 1).join('')}…`
+}

@@ -10,7 +10,8 @@ import { inTransaction } from '../../src/store/database.ts'
 import { type MailFacts, rawMail } from '../support/messages.ts'
 import { createTestDatabase, defaults } from '../support/servers.ts'
 
-const judging = createJudging(defaults, async () => Buffer.alloc(32, 7))
+const hold = { ticketsPerHour: 100, sameSubject: 20 }
+const judging = createJudging({ ...defaults, hold }, async () => Buffer.alloc(32, 7))
 let lastUid = 0
 
 async function keep(facts: MailFacts): Promise<KeptMail> {
