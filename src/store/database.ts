@@ -26,7 +26,8 @@ const sessionSettings = [
 /** `sealing`: its sessions ask that the binary log gets only what changed, so that it gets no plaintext that is taken away. */
 export type DatabaseUse = 'everything' | 'sealing'
 
-const sealingPool = 3
+/** As many as batches that are on their way at once, and one for what goes on beside them. */
+const sealingPool = 4
 
 /**
  * Opens a pool; nothing is connected yet. `url` is `mysql://user@host:port/name` or `mysql://user@localhost/name?socket=/path`.
