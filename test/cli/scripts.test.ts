@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { createTestDatabase, testRedis } from '../support/servers.ts'
 import { runScript } from './letterlock.ts'
 
-/** usage.unit.test.ts runs these. */
+/** usage.test.ts runs these. */
 const withoutServers = ['scripts/commands.txt', 'scripts/configuration.txt']
 const scripts = globSync('scripts/*.txt', { cwd: import.meta.dirname }).sort()
 
