@@ -15,8 +15,9 @@ export function cutEmbeddedFiles(text: Buffer): { text: Buffer; files: EmbeddedF
   const files: EmbeddedFile[] = []
   const rest: Buffer[] = []
   let [from, kept] = [0, 0]
+  const nextBeginning = beginningsOf(text)
   while (files.length < maxFiles) {
-    const at = nextBeginning(text, from)
+    const at = nextBeginning(from)
     if (at < 0) break
     const block = readUuencoded(text, at) ?? readUuBase64(text, at) ?? readYenc(text, at)
     if (block?.file == null) {
@@ -37,9 +38,14 @@ interface Block {
   end: number
 }
 
-function nextBeginning(text: Buffer, from: number): number {
-  const starts = ['begin', '=ybegin '].map(word => lineStart(text, word, from)).filter(at => at >= 0)
-  return starts.length === 0 ? -1 : Math.min(...starts)
+/** Answers where the next beginning is, for places that only go forward: what was found, or not, is not looked for again. */
+function beginningsOf(text: Buffer): (from: number) => number {
+  const known = new Map(['begin', '=ybegin '].map(word => [word, lineStart(text, word, 0)]))
+  return from => {
+    for (const [word, at] of known) if (at >= 0 && at < from) known.set(word, lineStart(text, word, from))
+    const starts = [...known.values()].filter(at => at >= 0)
+    return starts.length === 0 ? -1 : Math.min(...starts)
+  }
 }
 
 /** Where a line begins with `word`; -1 if none does. */
