@@ -1,5 +1,5 @@
 // What goes wrong on our side: crashes, a second daemon, an absent Redis, a foreign directory, SIGTERM in mid-poll.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import path from 'node:path'
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { accountOf } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { getAccount } from '../../src/store/accounts.ts'
-import { createWorld, ends, until, type World } from '../support/daemon.ts'
+import { createWorld, ends, spawnDaemon, until } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { rawMail } from '../support/messages.ts'
 
@@ -16,24 +16,6 @@ beforeAll(async () => {
   dovecot = await startTestDovecot()
 })
 afterAll(() => dovecot[Symbol.asyncDispose]())
-
-/** A daemon in a process of its own. */
-function spawnDaemon(world: World, env: Record<string, string> = {}): ChildProcess {
-  const { config } = world
-  return spawn(process.execPath, ['src/main.ts', 'run'], {
-    cwd: path.resolve(import.meta.dirname, '../..'),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      LETTERLOCK_DATABASE_URL: config.database.url,
-      LETTERLOCK_REDIS_URL: config.redis.url,
-      LETTERLOCK_REDIS_PREFIX: config.redis.prefix,
-      LETTERLOCK_DATA_DIRECTORY: world.directory,
-      LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
-      ...env,
-    },
-  })
-}
 
 async function endOf(child: ChildProcess): Promise<{ code: number | null; stderr: string; stdout: string }> {
   const output = { stdout: '', stderr: '' }
@@ -56,7 +38,7 @@ test('SIGTERM in mid-poll: it ends within ten seconds with code 0, and the next 
   await using world = await createWorld()
   dovecot.deliver(user.name, 'term', many(3_000, 'term'))
   await world.add(dovecot.destination('tls'), user.password, { mailboxes: ['term'] })
-  const child = spawnDaemon(world)
+  const child = spawnDaemon(world, ['ignore', 'pipe', 'pipe'])
   await until(async () => ((await ends(world.db)).created ?? 0) > 100)
   const startedAt = Date.now()
   child.kill('SIGTERM')
@@ -76,7 +58,7 @@ test('kill -9 again and again in mid-poll loses and doubles nothing', async () =
   dovecot.deliver(user.name, 'kill', many(rounds * 600, 'kill'))
   await world.add(dovecot.destination('tls'), user.password, { mailboxes: ['kill'] })
   for (let round = 1; round <= rounds; round++) {
-    const child = spawnDaemon(world, { LETTERLOCK_POLL_LEASE_SECONDS: '5' })
+    const child = spawnDaemon(world, ['ignore', 'pipe', 'pipe'], { LETTERLOCK_POLL_LEASE_SECONDS: '5' })
     const { created: before = 0 } = await ends(world.db)
     await until(async () => ((await ends(world.db)).created ?? 0) > Math.min(before + 60 * round, rounds * 600 - 1))
     child.kill('SIGKILL')
@@ -180,14 +162,16 @@ test('a daemon whose raw directory is not the database’s is refused', async ()
   const daemon = await world.start()
   await daemon[Symbol.asyncDispose]()
   rmSync(path.join(world.directory, 'raw'), { recursive: true })
-  const { code, stderr } = await endOf(spawnDaemon(world))
+  const { code, stderr } = await endOf(spawnDaemon(world, ['ignore', 'pipe', 'pipe']))
   expect(code).toBe(2)
   expect(stderr).toContain('the mail of this database does not lie in')
 })
 
 test('a daemon waits for a database that is not there yet, and says so', async () => {
   await using world = await createWorld()
-  const child = spawnDaemon(world, { LETTERLOCK_DATABASE_URL: 'mysql://root@localhost/x?socket=/nonexistent/socket' })
+  const child = spawnDaemon(world, ['ignore', 'pipe', 'pipe'], {
+    LETTERLOCK_DATABASE_URL: 'mysql://root@localhost/x?socket=/nonexistent/socket',
+  })
   const [line] = await once(child.stdout as NonNullable<typeof child.stdout>, 'data')
   expect(JSON.parse(String(line).split('\n')[0] ?? '')).toMatchObject({
     event: 'service down',
@@ -201,7 +185,7 @@ test('a daemon waits for a database that is not there yet, and says so', async (
 test('a broken configuration is told with every fault, code 2', async () => {
   await using world = await createWorld()
   const { code, stderr } = await endOf(
-    spawnDaemon(world, { LETTERLOCK_POLL_CONCURRENCY: 'ten', LETTERLOCK_DATABSE_URL: 'x' }),
+    spawnDaemon(world, ['ignore', 'pipe', 'pipe'], { LETTERLOCK_POLL_CONCURRENCY: 'ten', LETTERLOCK_DATABSE_URL: 'x' }),
   )
   expect(code).toBe(2)
   expect(stderr).toContain('LETTERLOCK_POLL_CONCURRENCY')

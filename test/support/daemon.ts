@@ -1,4 +1,5 @@
 // A whole daemon inside the test, on the test's database and Redis, with its log in memory.
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -140,4 +141,22 @@ export async function ends(db: Knex): Promise<Record<string, number>> {
     .select('result')
     .count({ n: '*' })
   return Object.fromEntries(rows.map(({ result, n }) => [result, Number(n)]))
+}
+
+/** A daemon in a process of its own; it ends with the process that runs the test, however that ends. */
+export function spawnDaemon(world: World, stdio: StdioOptions, env: Record<string, string> = {}): ChildProcess {
+  const { config } = world
+  return spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, 'src/main.ts', 'run'], {
+    cwd: path.resolve(import.meta.dirname, '../..'),
+    stdio,
+    env: {
+      ...process.env,
+      LETTERLOCK_DATABASE_URL: config.database.url,
+      LETTERLOCK_REDIS_URL: config.redis.url,
+      LETTERLOCK_REDIS_PREFIX: config.redis.prefix,
+      LETTERLOCK_DATA_DIRECTORY: world.directory,
+      LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
+      ...env,
+    },
+  })
 }

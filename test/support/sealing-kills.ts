@@ -1,17 +1,15 @@
 // A daemon that is killed again and again while it seals, reseals and unseals: after every kill each password opens to what it was, no row
 // has neither form, and no key file is lost; left alone, it always comes to its end. Kills come at random moments of the work: at a
 // random share of the rows and a few random milliseconds later, or a random time after the start, which meets the changes of state.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { findKeys } from '../../src/store/encryption-keys.ts'
 import { nextName } from '../../src/vault/key-file.ts'
 import { keyPlaceOf, readKeyring } from '../../src/vault/keyring.ts'
 import { beginUnsealing } from '../../src/vault/transitions.ts'
-import { createWorld, until, type World } from './daemon.ts'
+import { createWorld, spawnDaemon, until, type World } from './daemon.ts'
 import {
   actionsOf,
   countWhere,
@@ -73,14 +71,14 @@ async function runPhase(run: Run, phase: Phase): Promise<void> {
   const endsBefore = await countAction(world, ends[phase])
   await order(run, phase)
   for (let kill = 0; kill < killsOfPhase[phase]; kill++) {
-    await using daemon = spawnDaemon(world)
+    await using daemon = openDaemon(world)
     await reachMoment(run, phase)
     run.met[phase].push((await countDone(run, phase)) / run.secrets.size)
     await daemon.end('SIGKILL')
     run.kills += 1
     await check(run)
   }
-  await using daemon = spawnDaemon(world)
+  await using daemon = openDaemon(world)
   await until(async () => {
     await held(run)
     return (await countAction(world, ends[phase])) > endsBefore && (await isSettled(run, phase))
@@ -166,21 +164,8 @@ const countAction = async (world: World, action: string): Promise<number> =>
   (await actionsOf(world.db)).filter(found => found === action).length
 
 /** In a process of its own, with a short lease, so that the dead are soon forgotten. */
-function spawnDaemon(world: World): AsyncDisposable & { end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> } {
-  const { config } = world
-  const child: ChildProcess = spawn(process.execPath, ['src/main.ts', 'run'], {
-    cwd: path.resolve(import.meta.dirname, '../..'),
-    stdio: 'ignore',
-    env: {
-      ...process.env,
-      LETTERLOCK_DATABASE_URL: config.database.url,
-      LETTERLOCK_REDIS_URL: config.redis.url,
-      LETTERLOCK_REDIS_PREFIX: config.redis.prefix,
-      LETTERLOCK_DATA_DIRECTORY: world.directory,
-      LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
-      LETTERLOCK_POLL_LEASE_SECONDS: '5',
-    },
-  })
+function openDaemon(world: World): AsyncDisposable & { end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> } {
+  const child = spawnDaemon(world, 'ignore', { LETTERLOCK_POLL_LEASE_SECONDS: '5' })
   const exited = once(child, 'exit')
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     child.kill(signal)
