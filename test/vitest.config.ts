@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** Tests of decisions, without servers, processes and threads: `npm run test:unit` runs these alone, in a few seconds. */
+/** The quick part of what needs no server: `npm run test:unit` runs these alone, in a few seconds. */
 const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll}/**/*.unit.test.ts', 'test/*.test.ts']
 const withoutServers = process.env.TEST_SERVERS === 'none'
 
