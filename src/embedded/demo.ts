@@ -169,7 +169,7 @@ export async function insertDemoAccounts(
         username,
         caPem,
         push: true,
-      everySeconds: pollEverySeconds,
+        everySeconds: pollEverySeconds,
         afterIngest: 'keep',
         startFrom: 'all',
         mailboxes: ['INBOX'],

@@ -40,16 +40,24 @@ export function createWatch(client: ImapFlow, examine: (name: string) => Promise
     if (count > prevCount) tell()
   })
 
-  /** NOTIFY has the server send STATUS of a mailbox that nobody selected. A server that refuses is not asked again. */
+  /**
+   * NOTIFY has the server send STATUS of mailboxes that nobody selected. A server that refuses is not asked again. Dovecot 2.3 takes names
+   * beyond ASCII for others than they are, and tells them undecoded: then all of the user's mailboxes are asked for.
+   */
   const notify = async (others: readonly string[]): Promise<void> => {
     const wanted = others.join('\n')
     if (wanted === notified || !client.capabilities.has('NOTIFY')) return
     notified = wanted
     const events = [atom('MessageNew'), atom('MessageExpunge')]
-    const boxes = others.map(name => ({ type: 'STRING', value: toModifiedUtf7(name) }))
-    const sets = [[atom('SELECTED'), events], ...(boxes.length === 0 ? [] : [[atom('MAILBOXES'), boxes, events]])]
-    inside.untaggedHandlers.STATUS = () => tell()
-    const answer = await inside.exec('NOTIFY', [atom('SET'), ...sets]).catch(() => undefined)
+    const names = others.map(name => ({ type: 'STRING', value: name }))
+    const which = others.every(name => isAscii(name) && !name.includes('&'))
+      ? [atom('MAILBOXES'), names, events]
+      : [atom('PERSONAL'), events]
+    inside.untaggedHandlers.STATUS = ({ attributes }) => {
+      const name = String(attributes?.[0]?.value ?? '')
+      if (others.includes(name) || !isAscii(name) || name.includes('&')) tell()
+    }
+    const answer = await inside.exec('NOTIFY', [atom('SET'), [atom('SELECTED'), events], which]).catch(() => undefined)
     answer?.next()
   }
 
@@ -108,11 +116,6 @@ function atom(value: string): { type: string; value: string } {
   return { type: 'ATOM', value }
 }
 
-/** How a mailbox's name is written to a server without UTF8=ACCEPT (RFC 3501 §5.1.3). */
-function toModifiedUtf7(name: string): string {
-  return name.replace(/&|[^\x20-\x7e]+/g, text => {
-    if (text === '&') return '&-'
-    const bytes = Buffer.from(text, 'utf16le').swap16()
-    return `&${bytes.toString('base64').replace(/=+$/, '').replaceAll('/', ',')}-`
-  })
+function isAscii(name: string): boolean {
+  return /^[\x20-\x7e]*$/.test(name)
 }
