@@ -56,7 +56,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   const begin = (accountId: number, due: number | undefined): void => {
     if (signal.aborted || running.has(accountId)) return
     // The beat asks for the database, alone: a thousand polls would only knock at it.
-    if (deps.health.isDown('database')) return requestIn(accountId, databaseRestMs * (0.5 + Math.random()))
+    if (deps.health.isDown('database')) return void requestIn(accountId, databaseRestMs * (0.5 + Math.random()))
     clearTimeout(later.get(accountId))
     later.delete(accountId)
     const trusted = due !== undefined && deps.kept.isWaiting(accountId)
