@@ -17,6 +17,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
     name,
     state,
     async list(firstUid, limit) {
+      if (firstUid > maxUid) return []
       found = found.filter(uid => uid >= firstUid)
       if (found.length === 0) found = await search(wire, { uid: `${firstUid}:*` }, firstUid)
       const metas = await listWindow(wire, firstUid, found.slice(0, limit))
@@ -32,6 +33,9 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   }
 }
 
+/** UIDs have 32 bits; a server closes on what it takes for a bad range. */
+const maxUid = 2 ** 32 - 1
+
 async function search(wire: Wire, query: object, firstUid: number): Promise<number[]> {
   const found = await wire.run('SEARCH', () => wire.client.search(query, { uid: true }))
   if (!Array.isArray(found)) throw wire.refusal('SEARCH')
@@ -46,7 +50,8 @@ async function listWindow(wire: Wire, firstUid: number, uids: readonly number[])
   await wire.run('FETCH', async () => {
     const range = `${firstUid}:${last ?? '*'}`
     for await (const row of wire.client.fetch(range, { uid: true, size: true, internalDate: true }, { uid: true })) {
-      if (row.uid >= firstUid) metas.set(row.uid, toMeta(row))
+      // Flags that others change are told in between, without what was asked for.
+      if (row.uid >= firstUid && (row.size !== undefined || !metas.has(row.uid))) metas.set(row.uid, toMeta(row))
     }
   })
   return [...metas.values()].sort((a, b) => a.uid - b.uid)

@@ -40,8 +40,8 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<ImapSession> {
   options.signal?.throwIfAborted()
-  const notes: Notes = { broken: undefined, refused: undefined }
-  const client = new ImapFlow(toOptions(destination, password, options, notes))
+  const notes: Notes = { broken: undefined, refused: undefined, close: () => client.close() }
+  const client: ImapFlow = new ImapFlow(toOptions(destination, password, options, notes))
   client.on('error', error => {
     notes.broken ??= error
   })
@@ -65,6 +65,7 @@ interface Notes {
   broken: unknown
   /** What the server refused last. */
   refused: unknown
+  close(): void
 }
 
 function toOptions(destination: Destination, password: Buffer, options: SessionOptions, notes: Notes): ImapFlowOptions {
@@ -92,12 +93,21 @@ function toOptions(destination: Destination, password: Buffer, options: SessionO
   }
 }
 
-/** Nothing of the protocol is logged; a refusal that the library swallows is noted. */
+/**
+ * Nothing of the protocol is logged; a refusal that the library swallows is noted. Told to wait, the library would sit it out for
+ * up to half a minute and ask again: the connection is closed instead, and the account comes back when the server said.
+ */
 function createLogger(notes: Notes) {
   const note = (entry: { err?: unknown }) => {
-    if (entry?.err !== undefined) notes.refused = entry.err
+    if (entry?.err === undefined) return
+    notes.refused = entry.err
+    if (isThrottled(entry.err)) setImmediate(notes.close)
   }
   return { trace() {}, debug() {}, info() {}, warn: note, error: note }
+}
+
+function isThrottled(error: unknown): boolean {
+  return (error as { code?: string } | undefined)?.code === 'ETHROTTLE'
 }
 
 /** The strings themselves cannot be wiped; nothing refers to them any more. */
@@ -110,6 +120,7 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
   const toError = (error: unknown, during: string): unknown => {
     if (options.signal?.aborted) return options.signal.reason
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
+    if (generic && isThrottled(notes.refused)) return toAccountError(notes.refused, accountId, during)
     return toAccountError(generic && notes.broken !== undefined ? notes.broken : error, accountId, during)
   }
   return {

@@ -47,14 +47,18 @@ export async function pollAccount(account: PolledAccount, deps: PollDeps, signal
       failures.push(error)
     }
   }
-  if (failures.length > 0) throw failures[0]
-  return report
+  if (failures.length === 0) return report
+  // It may be the connection that is spoilt, as where a server logs in and then says that it is not connected.
+  session.close()
+  throw failures[0]
 }
 
 /** True for a failure that the other mailboxes of the account need not share. */
 function isOfMailbox(error: unknown): boolean {
-  return error instanceof AccountError && (error.code === 'imap.mailbox_missing' || error.code === 'imap.refused')
+  return error instanceof AccountError && ofMailbox.has(error.code)
 }
+
+const ofMailbox: ReadonlySet<string> = new Set(['imap.mailbox_missing', 'imap.refused', 'imap.unavailable'])
 
 async function pollMailbox(
   poll: Poll,
