@@ -9,7 +9,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   const { client } = wire
   const opened = await wire.run('SELECT', () => client.mailboxOpen(name, { readOnly: access === 'read-only' }))
   const { uidValidity, uidNext, exists } = opened as { uidValidity?: bigint; uidNext?: number; exists?: number }
-  const state = toState(wire, { uidValidity, uidNext, exists })
+  const state = toState(wire, { uidValidity, uidNext: uidNext || (await uidAfter(wire, exists ?? 0)), exists })
   /** UIDs that SEARCH gave and that are not listed yet, ascending: a large mailbox is not searched anew for every window. */
   let found: number[] = []
   const sizes = new Map<number, number>()
@@ -31,6 +31,16 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
     stillThere: async uids => new Set(uids.length === 0 ? [] : await search(wire, { uid: toSet(uids) }, 1)),
     settle: (uids, action) => settle(wire, uids, action),
   }
+}
+
+/** Courier tells no UIDNEXT at SELECT: the mail that was the last one then says what came later, however old it is. */
+async function uidAfter(wire: Wire, exists: number): Promise<number | undefined> {
+  if (exists === 0) return 1
+  let last: number | undefined
+  await wire.run('FETCH', async () => {
+    for await (const { seq, uid } of wire.client.fetch(String(exists), { uid: true })) if (seq === exists) last = uid
+  })
+  return last === undefined ? undefined : last + 1
 }
 
 /** UIDs have 32 bits; a server closes on what it takes for a bad range. */

@@ -34,21 +34,13 @@ export async function startCourier(): Promise<FlowServer> {
     username: user.name,
     caPem,
   })
-  const { within, ...client } = createOtherClient(user, () => destination('tls'))
+  const client = createOtherClient(user, () => destination('tls'))
   const opened = stack.move()
   return {
     ...client,
     user,
     destination,
     nameOf: (...levels) => ['INBOX', ...levels].join('.'),
-    async resetUidValidity(mailbox) {
-      const mails = await client.mails(mailbox)
-      await within(async other => void (await other.mailboxDelete(mailbox)))
-      await client.deliver(
-        mailbox,
-        mails.map(({ source }) => source),
-      )
-    },
     async restart() {
       await server[Symbol.asyncDispose]()
       server = await startInChroot({ root, state, script, isReady })

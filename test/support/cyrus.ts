@@ -31,21 +31,13 @@ export async function startCyrus(namespace: '/' | 'INBOX.' = '/'): Promise<FlowS
     username: user.name,
     caPem,
   })
-  const { within, ...client } = createOtherClient(user, () => destination('tls'))
+  const client = createOtherClient(user, () => destination('tls'))
   const opened = stack.move()
   return {
     ...client,
     user,
     destination,
     nameOf: (...levels) => (namespace === '/' ? levels.join('/') : ['INBOX', ...levels].join('.')),
-    async resetUidValidity(mailbox) {
-      const mails = await client.mails(mailbox)
-      await within(async other => void (await other.mailboxDelete(mailbox)))
-      await client.deliver(
-        mailbox,
-        mails.map(({ source }) => source),
-      )
-    },
     async restart() {
       await server[Symbol.asyncDispose]()
       server = await startInChroot({ root, state, script: start, isReady })

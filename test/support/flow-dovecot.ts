@@ -27,14 +27,13 @@ export async function startFlowDovecot(): Promise<FlowServer> {
     username: user.name,
     caPem: dovecot.caPem,
   })
-  const { within, ...client } = createOtherClient(user, () => destination('tls'))
+  const client = createOtherClient(user, () => destination('tls'))
   const opened = stack.move()
   return {
     ...client,
     user,
     destination,
     nameOf: (...levels) => levels.join('/'),
-    resetUidValidity: async mailbox => dovecot.resetUidValidity(user.name, mailbox),
     async restart() {
       await dovecot[Symbol.asyncDispose]()
       dovecot = await start()

@@ -10,8 +10,6 @@ export interface FlowServer extends OtherClient, AsyncDisposable {
   destination(security: Destination['security']): Destination
   /** How the server spells a mailbox by its levels. */
   nameOf(...levels: string[]): string
-  /** Gives the mailbox another UIDVALIDITY, and all its mails new UIDs. */
-  resetUidValidity(mailbox: string): Promise<void>
   /** Ends it as a crash would, and starts it again where it was. */
   restart(): Promise<void>
 }
@@ -32,12 +30,11 @@ export interface OtherClient {
   mark(mailbox: string, uids: readonly number[], flag: string): Promise<void>
   /** Deletes for good. */
   remove(mailbox: string, uids: readonly number[]): Promise<void>
+  /** Makes the mailbox anew, with the same mails: it has another UIDVALIDITY. */
+  resetUidValidity(mailbox: string): Promise<void>
 }
 
-export function createOtherClient(
-  user: FlowServer['user'],
-  destination: () => Destination,
-): OtherClient & { within<T>(use: (client: ImapFlow) => Promise<T>): Promise<T> } {
+export function createOtherClient(user: FlowServer['user'], destination: () => Destination): OtherClient {
   const within = async <T>(use: (client: ImapFlow) => Promise<T>): Promise<T> => {
     const { host, port, caPem } = destination()
     const client = new ImapFlow({
@@ -58,8 +55,7 @@ export function createOtherClient(
       client.close()
     }
   }
-  return {
-    within,
+  const other: OtherClient = {
     deliver: (mailbox, mails, receivedAt) =>
       within(async client => {
         // Refused where there is one.
@@ -87,7 +83,16 @@ export function createOtherClient(
         await client.mailboxOpen(mailbox)
         await client.messageDelete(uids.join(), { uid: true })
       }),
+    async resetUidValidity(mailbox) {
+      const mails = await other.mails(mailbox)
+      await within(client => client.mailboxDelete(mailbox))
+      await other.deliver(
+        mailbox,
+        mails.map(({ source }) => source),
+      )
+    },
   }
+  return other
 }
 
 /** Ports of loopback that nobody listens at. */

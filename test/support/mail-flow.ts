@@ -115,7 +115,7 @@ function testMailFlow(server: () => FlowServer): void {
 
     await server().resetUidValidity(box)
     await server().deliver(box, [rawMail({ id: 'new@x', subject: 'new one' })])
-    await world.poll(id)
+    await pollTwice(world, id)
     expect(await ends(world.db)).toEqual({ created: 31, duplicate: 30 })
     expect(await findTickets(world.db, { limit: 100 })).toHaveLength(31)
   })
@@ -127,7 +127,7 @@ function testMailFlow(server: () => FlowServer): void {
     const id = await polled(world, [box])
     await server().deliver(box, [rawMail({ id: 'm@x', headers: ['X-Migrated: yes'] })])
     await server().resetUidValidity(box)
-    await world.poll(id)
+    await pollTwice(world, id)
     const found = await findSourceDetails(world.db, { limit: 10 })
     expect(found.map(({ result, reason }) => `${result} ${reason}`).sort()).toEqual([
       'created new',
@@ -151,10 +151,20 @@ function testMailFlow(server: () => FlowServer): void {
     await using world = await createWorld()
     const own = ++boxes
     const names = [['日本語'], ['Q & A'], ['Anfragen', 'Rückläufer'], ['~ "quoted" {1}']]
-    const mailboxes = names.map(levels => server().nameOf(`${own} ${levels[0]}`, ...levels.slice(1)))
     const done = server().nameOf(`${own} Erledigt ✓`)
     await server().deliver(done, [])
-    for (const [i, box] of mailboxes.entries()) await server().deliver(box, [rawMail({ id: `${i}@x`, subject: box })])
+    const mailboxes: string[] = []
+    for (const levels of names) {
+      const box = server().nameOf(`${own} ${levels[0]}`, ...levels.slice(1))
+      // Not every server has mailboxes with quotation marks.
+      await server()
+        .deliver(box, [rawMail({ id: `${mailboxes.length}@x`, subject: box })])
+        .then(
+          () => mailboxes.push(box),
+          () => {},
+        )
+    }
+    expect(mailboxes.length).toBeGreaterThan(2)
     const id = await polled(world, mailboxes, {
       ...server().destination('starttls'),
       afterIngest: `move:${done}`,
@@ -328,6 +338,12 @@ function testMailFlow(server: () => FlowServer): void {
     expect(await ends(world.db)).toEqual({ created: 2 })
     expect(await getAccount(world.db, String(id))).toMatchObject({ state: 'active', failures: 0 })
   })
+}
+
+/** Dovecot says only when asked again that a mailbox was made anew while a connection had it open. */
+async function pollTwice(world: World, id: number): Promise<void> {
+  await world.poll(id)
+  await world.poll(id)
 }
 
 interface Counting extends AsyncDisposable {
