@@ -47,13 +47,20 @@ function meaningOf(failure: Failure): Meaning {
     throttled(failure, text) ??
     certificate(failure) ??
     starttls(failure) ??
-    loginMeaning(failure, text) ??
+    loginMeaning(failure, responseCodeOf(failure), text) ??
     network(failure) ??
     mailbox(failure) ??
     unavailable(failure, text) ??
     refusal(failure) ??
     lost
   )
+}
+
+/** The response code (RFC 5530), in capitals; the library tells it of some commands only. */
+function responseCodeOf({ serverResponseCode, response }: Failure): string {
+  const answer = response as { attributes?: { section?: { value?: unknown }[] }[] } | string | undefined
+  const first = typeof answer === 'object' ? answer?.attributes?.[0]?.section?.[0]?.value : undefined
+  return (serverResponseCode ?? (typeof first === 'string' ? first : '')).toUpperCase()
 }
 
 function textOf(failure: Failure): string {
@@ -73,7 +80,7 @@ const lost: Meaning = {
 function throttled(failure: Failure, text: string): Meaning | undefined {
   const asked = failure.code === 'ETHROTTLE' || failure.throttleReset !== undefined
   const said = isAnswer(failure) && /throttl|too many|rate.?limit|maximum number of|bandwidth limit/i.test(text)
-  if (!asked && !said && failure.serverResponseCode?.toUpperCase() !== 'THROTTLED') return undefined
+  if (!asked && !said && responseCodeOf(failure) !== 'THROTTLED') return undefined
   return { code: 'imap.throttled', temporary: true, what: 'the server asks us to come less often', hint: hintTo(text) }
 }
 
@@ -177,7 +184,7 @@ function network({ code = '' }: Failure): Meaning | undefined {
 }
 
 function mailbox(failure: Failure): Meaning | undefined {
-  const code = failure.serverResponseCode?.toUpperCase()
+  const code = responseCodeOf(failure)
   if (!failure.mailboxMissing && failure.code !== 'NotFound' && code !== 'NONEXISTENT' && code !== 'TRYCREATE')
     return undefined
   return {
@@ -190,7 +197,7 @@ function mailbox(failure: Failure): Meaning | undefined {
 
 /** What the server cannot do now for reasons of its own: RFC 5530, or Exchange’s “User is authenticated but not connected.” */
 function unavailable(failure: Failure, text: string): Meaning | undefined {
-  const code = failure.serverResponseCode?.toUpperCase() ?? ''
+  const code = responseCodeOf(failure)
   const says = /unavailable|temporar|try again|internal error|backend|not connected|shutting down|going down/i.test(
     text,
   )
@@ -207,7 +214,7 @@ const ownTrouble = new Set(['UNAVAILABLE', 'INUSE', 'CONTACTADMIN'])
 
 function refusal(failure: Failure): Meaning | undefined {
   if (failure.responseStatus !== 'NO' && failure.responseStatus !== 'BAD') return undefined
-  const isFull = failure.serverResponseCode?.toUpperCase() === 'OVERQUOTA'
+  const isFull = responseCodeOf(failure) === 'OVERQUOTA'
   return {
     code: 'imap.refused',
     temporary: true,

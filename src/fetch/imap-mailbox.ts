@@ -94,7 +94,8 @@ async function* fetchPart(
   try {
     for await (const row of wire.client.fetch(toSet(uids), query, { uid: true })) {
       const source = row[part]
-      if (source === undefined || !wanted.delete(row.uid)) continue
+      // NIL comes as null: the server has it and does not send it.
+      if (!Buffer.isBuffer(source) || !wanted.delete(row.uid)) continue
       yield { ...toMeta(row), source, complete: part === 'source' }
     }
   } catch (error) {

@@ -40,7 +40,7 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<ImapSession> {
   options.signal?.throwIfAborted()
-  const notes: Notes = { broken: undefined, refused: undefined, close: () => client.close() }
+  const notes: Notes = { broken: undefined, refused: undefined, throttled: undefined, close: () => client.close() }
   const client: ImapFlow = new ImapFlow(toOptions(destination, password, options, notes))
   client.on('error', error => {
     notes.broken ??= error
@@ -65,6 +65,8 @@ interface Notes {
   broken: unknown
   /** What the server refused last. */
   refused: unknown
+  /** What the server asked us to wait with. */
+  throttled: unknown
   close(): void
 }
 
@@ -101,13 +103,11 @@ function createLogger(notes: Notes) {
   const note = (entry: { err?: unknown }) => {
     if (entry?.err === undefined) return
     notes.refused = entry.err
-    if (isThrottled(entry.err)) setImmediate(notes.close)
+    if ((entry.err as { code?: string }).code !== 'ETHROTTLE') return
+    notes.throttled = entry.err
+    setImmediate(notes.close)
   }
   return { trace() {}, debug() {}, info() {}, warn: note, error: note }
-}
-
-function isThrottled(error: unknown): boolean {
-  return (error as { code?: string } | undefined)?.code === 'ETHROTTLE'
 }
 
 /** The strings themselves cannot be wiped; nothing refers to them any more. */
@@ -120,8 +120,8 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
   const toError = (error: unknown, during: string): unknown => {
     if (options.signal?.aborted) return options.signal.reason
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
-    if (generic && isThrottled(notes.refused)) return toAccountError(notes.refused, accountId, during)
-    return toAccountError(generic && notes.broken !== undefined ? notes.broken : error, accountId, during)
+    const cause = notes.throttled ?? (generic ? notes.broken : undefined)
+    return toAccountError(cause ?? error, accountId, during)
   }
   return {
     client,

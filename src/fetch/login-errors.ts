@@ -3,9 +3,9 @@
 // that want something else than another password say so in words only; those of the large ones are known here.
 import type { Failure, Meaning } from './imap-errors.ts'
 
-export function loginMeaning(failure: Failure, text: string): Meaning | undefined {
+/** `code` is the response code in capitals, `text` what the server said. */
+export function loginMeaning(failure: Failure, code: string, text: string): Meaning | undefined {
   if (!failure.authenticationFailed) return undefined
-  const code = failure.serverResponseCode?.toUpperCase() ?? ''
   const says = /unavailable|temporar|try again|internal error|backend|not connected/i.test(text)
   if (ownTrouble.has(code) || (says && code !== 'AUTHENTICATIONFAILED')) return unavailable
   const [, what, hint] = wishes.find(([words]) => words.test(`[${code}] ${text}`)) ?? refused

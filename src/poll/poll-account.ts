@@ -43,14 +43,18 @@ export async function pollAccount(account: PolledAccount, deps: PollDeps, signal
     try {
       await pollMailbox({ account, deps, signal, report }, session, mailbox, failures)
     } catch (error) {
-      if (!session.usable || !isOfMailbox(error)) throw error
+      if (!session.usable || !isOfMailbox(error)) throw spoilt(session, error)
       failures.push(error)
     }
   }
-  if (failures.length === 0) return report
-  // It may be the connection that is spoilt, as where a server logs in and then says that it is not connected.
+  if (failures.length > 0) throw spoilt(session, failures[0])
+  return report
+}
+
+/** It may be the connection that is at fault (some servers let us in and then say that they are not connected): it is not kept. */
+function spoilt(session: ImapSession, error: unknown): unknown {
   session.close()
-  throw failures[0]
+  return error
 }
 
 /** True for a failure that the other mailboxes of the account need not share. */

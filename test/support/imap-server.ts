@@ -27,6 +27,8 @@ export interface Script {
   refuse: Record<string, string>
   /** Tagged answer to a FETCH that asks for the bytes of this mail, after those before it were sent. */
   refuseMails: Map<number, string>
+  /** The same, and nothing is sent before it. */
+  refuseBatches: Map<number, string>
   /** Commands that get no answer at all, as `UID SEARCH`. */
   hangAt: Set<string>
   /** Commands that are answered with BYE and the end of the connection. */
@@ -70,6 +72,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     login: 'OK done',
     refuse: {},
     refuseMails: new Map(),
+    refuseBatches: new Map(),
     hangAt: new Set(),
     byeAt: new Set(),
     dropAt: new Set(),
@@ -155,6 +158,8 @@ function answer(session: Session, line: string): void {
     say(...(name === 'STATUS' ? statusOf(script, box) : open(session, box.mails)))
   }
   if (name === 'UID SEARCH') say(['* SEARCH', ...pick(session.mails, rest).map(mail => mail.uid)].join(' '))
+  const last = session.mails[Number(/^\d+/.exec(rest)?.[0]) - 1]
+  if (name === 'FETCH' && last !== undefined) say(`* ${session.mails.indexOf(last) + 1} FETCH (UID ${last.uid})`)
   const end = name === 'UID FETCH' ? fetch(session, rest) : 'OK done'
   if (end === undefined) return
   if (name === 'LOGOUT') say('* BYE bye')
@@ -212,6 +217,8 @@ function fetch({ socket, script, mails }: Session, rest: string): string | undef
   const [set = '', items = ''] = rest.split(/ (.*)/s)
   const whole = /BODY\.PEEK\[\]/.test(items)
   const header = /HEADER/.test(items)
+  const bad = pick(mails, `UID ${set}`).find(({ uid }) => script.refuseBatches.has(uid))
+  if (bad !== undefined && (whole || header)) return script.refuseBatches.get(bad.uid)
   for (const [i, mail] of mails.entries()) {
     if (!pick([mail], `UID ${set}`).includes(mail) && !(set.endsWith(':*') && i === mails.length - 1)) continue
     const refused = script.refuseMails.get(mail.uid)
