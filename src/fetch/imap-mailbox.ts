@@ -114,29 +114,30 @@ export function toSet(uids: readonly number[]): string {
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}:${to}`)).join(',')
 }
 
-async function settle(wire: Wire, uids: readonly number[], action: AfterIngest): Promise<void> {
+async function settle(wire: Wire, uids: readonly number[], action: AfterIngest): Promise<AfterIngest | null> {
   const { client } = wire
   const set = toSet(uids)
   const uid = { uid: true }
-  const done = async (during: string, command: () => Promise<unknown>): Promise<void> => {
+  const done = async (during: string, command: () => Promise<unknown>): Promise<null> => {
     if (!(await wire.run(during, command))) throw wire.refusal(during)
+    return null
   }
-  if (uids.length === 0 || action.kind === 'keep') return
+  if (uids.length === 0 || action.kind === 'keep') return null
   if (action.kind === 'seen')
     return await done('STORE', () => client.messageFlagsAdd(set, ['\\Seen'], { ...uid, silent: true }))
   if (action.kind === 'delete') return await remove(wire, set, done)
   if (client.capabilities.has('MOVE')) return await done('MOVE', () => client.messageMove(set, action.mailbox, uid))
   await done('COPY', () => client.messageCopy(set, action.mailbox, uid))
-  await remove(wire, set, done)
+  return { kind: 'delete' }
 }
 
 /** Without UIDPLUS, EXPUNGE would take other people's deletions along: the mail stays, marked. */
 async function remove(
   wire: Wire,
   set: string,
-  done: (during: string, command: () => Promise<unknown>) => Promise<void>,
-): Promise<void> {
+  done: (during: string, command: () => Promise<unknown>) => Promise<null>,
+): Promise<null> {
   const { client } = wire
   if (client.capabilities.has('UIDPLUS')) return await done('EXPUNGE', () => client.messageDelete(set, { uid: true }))
-  await done('STORE', () => client.messageFlagsAdd(set, ['\\Deleted'], { uid: true, silent: true }))
+  return await done('STORE', () => client.messageFlagsAdd(set, ['\\Deleted'], { uid: true, silent: true }))
 }

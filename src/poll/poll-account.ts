@@ -134,8 +134,8 @@ async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, c
     if (groups.length === 0) return
     for (const { action, uids } of groups) {
       poll.signal.throwIfAborted()
-      await mailbox.settle(uids, action)
-      await updateSettled(poll.deps.db, place, uids)
+      const left = await mailbox.settle(uids, action)
+      await updateSettled(poll.deps.db, place, uids, left)
     }
   }
 }

@@ -29,7 +29,10 @@ const maxFailures = 5
 
 /** Takes in everything past the cursor. `settle` is called between windows, while no fetch is open. */
 export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<void> {
-  if (box.stored.trying !== null) await takeCautiously(poll, box, box.stored.trying)
+  if (box.stored.trying !== null) {
+    await takeCautiously(poll, box, box.stored.trying)
+    await settle()
+  }
   for (;;) {
     poll.signal.throwIfAborted()
     const listed = await box.mailbox.list(box.cursor.lastUid + 1, windowSize)

@@ -28,6 +28,7 @@ export interface OtherClient {
   mails(mailbox: string): Promise<StoredMail[]>
   /** Sets a flag. */
   mark(mailbox: string, uids: readonly number[], flag: string): Promise<void>
+  move(mailbox: string, uids: readonly number[], to: string): Promise<void>
   /** Deletes for good. */
   remove(mailbox: string, uids: readonly number[]): Promise<void>
   /** Makes the mailbox anew, with the same mails: it has another UIDVALIDITY. */
@@ -77,6 +78,11 @@ export function createOtherClient(user: FlowServer['user'], destination: () => D
       within(async client => {
         await client.mailboxOpen(mailbox)
         await client.messageFlagsAdd(uids.join(), [flag], { uid: true })
+      }),
+    move: (mailbox, uids, to) =>
+      within(async client => {
+        await client.mailboxOpen(mailbox)
+        await client.messageMove(uids.join(), to, { uid: true })
       }),
     remove: (mailbox, uids) =>
       within(async client => {
