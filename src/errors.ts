@@ -25,6 +25,7 @@ export type AccountErrorCode =
   | 'imap.timeout'
   | 'imap.tls_failed'
   | 'imap.tls_untrusted'
+  | 'imap.unavailable'
   | 'lease.lost'
   | 'vault.destination_changed'
   | 'vault.key_missing'

@@ -43,8 +43,8 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<ImapSession> {
   options.signal?.throwIfAborted()
-  const notes: Notes = { broken: undefined, refused: undefined }
-  const client = new ImapFlow(toOptions(destination, password, options, notes))
+  const notes: Notes = { broken: undefined, refused: undefined, throttled: undefined, close: () => client.close() }
+  const client: ImapFlow = new ImapFlow(toOptions(destination, password, options, notes))
   client.on('error', error => {
     notes.broken ??= error
   })
@@ -68,6 +68,9 @@ interface Notes {
   broken: unknown
   /** What the server refused last. */
   refused: unknown
+  /** What the server asked us to wait with. */
+  throttled: unknown
+  close(): void
 }
 
 function toOptions(destination: Destination, password: Buffer, options: SessionOptions, notes: Notes): ImapFlowOptions {
@@ -96,10 +99,17 @@ function toOptions(destination: Destination, password: Buffer, options: SessionO
   }
 }
 
-/** Nothing of the protocol is logged; a refusal that the library swallows is noted. */
+/**
+ * Nothing of the protocol is logged; a refusal that the library swallows is noted. Told to wait, the library would sit it out for
+ * up to half a minute and ask again: the connection is closed instead, and the account comes back when the server said.
+ */
 function createLogger(notes: Notes) {
   const note = (entry: { err?: unknown }) => {
-    if (entry?.err !== undefined) notes.refused = entry.err
+    if (entry?.err === undefined) return
+    notes.refused = entry.err
+    if ((entry.err as { code?: string }).code !== 'ETHROTTLE') return
+    notes.throttled = entry.err
+    setImmediate(notes.close)
   }
   return { trace() {}, debug() {}, info() {}, warn: note, error: note }
 }
@@ -114,7 +124,8 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
   const toError = (error: unknown, during: string): unknown => {
     if (options.signal?.aborted) return options.signal.reason
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
-    return toAccountError(generic && notes.broken !== undefined ? notes.broken : error, accountId, during)
+    const cause = notes.throttled ?? (generic ? notes.broken : undefined)
+    return toAccountError(cause ?? error, accountId, during)
   }
   const examine = async (name: string): Promise<MailboxState> => (await openMailbox(wire, name, 'read-only')).state
   const wire: Wire = {

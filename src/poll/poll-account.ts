@@ -58,18 +58,26 @@ export async function pollAccount(account: PolledAccount, deps: PollDeps, signal
     try {
       await pollMailbox({ account, deps, signal, report }, session, mailbox, failures)
     } catch (error) {
-      if (!session.usable || !isOfMailbox(error)) throw error
+      if (!session.usable || !isOfMailbox(error)) throw spoilt(session, error)
       failures.push(error)
     }
   }
-  if (failures.length > 0) throw failures[0]
+  if (failures.length > 0) throw spoilt(session, failures[0])
   return report
+}
+
+/** It may be the connection that is at fault (some servers let us in and then say that they are not connected): it is not kept. */
+function spoilt(session: ImapSession, error: unknown): unknown {
+  session.close()
+  return error
 }
 
 /** True for a failure that the other mailboxes of the account need not share. */
 function isOfMailbox(error: unknown): boolean {
-  return error instanceof AccountError && (error.code === 'imap.mailbox_missing' || error.code === 'imap.refused')
+  return error instanceof AccountError && ofMailbox.has(error.code)
 }
+
+const ofMailbox: ReadonlySet<string> = new Set(['imap.mailbox_missing', 'imap.refused', 'imap.unavailable'])
 
 async function pollMailbox(
   poll: Poll,
@@ -142,8 +150,8 @@ async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, c
     if (groups.length === 0) return
     for (const { action, uids } of groups) {
       poll.signal.throwIfAborted()
-      await mailbox.settle(uids, action)
-      await updateSettled(poll.deps.db, place, uids)
+      const left = await mailbox.settle(uids, action)
+      await updateSettled(poll.deps.db, place, uids, left)
     }
   }
 }
