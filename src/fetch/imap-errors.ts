@@ -121,6 +121,7 @@ function starttls(failure: Failure): Meaning | undefined {
 const ownTrouble = new Set(['UNAVAILABLE', 'INUSE', 'LIMIT', 'SERVERBUG', 'CONTACTADMIN', 'OVERQUOTA'])
 
 function login(failure: Failure): Meaning | undefined {
+  if (failure.message === 'Unsupported authentication mechanism') return noWayIn
   if (!failure.authenticationFailed) return undefined
   const code = failure.serverResponseCode?.toUpperCase() ?? ''
   const says = /unavailable|temporar|try again|internal error|backend|not connected/i.test(textOf(failure))
@@ -138,6 +139,13 @@ function login(failure: Failure): Meaning | undefined {
     what: 'the server refused the user name or the password',
     hint: 'set the password again with `letterlock account set ID --password-stdin`; some providers want an app password, or IMAP to be enabled first',
   }
+}
+
+const noWayIn: Meaning = {
+  code: 'imap.refused',
+  temporary: false,
+  what: 'the server offers no way of logging in that is known here',
+  hint: 'a password needs LOGIN or PLAIN there, OAuth needs OAUTHBEARER or XOAUTH2: choose the other one with `letterlock account set ID`, or enable it on the server',
 }
 
 const ofNetwork: Readonly<Record<string, Omit<Meaning, 'temporary'>>> = {

@@ -149,7 +149,6 @@ const rowHints: Record<RowFaultCode, string> = {
   'vault.unsupported_version': 'they are sealed in a way that this version does not know: upgrade letterlock',
   'vault.destination_changed':
     'host, port, security, user name or CA are not those that their passwords were sealed for: set the passwords again, or `letterlock encryption accept-destination ID`',
-  'vault.too_long': 'their secrets do not fit in the column plaintext: set shorter ones',
   'vault.refused': 'the database changed or refused what was written: look for a trigger on the table credentials',
 }
 
