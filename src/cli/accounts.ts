@@ -9,6 +9,7 @@ import {
   type AccountChange,
   type AccountDestination,
   type AccountDetail,
+  addressTaken,
   findAddresses,
   findRemoved,
   getAccount,
@@ -29,7 +30,7 @@ import { inTransaction, isLocal } from '../store/database.ts'
 import { keysOf, readKeyring } from '../vault/keyring.ts'
 import type { Provider } from '../vault/oauth-providers.ts'
 import { createSecretWriter, type WriteSecret } from '../vault/write-secret.ts'
-import { type OAuthOptions, readKnown, readProvider, signIn } from './account-oauth.ts'
+import { type OAuthOptions, readKnown, readProvider, type SignedIn, signIn } from './account-oauth.ts'
 import {
   accountDefaults,
   faultOfAddress,
@@ -62,12 +63,10 @@ export async function addAccount(address: string, options: AccountOptions): Prom
   const { host = '', security = accountDefaults.security } = settings
   const complete = { ...accountDefaults, port: portOf(security), ...settings, host, address }
   warnOfCleartext(complete)
-  const given =
-    provider === undefined
-      ? await passwordOf(options, address)
-      : await signIn(provider, options, settings.username ?? address)
-  const account: NewAccount = { ...complete, password: null, ...given.secrets }
+  const way = provider ?? (await passwordOf(options, address))
   await withDatabase(options, async (db, config) => {
+    const given = 'issuer' in way ? await signInFirst(db, way, options, address) : way
+    const account: NewAccount = { ...complete, password: null, ...given.secrets }
     const back = (await findRemoved(db, address)) !== undefined
     if (options.start === undefined && !back && isInteractive() && given.login !== undefined)
       account.startFrom = await askStart(account, given.login)
@@ -86,6 +85,13 @@ async function passwordOf(
 ): Promise<{ secrets: { password: string }; login: Login }> {
   const password = (await givenPassword(options)) ?? (await askPassword(`Password for ${address}: `))
   return { secrets: { password }, login: { kind: 'password', value: Buffer.from(password) } }
+}
+
+/** Nobody is sent to a provider for an address that cannot be added. */
+async function signInFirst(db: Knex, provider: Provider, options: AccountOptions, address: string): Promise<SignedIn> {
+  const [same] = await findAddresses(db, [address])
+  if (same !== undefined) throw addressTaken(same.id)
+  return await signIn(provider, options, options.username ?? address)
 }
 
 /** Checks what was given; all faults at once. Throws CommandError. */

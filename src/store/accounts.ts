@@ -264,14 +264,16 @@ export async function insertAccount(db: Knex, account: NewAccount, writeSecret: 
   return await inTransaction(db, async trx => {
     await lockAddresses(trx)
     const [same] = await findAddresses(trx, [account.address])
-    if (same !== undefined) {
-      throw new CommandError(
-        `the address is account ${same.id} already`,
-        `change it with \`letterlock account set ${same.id}\`, or remove it first`,
-      )
-    }
+    if (same !== undefined) throw addressTaken(same.id)
     return await insertOrRevive(trx, account, writeSecret)
   })
+}
+
+export function addressTaken(id: number): CommandError {
+  return new CommandError(
+    `the address is account ${id} already`,
+    `change it with \`letterlock account set ${id}\`, or remove it first`,
+  )
 }
 
 /** A row that is always there stands for all addresses: of two who add the same one at the same moment, the second finds it. */
