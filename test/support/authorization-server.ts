@@ -199,18 +199,23 @@ async function atTokenEndpoint(
 }
 
 /** What a client gets by the code flow. */
-export async function consentAt(server: AuthorizationServer): Promise<{ refreshToken: string }> {
+export async function consentAt(
+  server: AuthorizationServer,
+  clientId = 'letterlock',
+  secret: string | null = null,
+): Promise<{ refreshToken: string }> {
   const verifier = randomBytes(32).toString('base64url')
   const page = new URL(`${server.issuer}/auth`)
   page.search = new URLSearchParams({
-    ...{ client_id: 'letterlock', response_type: 'code', redirect_uri: redirectUri, prompt: 'consent' },
+    ...{ client_id: clientId, response_type: 'code', redirect_uri: redirectUri, prompt: 'consent' },
     ...{ scope: 'openid offline_access', code_challenge_method: 'S256' },
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
   }).toString()
   const code = (await browse(page.href)).searchParams.get('code') ?? ''
   const asked = {
-    ...{ client_id: 'letterlock', grant_type: 'authorization_code', redirect_uri: redirectUri },
+    ...{ client_id: clientId, grant_type: 'authorization_code', redirect_uri: redirectUri },
     ...{ code, code_verifier: verifier },
+    ...(secret === null ? {} : { client_secret: secret }),
   }
   const answer = await fetch(server.tokenEndpoint, { method: 'POST', body: new URLSearchParams(asked) })
   const { refresh_token } = (await answer.json()) as { refresh_token: string }
