@@ -10,6 +10,7 @@ export async function up(db: Knex): Promise<void> {
     `VARCHAR(500) COLLATE utf8mb4_bin NOT NULL DEFAULT '' COMMENT 'where access tokens come from; empty: a password is used',
      ADD COLUMN oauth_issuer VARCHAR(500) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
      ADD COLUMN oauth_client_id VARCHAR(500) COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+     ADD COLUMN oauth_client_auth VARCHAR(10) NOT NULL DEFAULT 'post' COMMENT 'how its secret is sent: post or basic (RFC 6749 §2.3.1)',
      ADD COLUMN oauth_scope VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL DEFAULT ''`,
   )
   await widenPlaintext(db)

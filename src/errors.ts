@@ -30,6 +30,7 @@ export type AccountErrorCode =
   | 'oauth.consent_needed'
   | 'oauth.token_refused'
   | 'oauth.unavailable'
+  | 'oauth.unreachable'
   | 'vault.destination_changed'
   | 'vault.key_missing'
   | 'vault.tampered'

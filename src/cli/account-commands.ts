@@ -31,6 +31,10 @@ function addSettings(command: Command): Command {
     .option('--oauth <provider>', 'signs in with OAuth 2 instead of a password: google, microsoft or an issuer’s URL')
     .option('--client-id <id>', 'with --oauth: the client that you registered at the provider')
     .option('--client-secret-file <file>', 'with --oauth: its secret, if it has one')
+    .option(
+      '--client-auth <how>',
+      'with --oauth: how the secret is sent, post or basic (default: as the provider says)',
+    )
     .option('--scope <scope>', 'with --oauth: what to ask for (google and microsoft are known)')
     .option('--redirect-uri <url>', 'with --oauth: as registered for the client (default: http://localhost/)')
     .option('--refresh-token-stdin', 'with --oauth: reads a refresh token from standard input; nobody is asked')

@@ -2,6 +2,7 @@
 // from standard input.
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
+import type { ServerMetadata } from 'openid-client'
 import { CommandError } from '../errors.ts'
 import type { Login } from '../fetch/mailbox.ts'
 import type { AccountDestination, NewOAuth } from '../store/accounts.ts'
@@ -16,6 +17,7 @@ export interface OAuthOptions {
   oauth?: string
   clientId?: string
   clientSecretFile?: string
+  clientAuth?: string
   scope?: string
   redirectUri?: string
   refreshTokenStdin?: boolean
@@ -52,6 +54,8 @@ export function readProvider(
     )
   if (options.redirectUri !== undefined && !URL.canParse(options.redirectUri))
     throw usage(`--redirect-uri ${JSON.stringify(options.redirectUri)}: must be a URL, as http://localhost/`, more)
+  if (options.clientAuth !== undefined && options.clientAuth !== 'post' && options.clientAuth !== 'basic')
+    throw usage(`--client-auth ${JSON.stringify(options.clientAuth)}: must be post or basic`, more)
   for (const [name, longest] of [
     ['clientId', 500],
     ['scope', 1000],
@@ -65,6 +69,7 @@ export function readProvider(
 const optionNames = {
   clientId: '--client-id',
   clientSecretFile: '--client-secret-file',
+  clientAuth: '--client-auth',
   scope: '--scope',
   redirectUri: '--redirect-uri',
   refreshTokenStdin: '--refresh-token-stdin',
@@ -101,16 +106,30 @@ export async function signIn(
   const isSame = same?.client.clientId === clientId && same.client.tokenEndpoint === server.token_endpoint
   const clientSecret = fileSecret ?? (isSame ? same.clientSecret : undefined)
   const scope = options.scope ?? (isSame ? same.client.scope : provider.scope)
-  const client = { issuer: provider.issuer, tokenEndpoint: server.token_endpoint, clientId, scope }
+  const clientAuth =
+    options.clientAuth === undefined ? (isSame ? same.client.clientAuth : authOf(server)) : toAuth(options.clientAuth)
+  const client = { issuer: provider.issuer, tokenEndpoint: server.token_endpoint, clientId, clientAuth, scope }
   if (given !== undefined)
     return { secrets: { oauth: { client, refreshToken: given, clientSecret: clientSecret ?? null } }, login: undefined }
   const redirectUri = options.redirectUri ?? defaultRedirectUri
-  const consent = await askConsent({ provider, clientId, clientSecret, scope, redirectUri, address }, server)
+  const consent = await askConsent(
+    { provider, clientId, clientAuth, clientSecret, scope, redirectUri, address },
+    server,
+  )
   checkLength(consent.refreshToken)
   return {
     secrets: { oauth: { client, refreshToken: consent.refreshToken, clientSecret: clientSecret ?? null } },
     login: { kind: 'token', value: Buffer.from(consent.accessToken) },
   }
+}
+
+function toAuth(text: string): OAuthClient['clientAuth'] {
+  return text === 'basic' ? 'basic' : 'post'
+}
+
+/** In the body, unless the provider says that it takes only the header. */
+function authOf({ token_endpoint_auth_methods_supported: methods }: ServerMetadata): OAuthClient['clientAuth'] {
+  return methods?.includes('client_secret_basic') && !methods.includes('client_secret_post') ? 'basic' : 'post'
 }
 
 function readClientSecret(file: string): string {

@@ -27,6 +27,7 @@ import { ask, remark } from './terminal.ts'
 export interface ConsentRequest {
   provider: Provider
   clientId: string
+  clientAuth: 'post' | 'basic'
   clientSecret: string | undefined
   scope: string
   redirectUri: string
@@ -67,7 +68,7 @@ async function discover(issuer: string, clientId: string, seen: Seen): Promise<S
 /** Asks a person. Throws CommandError. */
 export async function askConsent(request: ConsentRequest, server: ServerMetadata): Promise<Consent> {
   const seen: Seen = {}
-  const configuration = createConfiguration(server, request.clientId, request.clientSecret, seen)
+  const configuration = createConfiguration(server, request, seen)
   try {
     const device = await beginDeviceFlow(request, server, configuration)
     const answer =

@@ -195,7 +195,13 @@ export async function findDestinations(db: Knex, ids: readonly number[]): Promis
   return new Map(rows.map(row => [row.id, { ...toDestination(row), oauth: toOAuthClient(row) }]))
 }
 
-export const oauthColumns = ['oauth_token_endpoint', 'oauth_issuer', 'oauth_client_id', 'oauth_scope'] as const
+export const oauthColumns = [
+  'oauth_token_endpoint',
+  'oauth_issuer',
+  'oauth_client_id',
+  'oauth_client_auth',
+  'oauth_scope',
+] as const
 
 type OAuthRow = Record<(typeof oauthColumns)[number], string>
 
@@ -205,6 +211,7 @@ export function toOAuthClient(row: OAuthRow): OAuthClient | null {
     issuer: row.oauth_issuer,
     tokenEndpoint: row.oauth_token_endpoint,
     clientId: row.oauth_client_id,
+    clientAuth: row.oauth_client_auth === 'basic' ? 'basic' : 'post',
     scope: row.oauth_scope,
   }
 }
@@ -414,11 +421,12 @@ function oauthColumnsOf({ oauth, password }: AccountChange): Record<string, unkn
     oauth_token_endpoint: client.tokenEndpoint,
     oauth_issuer: client.issuer,
     oauth_client_id: client.clientId,
+    oauth_client_auth: client.clientAuth,
     oauth_scope: client.scope,
   }
 }
 
-const noOAuth: OAuthClient = { issuer: '', tokenEndpoint: '', clientId: '', scope: '' }
+const noOAuth: OAuthClient = { issuer: '', tokenEndpoint: '', clientId: '', clientAuth: 'post', scope: '' }
 
 /** Mailboxes that are no longer named keep their cursor, and are no longer polled. */
 async function replaceMailboxes(trx: Knex, accountId: number, names: readonly string[]): Promise<void> {

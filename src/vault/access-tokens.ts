@@ -34,6 +34,11 @@ interface Held {
   expiresAt: number
 }
 
+interface Hold {
+  until: number
+  error: AccountError
+}
+
 interface State extends LoginDeps {
   refresh: Refresh
   now: () => number
@@ -42,8 +47,10 @@ interface State extends LoginDeps {
   flights: Map<string, Promise<Held>>
   /** Tokens that a provider gave and that could not be stored yet. */
   unstored: Map<number, { insteadOf: string; refreshToken: string; held: Held }>
-  /** Until when a provider asked not to be asked again. */
-  holds: Map<number, { until: number; error: AccountError }>
+  /** Until when a provider asked not to be asked again for an account. */
+  holds: Map<number, Hold>
+  /** Token endpoints that did not answer: those who wait in line are told so at once, and hold up no poll of another account. */
+  down: Map<string, Hold>
   slots: { free: number; waiting: (() => void)[] }
 }
 
@@ -58,6 +65,7 @@ export function openLogins(deps: LoginDeps): OpenSecret {
     flights: new Map(),
     unstored: new Map(),
     holds: new Map(),
+    down: new Map(),
     slots: { free: deps.atOnce, waiting: [] },
   }
   return async account => {
@@ -171,21 +179,29 @@ function nothingStored({ id }: OAuthUse): AccountError {
 }
 
 async function ask(state: State, account: OAuthUse, secrets: Secrets): Promise<Grant> {
-  const { holds, now } = state
+  const { holds, down, now } = state
+  const { tokenEndpoint } = account.oauth
   const hold = holds.get(account.id)
-  if (hold !== undefined && now() < hold.until) throw again(hold.error, hold.until - now())
+  if (hold !== undefined && now() < hold.until) throw again(hold, { retryAfterMs: hold.until - now() })
   holds.delete(account.id)
+  const silent = down.get(tokenEndpoint)
+  if (silent !== undefined && now() < silent.until) throw again(silent, {})
+  down.delete(tokenEndpoint)
   try {
     return await state.refresh(account.id, account.oauth, secrets)
   } catch (error) {
-    if (error instanceof AccountError && error.retryAfterMs !== undefined)
-      holds.set(account.id, { until: now() + error.retryAfterMs, error })
+    if (!(error instanceof AccountError)) throw error
+    if (error.retryAfterMs !== undefined) holds.set(account.id, { until: now() + error.retryAfterMs, error })
+    if (error.code === 'oauth.unreachable') down.set(tokenEndpoint, { until: now() + downForMs, error })
     throw error
   }
 }
 
-function again({ code, message, temporary, hint = '' }: AccountError, retryAfterMs: number): AccountError {
-  return new AccountError(code, message, { temporary, hint, retryAfterMs })
+const downForMs = 10_000
+
+function again({ error }: Hold, detail: { retryAfterMs?: number }): AccountError {
+  const { code, message, temporary, hint = '' } = error
+  return new AccountError(code, message, { temporary, hint, ...detail })
 }
 
 const longestMarginMs = 5 * 60_000

@@ -38,7 +38,9 @@ export interface OAuthClient {
   issuer: string
   tokenEndpoint: string
   clientId: string
-  /** What is asked for, as RFC 6749 §3.3. */
+  /** How a client's secret is sent (RFC 6749 §2.3.1). */
+  clientAuth: 'post' | 'basic'
+  /** What is asked for (RFC 6749 §3.3). */
   scope: string
 }
 

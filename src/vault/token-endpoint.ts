@@ -3,6 +3,8 @@
 // Errors carry codes and status only: the library's own hold bodies, and bodies hold tokens or addresses.
 import {
   allowInsecureRequests,
+  type ClientAuth,
+  ClientSecretBasic,
   ClientSecretPost,
   Configuration,
   type CustomFetch,
@@ -47,7 +49,7 @@ export const refreshAccessToken: Refresh = async (accountId, client, { refreshTo
   }
   const seen: Seen = {}
   const server = { issuer: client.issuer || client.tokenEndpoint, token_endpoint: client.tokenEndpoint }
-  const configuration = createConfiguration(server, client.clientId, clientSecret, seen)
+  const configuration = createConfiguration(server, { ...client, clientSecret }, seen)
   try {
     const scope = client.scope === '' ? undefined : { scope: client.scope }
     return toGrant(await refreshTokenGrant(configuration, refreshToken, scope))
@@ -65,17 +67,20 @@ export interface Seen {
 /** A client of the library for this provider. `seen` is told of each answer. */
 export function createConfiguration(
   server: ServerMetadata,
-  clientId: string,
-  clientSecret: string | undefined,
+  client: Pick<OAuthClient, 'clientId' | 'clientAuth'> & { clientSecret: string | undefined },
   seen: Seen,
 ): Configuration {
-  const authentication = clientSecret === undefined ? None() : ClientSecretPost(clientSecret)
-  const configuration = new Configuration(server, clientId, {}, authentication)
+  const configuration = new Configuration(server, client.clientId, {}, authenticationOf(client))
   configuration.timeout = timeoutSeconds
   configuration[customFetch] = boundedFetch(seen)
   if (Object.values(server).some(value => typeof value === 'string' && value.startsWith('http:')))
     allowInsecureRequests(configuration)
   return configuration
+}
+
+function authenticationOf({ clientAuth, clientSecret }: Parameters<typeof createConfiguration>[1]): ClientAuth {
+  if (clientSecret === undefined) return None()
+  return clientAuth === 'basic' ? ClientSecretBasic(clientSecret) : ClientSecretPost(clientSecret)
 }
 
 /** Asks no address that is neither https nor this host, follows nothing elsewhere, and reads no more than a bound. */
@@ -156,12 +161,25 @@ function toAccountError(error: unknown, accountId: number, client: OAuthClient, 
       hint: `look at the client’s registration there, then \`letterlock account set ${accountId} --oauth ${provider}\` with its --client-id and --client-secret-file`,
     })
   }
-  const why = seen.status === undefined ? reasonOf(error) : `HTTP ${seen.status}`
-  return oauthError('oauth.unavailable', `account ${accountId}: the token endpoint gave no token (${why})`, {
-    temporary: true,
-    hint: 'it is tried again by itself; if it goes on, look at the network and at the provider’s status page',
-    ...(seen.retryAfterMs === undefined ? {} : { retryAfterMs: seen.retryAfterMs }),
-  })
+  if (seen.status === undefined) {
+    return oauthError(
+      'oauth.unreachable',
+      `account ${accountId}: the token endpoint is not reached (${reasonOf(error)})`,
+      {
+        temporary: true,
+        hint: 'it is tried again by itself; if it goes on, look at the network, the proxy and the firewall of this host',
+      },
+    )
+  }
+  return oauthError(
+    'oauth.unavailable',
+    `account ${accountId}: the token endpoint gave no token (HTTP ${seen.status})`,
+    {
+      temporary: true,
+      hint: 'it is tried again by itself; if it goes on, look at the provider’s status page',
+      ...(seen.retryAfterMs === undefined ? {} : { retryAfterMs: seen.retryAfterMs }),
+    },
+  )
 }
 
 function oauthError(code: AccountErrorCode, message: string, detail: { temporary: boolean; hint: string }) {

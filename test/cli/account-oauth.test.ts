@@ -159,6 +159,19 @@ test('a client with a secret; signing in again needs the provider’s name alone
   expectNoSecret(added, refused, again, tested)
 })
 
+test('a client whose secret goes into the header, and a Dovecot that knows XOAUTH2 alone', async () => {
+  await using other = await startOAuthDovecot(server, { mechanisms: 'xoauth2' })
+  const client = ['--client-id', 'by-header', '--client-secret-file', secretFile]
+  const wrong = await letterlock(add(...client, '--client-auth', 'post'), { env: env() })
+  expect(wrong).toMatchObject({ code: 1 })
+  expect(wrong.stderr).toContain('invalid_client')
+  const args = add(...client, '--client-auth', 'basic', '--port', String(other.ports.cleartext))
+  expect(await withPerson(args, atDevice)).toMatchObject({ code: 0 })
+  const tested = await letterlock(['account', 'test', '1'], { env: env() })
+  expect(tested).toMatchObject({ code: 0, stderr: '' })
+  expectNoSecret(wrong, tested)
+})
+
 test('a refresh token that one has already, from standard input; then a password instead', async () => {
   const { refreshToken } = await consentAt(server)
   const args = add('--client-id', 'letterlock', '--refresh-token-stdin')

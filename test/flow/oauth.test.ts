@@ -57,7 +57,13 @@ async function start(clientId = 'letterlock', fault?: AuthorizationServer['fault
 async function newConsent(clientId = 'letterlock') {
   const secret = clientId === 'confidential' ? clientSecret : null
   const { refreshToken } = await consentAt(server, clientId, secret)
-  const client = { issuer: server.issuer, tokenEndpoint: server.tokenEndpoint, clientId, scope: '' }
+  const client = {
+    issuer: server.issuer,
+    tokenEndpoint: server.tokenEndpoint,
+    clientId,
+    clientAuth: 'post' as const,
+    scope: '',
+  }
   return { client, refreshToken, clientSecret: secret }
 }
 

@@ -117,6 +117,12 @@ function configurationOf(server: AuthorizationServer): object {
         token_endpoint_auth_method: 'client_secret_post',
       },
       {
+        ...client,
+        client_id: 'by-header',
+        client_secret: clientSecret,
+        token_endpoint_auth_method: 'client_secret_basic',
+      },
+      {
         client_id: introspector.id,
         client_secret: introspector.secret,
         grant_types: [],
@@ -262,7 +268,7 @@ function formOf(html: string, at: URL): { url: URL; form: URLSearchParams } | un
 /** A Dovecot that asks this server about tokens; `user` may come with a token whose subject he is. */
 export async function startOAuthDovecot(
   { issuer }: AuthorizationServer,
-  options: Partial<DovecotOptions> = {},
+  options: Partial<DovecotOptions> & { mechanisms?: string } = {},
 ): Promise<TestDovecot> {
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-oauth-'))
   chmodSync(directory, 0o755)
@@ -280,7 +286,7 @@ timeout_msecs = 10000
   )
   const dovecot = await startTestDovecot({
     settings: `
-auth_mechanisms = plain login oauthbearer xoauth2
+auth_mechanisms = plain login ${options.mechanisms ?? 'oauthbearer xoauth2'}
 passdb {
   driver = oauth2
   mechanisms = oauthbearer xoauth2

@@ -58,6 +58,7 @@ async function scene(change: { issuer?: string; tokenEndpoint?: string } = {}): 
     issuer: server.issuer,
     tokenEndpoint: server.tokenEndpoint,
     clientId: 'letterlock',
+    clientAuth: 'post' as const,
     scope: '',
     ...change,
   }
@@ -262,7 +263,25 @@ test('nothing listens at the token endpoint: temporary, and the reason is told',
   const { port } = http.address() as AddressInfo
   await new Promise(resolve => http.close(resolve))
   const { process } = await scene({ tokenEndpoint: `http://127.0.0.1:${port}/token` })
-  await expect(process()()).rejects.toThrow(/ECONNREFUSED/)
+  const opens = process()
+  await expect(opens()).rejects.toThrow(/ECONNREFUSED/)
+  await expect(opens()).rejects.toMatchObject({ code: 'oauth.unreachable', temporary: true })
+})
+
+test('an endpoint that did not answer is not waited for by the next in line, and asked again after a while', async () => {
+  const { process, clock } = await scene()
+  let asked = 0
+  const silent = async () => {
+    asked += 1
+    throw new AccountError('oauth.unreachable', 'no answer', { temporary: true })
+  }
+  const opens = process({ refresh: silent })
+  await expect(opens()).rejects.toMatchObject({ code: 'oauth.unreachable' })
+  await expect(opens()).rejects.toMatchObject({ code: 'oauth.unreachable', temporary: true })
+  expect(asked).toBe(1)
+  clock.now += 10_000
+  await expect(opens()).rejects.toMatchObject({ code: 'oauth.unreachable' })
+  expect(asked).toBe(2)
 })
 
 test('a token endpoint without https is not asked, unless it is on this host', async () => {
@@ -374,7 +393,13 @@ test('one who gives a password gives OAuth up, and the other way round; nothing 
   await updateAccount(db, id, { password: 'a password' }, writeSecret)
   expect(await kinds()).toEqual(['password'])
   expect((await getDestination(db, id)).oauth).toBeNull()
-  const client = { issuer: server.issuer, tokenEndpoint: server.tokenEndpoint, clientId: 'confidential', scope: '' }
+  const client = {
+    issuer: server.issuer,
+    tokenEndpoint: server.tokenEndpoint,
+    clientId: 'confidential',
+    clientAuth: 'basic' as const,
+    scope: '',
+  }
   await updateAccount(db, id, { oauth: { client, refreshToken: 'r', clientSecret: 's' } }, writeSecret)
   expect(await kinds()).toEqual(['oauth-client-secret', 'oauth-refresh-token'])
   expect((await getDestination(db, id)).oauth).toEqual(client)
