@@ -71,6 +71,8 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
 }
 
 async function logIn(deps: SessionDeps, account: PolledAccount, signal: AbortSignal): Promise<ImapSession> {
+  // A token is got before a place at the host is taken: a provider that is slow must not hold up those who have a password.
+  if (account.oauth !== null) (await deps.openSecret(account)).value.fill(0)
   return await deps.gate.connect(account, account.destination, signal, () =>
     withSecret(account, deps.openSecret, secret =>
       deps.openSession(account, account.destination, secret, {

@@ -67,7 +67,7 @@ async function scene(change: { issuer?: string; tokenEndpoint?: string } = {}): 
     {
       address: `a${++accounts}@example.com`,
       ...{ host: 'imap.example.com', port: 993, security: 'tls', username: '', caPem: null },
-      ...{ everySeconds: 60, afterIngest: 'keep', startFrom: 'all', mailboxes: ['INBOX'], enabled: false },
+      ...{ everySeconds: 60, afterIngest: 'keep', startFrom: 'all', mailboxes: ['INBOX'], enabled: false, push: false },
       password: null,
       oauth: { client, refreshToken, clientSecret: null },
     },
