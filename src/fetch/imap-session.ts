@@ -1,12 +1,12 @@
 // A logged-in connection, on imapflow. Certificates are always checked, STARTTLS is demanded where it is chosen, every step has a
-// time limit, and what imapflow answers with `false` is an error here. The password is dropped from the library's options as soon
+// time limit, and what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon
 // as the login is through.
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { AccountError, type IngestError } from '../errors.ts'
 import { idleLimitMs } from './idle-limits.ts'
 import { toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
-import type { Destination, ImapSession, MailboxState } from './mailbox.ts'
+import type { Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
 import { createWatch, type Watch } from './watch.ts'
 
 export interface SessionOptions {
@@ -35,16 +35,16 @@ const connectMs = 15_000
 const greetingMs = 10_000
 const defaultTimeoutMs = 60_000
 
-/** Connects and logs in. Throws AccountError; the signal's reason if it was aborted. */
+/** Connects and logs in; a bare buffer is a password. Throws AccountError; the signal's reason if it was aborted. */
 export async function openSession(
   account: { id: number },
   destination: Destination,
-  password: Buffer,
+  login: Buffer | Login,
   options: SessionOptions = {},
 ): Promise<ImapSession> {
   options.signal?.throwIfAborted()
   const notes: Notes = { broken: undefined, refused: undefined, throttled: undefined, close: () => client.close() }
-  const client: ImapFlow = new ImapFlow(toOptions(destination, password, options, notes))
+  const client: ImapFlow = new ImapFlow(toOptions(destination, login, options, notes))
   client.on('error', error => {
     notes.broken ??= error
   })
@@ -58,7 +58,7 @@ export async function openSession(
     throw error
   } finally {
     options.signal?.removeEventListener('abort', close)
-    forgetPassword(client)
+    forgetLogin(client)
   }
   return createSession(wire)
 }
@@ -73,14 +73,19 @@ interface Notes {
   close(): void
 }
 
-function toOptions(destination: Destination, password: Buffer, options: SessionOptions, notes: Notes): ImapFlowOptions {
+function toOptions(
+  destination: Destination,
+  login: Buffer | Login,
+  options: SessionOptions,
+  notes: Notes,
+): ImapFlowOptions {
   const { host, port, security, username, caPem } = destination
   return {
     host,
     port,
     secure: security === 'tls',
     ...(security === 'tls' ? {} : { doSTARTTLS: security === 'starttls' }),
-    auth: { user: username, pass: password.toString('utf8') },
+    auth: { user: username, ...toAuth(login) },
     tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2', ...(caPem === null ? {} : { ca: caPem }) },
     logger: createLogger(notes),
     clientInfo: { name: 'letterlock' },
@@ -99,6 +104,13 @@ function toOptions(destination: Destination, password: Buffer, options: SessionO
   }
 }
 
+/** With a token the library takes OAUTHBEARER (RFC 7628) where the server has it, else XOAUTH2. */
+function toAuth(login: Buffer | Login): { pass: string } | { accessToken: string } {
+  if (Buffer.isBuffer(login)) return { pass: login.toString('utf8') }
+  const text = login.value.toString('utf8')
+  return login.kind === 'token' ? { accessToken: text } : { pass: text }
+}
+
 /**
  * Nothing of the protocol is logged; a refusal that the library swallows is noted. Told to wait, the library would sit it out for
  * up to half a minute and ask again: the connection is closed instead, and the account comes back when the server said.
@@ -115,7 +127,7 @@ function createLogger(notes: Notes) {
 }
 
 /** The strings themselves cannot be wiped; nothing refers to them any more. */
-function forgetPassword(client: ImapFlow): void {
+function forgetLogin(client: ImapFlow): void {
   const { options } = client as unknown as { options: { auth?: object } }
   delete options.auth
 }

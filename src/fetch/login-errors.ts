@@ -5,6 +5,7 @@ import type { Failure, Meaning } from './imap-errors.ts'
 
 /** `code` is the response code in capitals, `text` what the server said. */
 export function loginMeaning(failure: Failure, code: string, text: string): Meaning | undefined {
+  if (failure.message === 'Unsupported authentication mechanism') return noWayIn
   if (!failure.authenticationFailed) return undefined
   const says = /unavailable|temporar|try again|internal error|backend|not connected/i.test(text)
   if (ownTrouble.has(code) || (says && code !== 'AUTHENTICATIONFAILED')) return unavailable
@@ -62,3 +63,10 @@ const wishes: readonly Wish[] = [
     `Exchange Online answers so to every password, its accounts need OAuth; elsewhere set the password again with ${setIt}`,
   ],
 ]
+
+const noWayIn: Meaning = {
+  code: 'imap.refused',
+  temporary: false,
+  what: 'the server offers no way of logging in that is known here',
+  hint: 'a password needs LOGIN or PLAIN there, OAuth needs OAUTHBEARER or XOAUTH2: choose the other one with `letterlock account set ID`, or enable it on the server',
+}

@@ -11,6 +11,12 @@ export interface Destination {
   caPem: string | null
 }
 
+/** What proves who we are: a password, or an access token of OAuth 2. The lender wipes it. */
+export interface Login {
+  kind: 'password' | 'token'
+  value: Buffer
+}
+
 /** What STATUS or SELECT says of a mailbox. */
 export interface MailboxState {
   uidValidity: number
