@@ -193,12 +193,12 @@ function put({ objects, script }: Shop, asked: S3Request, body: Buffer, response
 
 function get({ objects }: Shop, asked: S3Request, response: ServerResponse, fault?: S3Fault): void {
   const object = objects.get(asked.key)
-  if (object === undefined) return refuse(response, 404, 'NoSuchKey')
+  if (object === undefined) return void refuse(response, 404, 'NoSuchKey')
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(asked.headers.range ?? '') ?? []
   if ((from === '' && to === '') || fault === 'whole') return void response.writeHead(200).end(object)
   const start = from === '' ? Math.max(0, object.length - Number(to)) : Number(from)
   const end = from === '' || to === '' ? object.length : Math.min(object.length, Number(to) + 1)
-  if (start >= object.length) return refuse(response, 416, 'InvalidRange')
+  if (start >= object.length) return void refuse(response, 416, 'InvalidRange')
   const bytes = object.subarray(start, end)
   const range = `bytes ${start}-${end - 1}/${object.length}`
   response.writeHead(206, { 'content-range': range, 'content-length': bytes.length })
