@@ -79,7 +79,8 @@ test('mail comes in, is read, exported, recovered, and doctor is content', async
   expect(refused.stdout).toMatch(/FAULT raw mail +raw mail cannot be read .*access is denied/)
   expect(refused.stdout).toContain('s3:PutObject')
   // What cannot be asked is not called damaged.
-  const shown = await cli(`ticket show ${ticket} --raw`)
+  const again = (await world.db('tickets').where({ subject: 'an invoice' }).first('id')).id
+  const shown = await cli(`ticket show ${again} --raw`)
   expect(shown.code).toBe(1)
   expect(shown.stderr).toContain('access is denied')
 })
