@@ -78,7 +78,10 @@ const created = async ({ world }: Fleet): Promise<number> => (await ends(world.d
 
 /** Every mail that was delivered has one row, one message, one ticket; no other end but these. */
 async function expectAll(fleet: Fleet, mails: number): Promise<void> {
-  await until(async () => (await created(fleet)) >= mails)
+  await until(async () => (await created(fleet)) >= mails, 60_000).catch(async error => {
+    const accounts = await fleet.world.db('accounts').select('id', 'state', 'code', 'hint', 'failures', 'lease_owner')
+    throw new Error(`${await created(fleet)} of ${mails} mails are there: ${JSON.stringify(accounts)}`, { cause: error })
+  })
   expect(await ends(fleet.world.db)).toEqual({ created: mails })
   const [[row]] = await fleet.world.db.raw(
     'SELECT COUNT(*) AS messages, COUNT(DISTINCT message_id) AS different FROM messages',
