@@ -7,6 +7,7 @@ import * as service from './20261124_03_service.ts'
 import * as encryption from './20261125_01_encryption.ts'
 import * as understanding from './20261125_02_understanding.ts'
 import * as html from './20261125_03_html.ts'
+import * as push from './20261126_01_push.ts'
 
 export interface Migration {
   name: string
@@ -20,10 +21,11 @@ export const migrations: readonly Migration[] = [
   { name: '20261125_01_encryption', up: encryption.up },
   { name: '20261125_02_understanding', up: understanding.up },
   { name: '20261125_03_html', up: html.up },
+  { name: '20261126_01_push', up: push.up },
 ]
 
 /**
  * The version that this program needs, and the oldest program's version that can work on the schema it makes. A change that an
  * older program survives (a new table, a column with a default) leaves `compatibleFrom`, so that hosts are upgraded one by one.
  */
-export const schemaVersion = { version: 4, compatibleFrom: 1 } as const
+export const schemaVersion = { version: 5, compatibleFrom: 1 } as const

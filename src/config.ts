@@ -60,14 +60,16 @@ const schema = z.strictObject({
   mail: z.strictObject({ max_bytes: z.int().min(65_536).max(1_000_000_000).default(52_428_800) }).prefault({}),
   poll: z
     .strictObject({
-      concurrency: z.int().min(1).max(500).default(10),
+      concurrency: z.int().min(1).max(1000).default(100),
       timeout_seconds: z.int().min(1).max(3600).default(60),
       parse_threads: z.int().min(1).max(64).default(2),
       parse_deadline_ms: z.int().min(100).max(600_000).default(30_000),
       batch_messages: z.int().min(1).max(1000).default(100),
       batch_bytes: z.int().min(65_536).max(268_435_456).default(8_388_608),
       lease_seconds: z.int().min(5).max(600).default(30),
-      keep_connections: z.int().min(0).max(10_000).default(500),
+      keep_connections: z.int().min(0).max(10_000).default(1000),
+      host_connections: z.int().min(1).max(10_000).default(200),
+      memory_bytes: z.int().min(1_048_576).max(4_294_967_296).default(33_554_432),
     })
     .prefault({}),
   thread: z

@@ -9,11 +9,13 @@ import type { Knex } from 'knex'
 import type { Config } from './config.ts'
 import { isAbort, ServiceError } from './errors.ts'
 import { createEvents, type Events } from './events.ts'
+import { createHostGate } from './fetch/host-gate.ts'
 import { openSession } from './fetch/imap-session.ts'
 import { createSessionKeeper } from './fetch/session-keeper.ts'
 import { createHealth, type Health, type Part } from './health.ts'
 import { createLog, type Log } from './log.ts'
 import { openParsePool } from './parse/parse-pool.ts'
+import { createByteBudget } from './poll/byte-budget.ts'
 import type { Judging } from './poll/ingest-batch.ts'
 import { createJudging } from './poll/judging.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
@@ -221,6 +223,7 @@ async function startWork(
   const { config, log, stack, health, events } = base
   const { prefix } = config.redis
   const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
+  const gate = createHostGate({ connections: config.poll.hostConnections })
   const queue = openQueue(redis, prefix, worker.id)
   stack.defer(() => queue.close())
   stack.defer(() => leave(db, redis, prefix, worker.id))
@@ -250,11 +253,18 @@ async function startWork(
       judging: await openJudging(config, db),
       openSession: createPolledSessions({
         keeper,
+        gate,
         openSession,
         openSecret: vault.openSecret,
         timeoutMs: config.poll.timeoutSeconds * 1000,
         maxLiteralBytes: config.mail.maxBytes + literalSlackBytes,
+        push: {
+          news: id => running.polls?.news(id),
+          lost: (id, ageMs) => running.polls?.lost(id, ageMs),
+        },
       }),
+      kept: keeper,
+      budget: createByteBudget(config.poll.memoryBytes),
       redis: blocking,
       prefix,
       workerId: worker.id,
@@ -264,7 +274,7 @@ async function startWork(
     }),
   )
   running.sealing = sealing
-  running.beat = stack.use(startBeat({ ...deps, sealing, events, health }))
+  running.beat = stack.use(startBeat({ ...deps, sealing, events, health, kept: keeper, openConnections: gate.open }))
   return vault
 }
 

@@ -15,6 +15,7 @@ export type AccountErrorCode =
   | 'imap.auth_unavailable'
   | 'imap.connection_lost'
   | 'imap.connection_refused'
+  | 'imap.host_crowded'
   | 'imap.host_not_found'
   | 'imap.host_unreachable'
   | 'imap.mailbox_missing'

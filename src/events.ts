@@ -12,6 +12,11 @@ export interface Events {
   /** `before`: the code of the poll before; what fails on in the same way is not told again. */
   pollFailed(account: number, ms: number, outcome: Outcome, error: unknown, before: string | null): void
   pollAborted(account: number, ms: number): void
+  /** A poll began so long after its slot. */
+  pollLate(ms: number): void
+  /** A connection that waits for mail told of some, broke, or let mail come without a word. */
+  push(what: 'news' | 'lost' | 'missed'): void
+  connections(counts: { open: number; kept: number; waiting: number }): void
   accountRecovered(account: number, code: string): void
   ownership(owned: number): void
   /** Told when it is another than before, or other problems are there. */
@@ -57,6 +62,24 @@ export function createEvents(log: Log): Events {
     buckets: [0.05, 0.1, 0.5, 1, 5, 15, 60, 300],
     registers,
   })
+  const late = new Histogram({
+    name: 'letterlock_poll_late_seconds',
+    help: 'How long after their slot polls began',
+    buckets: [0.05, 0.25, 1, 2, 5, 10, 30, 60, 300],
+    registers,
+  })
+  const pushes = new Counter({
+    name: 'letterlock_push_total',
+    help: 'Connections that wait for mail: news told, connections lost, mail that came without a word',
+    labelNames: ['what'],
+    registers,
+  })
+  const connections = new Gauge({
+    name: 'letterlock_imap_connections',
+    help: 'Connections to mail servers: open, those of them kept between polls, those of them waiting for mail',
+    labelNames: ['state'],
+    registers,
+  })
   const lastSuccess = new Gauge({
     name: 'letterlock_last_poll_success_timestamp_seconds',
     help: 'When a poll last worked (unix time)',
@@ -77,6 +100,7 @@ export function createEvents(log: Log): Events {
   })
   let told = ''
   for (const result of results) mails.inc({ result }, 0)
+  for (const what of ['news', 'lost', 'missed']) pushes.inc({ what }, 0)
   for (const end of ['done', 'failed', 'aborted']) polls.inc({ end }, 0)
 
   return {
@@ -103,6 +127,11 @@ export function createEvents(log: Log): Events {
     pollAborted(account, ms) {
       polls.inc({ end: 'aborted' })
       log.debug({ event: 'poll', account, ms }, 'aborted')
+    },
+    pollLate: ms => late.observe(ms / 1000),
+    push: what => pushes.inc({ what }),
+    connections(counts) {
+      for (const [state, count] of Object.entries(counts)) connections.set({ state }, count)
     },
     accountRecovered: (account, code) => log.info({ event: 'account', account, code }, 'works again'),
     ownership: owned => accounts.set(owned),

@@ -22,6 +22,7 @@ function addSettings(command: Command): Command {
     .option('--username <name>', 'default: the address')
     .option('--mailbox <name>', 'what to read; may be given several times (default: INBOX)', collect)
     .option('--every <time>', 'from poll to poll, as 60s or 5m (default: 60s)')
+    .option('--push <on|off>', 'wait for mail between polls, where the server has IDLE (default: on)')
     .option(
       '--after <what>',
       'what happens to a mail on the server once it is ours: keep, seen, move:MAILBOX or delete (default: keep)',

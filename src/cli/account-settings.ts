@@ -15,6 +15,7 @@ export interface GivenSettings {
   username?: string
   mailbox?: readonly string[]
   every?: string
+  push?: string
   start?: string
   after?: string
   /** false: the system's CAs again. */
@@ -29,6 +30,7 @@ export const accountDefaults: Omit<NewAccount, 'address' | 'host' | 'password' |
   username: '',
   caPem: null,
   everySeconds: 60,
+  push: true,
   afterIngest: 'keep',
   startFrom: 'all',
   mailboxes: ['INBOX'],
@@ -55,6 +57,7 @@ export function toSettings(given: GivenSettings, faults: string[], nameOf: (name
     security: read('security', toSecurity, 'must be tls, starttls or cleartext'),
     username: read('username', toUsername, 'must have 1 to 320 characters, none of them a control character'),
     everySeconds: read('every', toSeconds, 'must be a time from 1s to 24h, as 60s or 5m'),
+    push: read('push', toSwitch, 'must be on or off'),
     startFrom: read('start', toStart, 'must be all, new or a day as 2026-11-24'),
     afterIngest: read('after', toAfter, 'must be keep, seen, delete or move:MAILBOX'),
     caPem: given.ca === false ? null : given.ca === undefined ? undefined : readCa(given.ca, faults, nameOf('ca')),
@@ -84,6 +87,10 @@ function toSeconds(text: string): number | undefined {
   const [, number, unit = 's'] = /^(\d{1,5})\s*(s|m|h)?$/.exec(text) ?? []
   const seconds = Number(number) * (unit === 'h' ? 3600 : unit === 'm' ? 60 : 1)
   return seconds >= 1 && seconds <= 86_400 ? seconds : undefined
+}
+
+function toSwitch(text: string): boolean | undefined {
+  return text === 'on' ? true : text === 'off' ? false : undefined
 }
 
 /** For `--start`; also the answer to the question about it. */

@@ -56,6 +56,7 @@ function factsOf(account: AccountDetail): [string, string][] {
     ['password', account.hasPassword ? 'stored' : 'none'],
     ['mailboxes', boxes.join(', ') || 'INBOX'],
     ['every', `${account.everySeconds} s`],
+    ['push', account.push ? 'on' : 'off'],
     ['start', account.startFrom],
     ['after', account.afterIngest],
     ['state', account.state],

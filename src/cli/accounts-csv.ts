@@ -23,6 +23,7 @@ const columns = [
   'username',
   'mailboxes',
   'every',
+  'push',
   'start',
   'after',
   'ca',

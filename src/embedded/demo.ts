@@ -168,6 +168,7 @@ export async function insertDemoAccounts(
         security: 'tls',
         username,
         caPem,
+        push: true,
         everySeconds: pollEverySeconds,
         afterIngest: 'keep',
         startFrom: 'all',

@@ -10,6 +10,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   const opened = await wire.run('SELECT', () => client.mailboxOpen(name, { readOnly: access === 'read-only' }))
   const { uidValidity, uidNext, exists } = opened as { uidValidity?: bigint; uidNext?: number; exists?: number }
   const state = toState(wire, { uidValidity, uidNext, exists })
+  wire.watch.note(name, state)
   /** UIDs that SEARCH gave and that are not listed yet, ascending: a large mailbox is not searched anew for every window. */
   let found: number[] = []
   const sizes = new Map<number, number>()

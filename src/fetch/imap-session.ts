@@ -3,9 +3,11 @@
 // as the login is through.
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { AccountError, type IngestError } from '../errors.ts'
+import { idleLimitMs } from './idle-limits.ts'
 import { toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
 import type { Destination, ImapSession, MailboxState } from './mailbox.ts'
+import { createWatch, type Watch } from './watch.ts'
 
 export interface SessionOptions {
   /** Ends a connection attempt, and the session's commands, at once. */
@@ -26,6 +28,7 @@ export interface Wire {
   toError(error: unknown, during: string): unknown
   /** What a command was refused with, where the library only answers `false`. */
   refusal(during: string): unknown
+  watch: Watch
 }
 
 const connectMs = 15_000
@@ -85,6 +88,7 @@ function toOptions(destination: Destination, password: Buffer, options: SessionO
       ? {}
       : { maxLiteralSize: options.maxLiteralBytes, maxResponseSize: options.maxLiteralBytes * 2 }),
     disableAutoIdle: true,
+    maxIdleTime: idleLimitMs(host),
     disableAutoEnable: true,
     disableBinary: true,
     disableCompression: true,
@@ -112,10 +116,12 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
     return toAccountError(generic && notes.broken !== undefined ? notes.broken : error, accountId, during)
   }
-  return {
+  const examine = async (name: string): Promise<MailboxState> => (await openMailbox(wire, name, 'read-only')).state
+  const wire: Wire = {
     client,
     accountId,
     toError,
+    watch: createWatch(client, examine),
     async run(during, command) {
       notes.refused = undefined
       try {
@@ -128,22 +134,27 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
       return toError(notes.refused ?? { responseStatus: 'NO' }, during)
     },
   }
+  return wire
 }
 
 function createSession(wire: Wire): ImapSession {
-  const { client } = wire
+  const { client, watch } = wire
+  const closed = new Promise<void>(resolve => (client.usable ? client.once('close', resolve) : resolve()))
   return {
+    closed,
     get usable() {
       return client.usable
     },
     capabilities: new Set([...client.capabilities.keys()].map(name => name.toUpperCase())),
     async isAlive() {
+      watch.end()
       if (!client.usable) return false
       await client.noop().catch(() => {})
       return client.usable
     },
     status: name => status(wire, name),
     select: (name, access) => openMailbox(wire, name, access),
+    watch: (names, news) => watch.begin(names, news),
     async mailboxes() {
       const listed = await wire.run('LIST', () => client.list())
       return listed.filter(entry => !isContainer(entry.flags)).map(entry => entry.path)
@@ -167,7 +178,9 @@ async function status(wire: Wire, name: string): Promise<MailboxState> {
     | { messages?: number; uidNext?: number; uidValidity?: bigint }
     | false
   if (found === false) throw wire.refusal('STATUS')
-  return toState(wire, { exists: found.messages, uidNext: found.uidNext, uidValidity: found.uidValidity })
+  const state = toState(wire, { exists: found.messages, uidNext: found.uidNext, uidValidity: found.uidValidity })
+  wire.watch.note(name, state)
+  return state
 }
 
 /** Throws where the server gives no UIDVALIDITY: nothing could be remembered of its mail. */

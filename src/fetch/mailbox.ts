@@ -75,6 +75,14 @@ export interface ImapSession extends AsyncDisposable {
   select(mailbox: string, access: 'read-only' | 'read-write'): Promise<Mailbox>
   /** Names of all mailboxes (LIST), UTF-8. */
   mailboxes(): Promise<string[]>
+  /**
+   * Waits for mail in these mailboxes until the next command of the session: in INBOX or the first of them with IDLE (RFC 2177), in the
+   * others where the server has NOTIFY (RFC 5465). `news` is called at most once, also for what came since they were last listed.
+   * False where the server cannot.
+   */
+  watch(mailboxes: readonly string[], news: () => void): Promise<boolean>
+  /** Resolves once the connection is gone, by whomever. */
+  readonly closed: Promise<void>
   /** Closes at once, without LOGOUT: for aborts. */
   close(): void
 }

@@ -5,6 +5,8 @@ export interface PlannedBatch {
   uids: number[]
   /** The cursor once the batch is ours: also passes over what was not wanted before the next batch. */
   lastUid: number
+  /** What is to be fetched, as the server states it. */
+  bytes: number
 }
 
 export interface BatchLimits {
@@ -23,18 +25,16 @@ export function planBatches(
   limits: BatchLimits,
 ): PlannedBatch[] {
   const batches: PlannedBatch[] = []
-  let batch: PlannedBatch = { uids: [], lastUid: 0 }
-  let bytes = 0
+  let batch: PlannedBatch = { uids: [], lastUid: 0, bytes: 0 }
   for (const meta of listed) {
     if (wanted(meta)) {
       const cost = meta.size > limits.maxBytes ? headerBytes : meta.size
-      if (batch.uids.length >= limits.messages || (batch.uids.length > 0 && bytes + cost > limits.bytes)) {
+      if (batch.uids.length >= limits.messages || (batch.uids.length > 0 && batch.bytes + cost > limits.bytes)) {
         batches.push(batch)
-        batch = { uids: [], lastUid: 0 }
-        bytes = 0
+        batch = { uids: [], lastUid: 0, bytes: 0 }
       }
       batch.uids.push(meta.uid)
-      bytes += cost
+      batch.bytes += cost
     }
     batch.lastUid = meta.uid
   }

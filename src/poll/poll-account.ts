@@ -10,6 +10,7 @@ import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/mailb
 import type { PolledAccount } from '../store/polled-account.ts'
 import { findRetries } from '../store/quarantine.ts'
 import { findUnsettled, updateSettled } from '../store/unsettled.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { type Cursor, isUnchanged, resumeFrom, type StartFrom } from './cursor.ts'
 import type { MailEnd } from './decide-ends.ts'
 import type { IngestDeps } from './ingest-batch.ts'
@@ -19,12 +20,24 @@ import { retakeMail, takeMail } from './take-mail.ts'
 export interface PollDeps extends IngestDeps {
   db: Knex
   limits: BatchLimits
-  /** A connection that is logged in; closed or kept for the next poll when it is disposed. */
-  openSession(account: PolledAccount, signal: AbortSignal): Promise<ImapSession>
+  budget: ByteBudget
+  /** True while other accounts wait for their turn: a backlog then stops after its slice. */
+  isCrowded(): boolean
+  openSession(account: PolledAccount, signal: AbortSignal): Promise<PolledSession>
+}
+
+/** A connection that is logged in; closed, or kept for the next poll, when it is disposed. */
+export interface PolledSession extends ImapSession {
+  /** Has it wait for mail in these mailboxes if it is kept. */
+  waitFor(mailboxes: readonly string[]): void
 }
 
 /** How many mails ended how. */
-export type PollReport = Record<MailEnd['result'], number> & { bytes: number }
+export type PollReport = Record<MailEnd['result'], number> & {
+  bytes: number
+  /** There is more, to be had when it is the account's turn again. */
+  more: boolean
+}
 
 /** What one poll of one account works with. */
 export interface Poll {
@@ -36,10 +49,12 @@ export interface Poll {
 
 /** Polls every enabled mailbox of the account. Throws the first failure once the other mailboxes had their turn. */
 export async function pollAccount(account: PolledAccount, deps: PollDeps, signal: AbortSignal): Promise<PollReport> {
-  const report = { created: 0, appended: 0, ignored: 0, duplicate: 0, quarantined: 0, bytes: 0 }
+  const report = { created: 0, appended: 0, ignored: 0, duplicate: 0, quarantined: 0, bytes: 0, more: false }
   await using session = await deps.openSession(account, signal)
   const failures: unknown[] = []
-  for (const mailbox of await findMailboxes(deps.db, account.id)) {
+  const mailboxes = await findMailboxes(deps.db, account.id)
+  if (account.push) session.waitFor(mailboxes.map(({ name }) => name))
+  for (const mailbox of mailboxes) {
     try {
       await pollMailbox({ account, deps, signal, report }, session, mailbox, failures)
     } catch (error) {
@@ -74,8 +89,9 @@ async function pollMailbox(
     settleMail(poll, mailbox, stored, cursor).catch(error => noteFailure(failures, error, session, signal))
   await settle()
   await retakeMail(poll, box, work.retries)
-  await takeMail(poll, box, settle)
-  await updateMailbox(deps.db, stored.id, account.lease, { seen: mailbox.state })
+  if (await takeMail(poll, box, settle)) {
+    await updateMailbox(deps.db, stored.id, account.lease, { seen: mailbox.state })
+  } else poll.report.more = true
 }
 
 /** What is to be done even where the server has no new mail. */

@@ -1,16 +1,17 @@
 // Connections of polls: one that is kept from the last poll where there is one, or a new one, for which the secret is opened and
-// lent for just as long as the login takes. An abort closes the connection, whatever it waits for.
+// lent for just as long as the login takes. An abort closes the connection, whatever it waits for. After the poll it is kept, and
+// waits for mail where the account wants that and the server can.
 import { createHash } from 'node:crypto'
+import type { HostGate } from '../fetch/host-gate.ts'
 import type { Destination, ImapSession } from '../fetch/mailbox.ts'
+import type { SessionKeeper, Wait } from '../fetch/session-keeper.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
 import { type OpenSecret, withSecret } from '../vault/credentials.ts'
 import type { PollDeps } from './poll-account.ts'
 
 export interface SessionDeps {
-  keeper: {
-    take(accountId: number, fingerprint: string): Promise<ImapSession | undefined>
-    give(accountId: number, fingerprint: string, session: ImapSession): void
-  }
+  keeper: Pick<SessionKeeper, 'take' | 'give'>
+  gate: Pick<HostGate, 'connect' | 'mayKeep'>
   openSession(
     account: { id: number },
     destination: Destination,
@@ -21,27 +22,48 @@ export interface SessionDeps {
   /** For silence in the middle of an answer. */
   timeoutMs: number
   maxLiteralBytes: number
+  push: PushEvents
+}
+
+/** What a connection that waits for mail tells. */
+export interface PushEvents {
+  news(accountId: number): void
+  /** It broke, `ageMs` after the login. */
+  lost(accountId: number, ageMs: number): void
 }
 
 export function createPolledSessions(deps: SessionDeps): PollDeps['openSession'] {
+  const bornAt = new WeakMap<ImapSession, number>()
   return async (account, signal) => {
-    const fingerprint = fingerprintOf(account.destination)
-    const session = (await deps.keeper.take(account.id, fingerprint)) ?? (await logIn(deps, account, signal))
+    const { id, destination } = account
+    const fingerprint = fingerprintOf(destination)
+    const session = (await deps.keeper.take(id, fingerprint)) ?? (await logIn(deps, account, signal))
+    if (!bornAt.has(session)) bornAt.set(session, performance.now())
     const close = () => session.close()
     signal.addEventListener('abort', close, { once: true })
+    let wait: Wait | null = null
     return {
       get usable() {
         return session.usable
       },
+      closed: session.closed,
       isAlive: () => session.isAlive(),
       capabilities: session.capabilities,
       status: name => session.status(name),
       select: (name, access) => session.select(name, access),
       mailboxes: () => session.mailboxes(),
+      watch: (names, news) => session.watch(names, news),
       close,
+      waitFor(mailboxes) {
+        wait = {
+          mailboxes,
+          news: () => deps.push.news(id),
+          lost: () => deps.push.lost(id, performance.now() - (bornAt.get(session) ?? 0)),
+        }
+      },
       async [Symbol.asyncDispose]() {
         signal.removeEventListener('abort', close)
-        if (session.usable) deps.keeper.give(account.id, fingerprint, session)
+        if (session.usable && deps.gate.mayKeep(destination)) deps.keeper.give(id, fingerprint, session, wait)
         else await session[Symbol.asyncDispose]()
       },
     }
@@ -49,12 +71,14 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
 }
 
 async function logIn(deps: SessionDeps, account: PolledAccount, signal: AbortSignal): Promise<ImapSession> {
-  return await withSecret(account, deps.openSecret, secret =>
-    deps.openSession(account, account.destination, secret.password, {
-      signal,
-      timeoutMs: deps.timeoutMs,
-      maxLiteralBytes: deps.maxLiteralBytes,
-    }),
+  return await deps.gate.connect(account, account.destination, signal, () =>
+    withSecret(account, deps.openSecret, secret =>
+      deps.openSession(account, account.destination, secret.password, {
+        signal,
+        timeoutMs: deps.timeoutMs,
+        maxLiteralBytes: deps.maxLiteralBytes,
+      }),
+    ),
   )
 }
 

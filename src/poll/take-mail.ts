@@ -3,6 +3,9 @@
 // What is tried is noted in the mailbox's row before it is tried, and the transaction that makes it ours clears the note. A note
 // that is found means that the last try died, with the process or the connection: then the same mail is tried in halves, down
 // to one; a mail that dies five times alone is quarantined as unfetchable, and the mailbox goes on.
+//
+// Every batch gets room in the worker's byte budget before it is fetched. Where others wait for room, what is in hand is committed
+// first; and where accounts wait for their turn, a backlog stops after its slice and goes on when it is its turn again.
 import { AccountError, isAbort, ServiceError } from '../errors.ts'
 import type { FetchedMessage, Mailbox, MessageMeta } from '../fetch/mailbox.ts'
 import { inTransaction } from '../store/database.ts'
@@ -27,16 +30,46 @@ const windowSize = 1000
 /** Tries of one mail alone. */
 const maxFailures = 5
 
-/** Takes in everything past the cursor. `settle` is called between windows, while no fetch is open. */
-export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<void> {
+/** What a backlog may take at a stretch while other accounts wait for their turn. */
+const sliceBytes = 67_108_864
+const sliceMails = 2 * windowSize
+
+/**
+ * Takes in everything past the cursor, or a slice of it where other accounts wait: then false. `settle` is called between windows, while
+ * no fetch is open.
+ */
+export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<boolean> {
   if (box.stored.trying !== null) await takeCautiously(poll, box, box.stored.trying)
+  const before = { bytes: poll.report.bytes, mails: mailsOf(poll) }
+  const isSlice = () => poll.report.bytes - before.bytes >= sliceBytes || mailsOf(poll) - before.mails >= sliceMails
   for (;;) {
     poll.signal.throwIfAborted()
     const listed = await box.mailbox.list(box.cursor.lastUid + 1, windowSize)
-    if (listed.length === 0) return
+    if (listed.length === 0) return true
+    if (isSlice() && poll.deps.isCrowded()) return false
     await takeWindow(poll, box, listed)
     await settle()
   }
+}
+
+function mailsOf({ report }: Poll): number {
+  return report.created + report.appended + report.ignored + report.duplicate + report.quarantined
+}
+
+/** Room for a batch. Many small mails cost as much work as few large ones. */
+function costOf({ deps }: Poll, batch: PlannedBatch): number {
+  const { bytes, messages } = deps.limits
+  return Math.max(batch.bytes, batch.uids.length * (bytes / messages))
+}
+
+/** Where the budget is used up, what is in hand is committed first: whoever waits holds nothing. */
+async function takeRoom(poll: Poll, batch: PlannedBatch, line?: Line): Promise<Disposable> {
+  const cost = costOf(poll, batch)
+  const { budget } = poll.deps
+  const room = budget.tryTake(poll.account.id, cost)
+  if (room !== undefined) return room
+  await line?.end()
+  return await budget.take(poll.account.id, cost, poll.signal)
 }
 
 async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[]): Promise<void> {
@@ -45,9 +78,13 @@ async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly Message
   const line = createLine(poll, box)
   try {
     for (const [i, batch] of batches.entries()) {
-      const fetched = await fetchBatch(poll, box, batch)
+      const room = await takeRoom(poll, batch, line)
+      const fetched = await fetchBatch(poll, box, batch).catch(error => {
+        room[Symbol.dispose]()
+        throw error
+      })
       const trying = fetched.failure === null ? toTrying(batches[i + 1]) : suspect(fetched)
-      await line.add(fetched, { lastUid: fetched.lastUid, trying })
+      await line.add(fetched, { lastUid: fetched.lastUid, trying }, room)
       if (fetched.failure !== null) throw fetched.failure
     }
   } finally {
@@ -67,35 +104,44 @@ function toTrying(batch: PlannedBatch | undefined): Trying | null {
 }
 
 interface Line {
-  /** Takes a fetched batch on; waits until there is room for it. */
-  add(fetched: FetchedBatch, change: MailboxChange): Promise<void>
+  /** Takes a fetched batch on, once the one before the last is committed; `room` is given back when this one is. */
+  add(fetched: FetchedBatch, change: MailboxChange, room: Disposable): Promise<void>
   /** Waits until all of it is ours, also when the wire failed. */
   end(): Promise<void>
 }
 
 /** Two batches behind the wire: one is written and parsed while the one before it is committed. */
 function createLine(poll: Poll, box: OpenMailbox): Line {
-  let keeping: { kept: Promise<KeptMail[]>; change: MailboxChange } | null = null
+  let keeping: { kept: Promise<KeptMail[]>; change: MailboxChange; room: Disposable } | null = null
   let committing = Promise.resolve()
   const commitKept = () => {
     if (keeping === null) return
-    const { kept, change } = keeping
+    const { kept, change, room } = keeping
     keeping = null
-    committing = kept.then(mails => commit(poll, box, mails, change))
+    committing = kept.then(mails => commit(poll, box, mails, change)).finally(() => room[Symbol.dispose]())
     committing.catch(() => {})
   }
   return {
-    async add(fetched, change) {
-      await committing
+    async add(fetched, change, room) {
+      await committing.catch(error => {
+        room[Symbol.dispose]()
+        throw error
+      })
       commitKept()
       const kept = keep(poll, box, fetched.mails)
       kept.catch(() => {})
-      keeping = { kept, change }
+      keeping = { kept, change, room }
     },
     async end() {
-      await committing
-      commitKept()
-      await committing
+      try {
+        await committing
+        commitKept()
+        await committing
+      } finally {
+        // What follows a batch that failed is not committed.
+        keeping?.room[Symbol.dispose]()
+        keeping = null
+      }
     },
   }
 }
@@ -228,6 +274,7 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
     size: batch.uids.length,
     failures: batch.uids.length === 1 ? failures + 1 : 0,
   }
+  using _room = await takeRoom(poll, batch)
   await note(poll, box, trying)
   try {
     const fetched = await fetchBatch(poll, box, batch)
@@ -279,7 +326,7 @@ async function note(poll: Poll, box: OpenMailbox, trying: Trying | null): Promis
 /** Mails that an operator asked for again; the cursor stays. What does not come keeps its row. */
 export async function retakeMail(poll: Poll, box: OpenMailbox, uids: readonly number[]): Promise<void> {
   for (const uid of uids) {
-    const fetched = await fetchBatch(poll, box, { uids: [uid], lastUid: uid })
+    const fetched = await fetchBatch(poll, box, { uids: [uid], lastUid: uid, bytes: 0 })
     if (fetched.failure !== null) throw fetched.failure
     await commit(poll, box, await keep(poll, box, fetched.mails), {})
   }

@@ -3,15 +3,19 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { ServiceError } from '../errors.ts'
 import type { Events } from '../events.ts'
+import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Health } from '../health.ts'
 import { toRedisError } from './redis.ts'
-import { buryDeadWorkers, claimAccounts, repairSchedule, type SchedulerDeps } from './scheduler.ts'
+import { buryDeadWorkers, claimAccounts, repairSchedule, type ScheduleCheck, type SchedulerDeps } from './scheduler.ts'
 import type { Sealing } from './sealing.ts'
 
 export interface BeatDeps extends SchedulerDeps {
   events: Events
   health: Health
   sealing: Pick<Sealing, 'repair' | 'request'>
+  kept: Pick<SessionKeeper, 'retain' | 'counts'>
+  /** Open connections to mail servers. */
+  openConnections(): number
 }
 
 export interface Beat extends AsyncDisposable {
@@ -26,9 +30,9 @@ export function startBeat(deps: BeatDeps): Beat {
   const now = (): void => again.now.abort()
   deps.redis.on('ready', now)
   const loop = async (): Promise<void> => {
-    for (let published = ''; !stop.signal.aborted; ) {
+    for (let last: Last = { keys: '', check: { dueAt: 0, known: new Map() } }; !stop.signal.aborted; ) {
       again.now = new AbortController()
-      published = await beat(deps, published)
+      last = await beat(deps, last)
       await wait(everyMs, undefined, { signal: AbortSignal.any([stop.signal, again.now.signal]) }).catch(() => {})
     }
   }
@@ -42,23 +46,32 @@ export function startBeat(deps: BeatDeps): Beat {
   }
 }
 
-/** `published`: the keys that the others know of, as the answer of the beat before. */
-async function beat(deps: BeatDeps, published: string): Promise<string> {
+/** What the beat before left. */
+interface Last {
+  /** The keys that the others know of. */
+  keys: string
+  check: ScheduleCheck
+}
+
+async function beat(deps: BeatDeps, last: Last): Promise<Last> {
   const { events, health } = deps
   const keys = deps.keyIds().join()
-  const changed = keys !== published
-  let taken = 0
+  const changed = keys !== last.keys
+  let { check } = last
+  let claim: Awaited<ReturnType<typeof claimAccounts>>
   try {
-    const claim = await claimAccounts(deps)
-    taken = claim.taken
-    events.ownership(claim.owned)
+    claim = await claimAccounts(deps)
+    const owned = new Set(claim.owned.map(({ id }) => id))
+    events.ownership(owned.size)
+    deps.kept.retain(owned)
+    events.connections({ open: deps.openConnections(), ...deps.kept.counts() })
     health.mend('database')
   } catch (error) {
     health.fail('database', error)
-    return published
+    return last
   }
   try {
-    await repairSchedule(deps, changed || taken > 0)
+    check = await repairSchedule(deps, claim.owned, check, changed || claim.taken > 0)
     await deps.sealing.repair()
     await buryDeadWorkers(deps)
     health.mend('redis')
@@ -67,5 +80,5 @@ async function beat(deps: BeatDeps, published: string): Promise<string> {
     else health.fail('redis', toRedisError(error))
   }
   if (changed) deps.sealing.request()
-  return keys
+  return { keys, check }
 }

@@ -77,6 +77,12 @@ export function accountOf(id: string): number | undefined {
   return id.startsWith(schedulerPrefix) ? Number(id.slice(schedulerPrefix.length)) : undefined
 }
 
+/** When a scheduler's job was due (unix time in milliseconds), by its id; undefined for a poll that was asked for. */
+export function slotOf(jobId: string | undefined): number | undefined {
+  const [, slot] = /^repeat:.*:(\d+)$/.exec(jobId ?? '') ?? []
+  return slot === undefined ? undefined : Number(slot)
+}
+
 /** Where in its interval an account has its slot: by a hash of its id, so that restarts do not move it. 1 to `everyMs` − 1. */
 export function slotOffsetMs(accountId: number, everyMs: number): number {
   const hash = createHash('sha256').update(String(accountId)).digest().readUInt32BE()

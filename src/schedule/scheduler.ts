@@ -5,7 +5,7 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { findActiveKeyIds } from '../store/encryption-keys.ts'
-import { findOwnedAccounts } from '../store/polled-account.ts'
+import { findOwnedAccounts, type OwnedAccount } from '../store/polled-account.ts'
 import {
   beatWorker,
   countPolledAccounts,
@@ -45,11 +45,11 @@ export interface SchedulerDeps {
 }
 
 /**
- * Renews the lease and evens out who owns what; returns how many accounts are this worker's and how many of them are new. Only MySQL is
+ * Renews the lease and evens out who owns what; returns what is this worker's then, and how many of them are new. Only MySQL is
  * asked. A worker that lacks the key leaves accounts with sealed passwords to those who hold it; if nobody does, they are shared as
  * ever: their open connections live on, and their state says what they wait for.
  */
-export async function claimAccounts(deps: SchedulerDeps): Promise<{ owned: number; taken: number }> {
+export async function claimAccounts(deps: SchedulerDeps): Promise<{ owned: OwnedAccount[]; taken: number }> {
   const { db, worker } = deps
   await beatWorker(db, worker, deps.leaseSeconds, deps.keyIds())
   const live = await findLiveWorkers(db)
@@ -60,9 +60,13 @@ export async function claimAccounts(deps: SchedulerDeps): Promise<{ owned: numbe
   const taken = owned.length < share ? await takeAccounts(db, worker.id, share - owned.length, takable) : 0
   const idle = owned.filter(account => !deps.isRunning(account.id)).map(account => account.id)
   const excess = Math.max(0, owned.length - foreign.size - share)
-  const surplus = [...idle.filter(id => foreign.has(id)), ...idle.filter(id => !foreign.has(id)).slice(0, excess)]
-  if (surplus.length > 0) await releaseAccounts(db, worker.id, surplus)
-  return { owned: owned.length + taken - surplus.length, taken }
+  const surplus = new Set([
+    ...idle.filter(id => foreign.has(id)),
+    ...idle.filter(id => !foreign.has(id)).slice(0, excess),
+  ])
+  if (surplus.size > 0) await releaseAccounts(db, worker.id, [...surplus])
+  if (taken > 0) return { owned: await findOwnedAccounts(db, worker.id), taken }
+  return { owned: owned.filter(({ id }) => !surplus.has(id)), taken }
 }
 
 /** Among how many workers the accounts are shared, and which this one may take. */
@@ -78,22 +82,60 @@ function sharing(
     : { sharers: live.length, takable: 'unsealed' }
 }
 
-/** Makes the queue's schedule what MySQL says. `wake`: accounts that wait for a key are looked at now, for there may be another. */
-export async function repairSchedule(deps: SchedulerDeps, wake: boolean): Promise<void> {
-  const { db, queue, worker } = deps
-  const owned = new Map((await findOwnedAccounts(db, worker.id)).map(account => [account.id, account]))
+/** What the schedule was when it was last compared as a whole. */
+export interface ScheduleCheck {
+  /** When it is compared again, however sound it looks (performance.now). */
+  dueAt: number
+  /** Interval in milliseconds by account. */
+  known: ReadonlyMap<number, number>
+}
+
+const checkEveryMs = 20_000
+/** Commands that are on their way to Redis at once. */
+const atOnce = 100
+
+/**
+ * Makes the queue's schedule what MySQL says. `wake`: accounts that wait for a key are looked at now, for there may be another. To read
+ * ten thousand schedules costs a third of a second, so they are only counted while nothing has changed and no check is due.
+ */
+export async function repairSchedule(
+  { queue }: Pick<SchedulerDeps, 'queue'>,
+  owned: readonly OwnedAccount[],
+  last: ScheduleCheck,
+  wake: boolean,
+): Promise<ScheduleCheck> {
+  const wanted = new Map(owned.map(({ id, pollEveryS }) => [id, pollEveryS * 1000]))
+  const isSound =
+    performance.now() < last.dueAt &&
+    isSame(wanted, last.known) &&
+    (await queue.getJobSchedulersCount()) === wanted.size
+  const unpolled = isSound ? [] : await compareAll(queue, owned)
+  const due = owned.filter(account => account.retryDue || (wake && account.awaitsKey)).map(({ id }) => id)
+  await inGroups([...new Set([...unpolled, ...due])], id => addPoll(queue, id))
+  return isSound ? last : { dueAt: performance.now() + checkEveryMs, known: wanted }
+}
+
+function isSame(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {
+  return a.size === b.size && [...a].every(([id, everyMs]) => b.get(id) === everyMs)
+}
+
+/** Mends every schedule that is missing, dead or other than wanted; returns the accounts that are new and were never polled. */
+async function compareAll(queue: PollQueue, owned: readonly OwnedAccount[]): Promise<number[]> {
+  const ids = new Set(owned.map(({ id }) => id))
   const scheduled = new Map((await queue.getJobSchedulers(0, -1)).map(found => [accountOf(found.key), found]))
-  for (const [id, found] of scheduled) {
-    if (id === undefined || !owned.has(id)) await queue.removeJobScheduler(found.key)
-  }
-  for (const account of owned.values()) {
-    const everyMs = account.pollEveryS * 1000
-    const found = scheduled.get(account.id)
-    const sound = found !== undefined && Number(found.every) === everyMs && (found.next ?? 0) > Date.now() - 2 * everyMs
-    if (!sound) await schedule(queue, account.id, everyMs)
-    const now = (found === undefined && account.neverPolled) || account.retryDue || (wake && account.awaitsKey)
-    if (now) await addPoll(queue, account.id)
-  }
+  const foreign = [...scheduled].filter(([id]) => id === undefined || !ids.has(id))
+  await inGroups(foreign, ([, found]) => queue.removeJobScheduler(found.key))
+  const unsound = owned.filter(({ id, pollEveryS }) => {
+    const everyMs = pollEveryS * 1000
+    const found = scheduled.get(id)
+    return found === undefined || Number(found.every) !== everyMs || (found.next ?? 0) <= Date.now() - 2 * everyMs
+  })
+  await inGroups(unsound, ({ id, pollEveryS }) => schedule(queue, id, pollEveryS * 1000))
+  return unsound.filter(account => !scheduled.has(account.id) && account.neverPolled).map(({ id }) => id)
+}
+
+async function inGroups<T>(items: readonly T[], act: (item: T) => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < items.length; i += atOnce) await Promise.all(items.slice(i, i + atOnce).map(act))
 }
 
 async function schedule(queue: PollQueue, accountId: number, everyMs: number): Promise<void> {

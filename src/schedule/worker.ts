@@ -1,17 +1,21 @@
-// Takes the jobs of this worker's queue and polls. The only place where a failed poll is caught: what it ended in is written
-// to MySQL and the job returns normally, because a job that is queued again with a delay piles up under its scheduler.
+// Polls accounts when it is their turn: a job of this worker's queue, a mail server that tells of new mail, or the end of a slice says
+// so. A job is a call and nothing else: it is done as soon as it was heard, so that no poll hangs on Redis and none runs twice. The only
+// place where a failed poll is caught: what it ended in is written to MySQL.
 import { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { AccountError, isAbort, ServiceError } from '../errors.ts'
 import type { Events } from '../events.ts'
+import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Health } from '../health.ts'
-import { type PollDeps, pollAccount } from '../poll/poll-account.ts'
+import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
 import { findDueAccount, type PollEnd, type PolledAccount, updatePollEnd } from '../store/polled-account.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
-import { type PollJob, queueName } from './queue.ts'
+import { lookAgainMs, reconnectMs } from './pace.ts'
+import { type PollJob, queueName, slotOf } from './queue.ts'
+import { createTurns } from './turns.ts'
 
-export interface WorkerDeps extends PollDeps {
+export interface WorkerDeps extends Omit<PollDeps, 'isCrowded'> {
   db: Knex
   /** A connection of its own: it blocks. */
   redis: Redis
@@ -20,65 +24,147 @@ export interface WorkerDeps extends PollDeps {
   concurrency: number
   events: Events
   health: Health
+  kept: Pick<SessionKeeper, 'isWaiting' | 'drop'>
 }
 
 export interface PollWorker extends AsyncDisposable {
+  /** The account's server told of new mail: it is polled when it is its turn, and once more if it is being polled. */
+  news(accountId: number): void
+  /** The account's connection, that waited for mail, broke after so long. */
+  lost(accountId: number, ageMs: number): void
   isRunning(accountId: number): boolean
   /** Takes nothing new, breaks off what is on the wire and waits until what was fetched is committed or rolled back. */
   quiet(): Promise<void>
 }
 
-/** A job that its worker does not renew for so long is taken for dead; polls renew at half of it. */
-const lockDurationMs = 90_000
+/** A job takes as long as hearing it. */
+const lockDurationMs = 30_000
+const heardAtOnce = 50
 
 export function startWorker(deps: WorkerDeps): PollWorker {
   const stop = new AbortController()
+  const { signal } = stop
+  const turns = createTurns(deps.concurrency)
+  const polling: PollDeps = { ...deps, isCrowded: () => turns.waiting() > 0 }
   const running = new Map<number, Promise<void>>()
-  const poll = async (accountId: number): Promise<void> => {
-    if (running.has(accountId) || stop.signal.aborted) return
-    const done = runPoll(accountId, deps, stop.signal)
+  const again = new Set<number>()
+  const later = new Map<number, NodeJS.Timeout>()
+  const quiet = new Map<number, number>()
+
+  const begin = (accountId: number, due: number | undefined): void => {
+    if (signal.aborted || running.has(accountId)) return
+    clearTimeout(later.get(accountId))
+    later.delete(accountId)
+    const trusted = due !== undefined && deps.kept.isWaiting(accountId)
+    const done = turns
+      .take(signal, async () => {
+        if (due !== undefined) deps.events.pollLate(Math.max(0, Date.now() - due))
+        const ended = await runPoll(accountId, deps, polling, signal)
+        if (ended !== undefined) goOn(accountId, ended, trusted)
+      })
+      .catch(() => {})
+      .finally(() => {
+        running.delete(accountId)
+        if (again.delete(accountId)) begin(accountId, undefined)
+      })
     running.set(accountId, done)
-    await done.finally(() => running.delete(accountId))
   }
-  const worker = new Worker<PollJob>(queueName(deps.workerId), job => poll(job.data.accountId), {
-    connection: deps.redis,
-    prefix: deps.prefix,
-    concurrency: deps.concurrency,
-    lockDuration: lockDurationMs,
-    stalledInterval: lockDurationMs,
-    maxStalledCount: 3,
-    skipVersionCheck: true,
-  })
+  const request = (accountId: number): void => {
+    if (running.has(accountId)) again.add(accountId)
+    else begin(accountId, undefined)
+  }
+  const requestIn = (accountId: number, ms: number | undefined): void => {
+    if (ms === undefined || signal.aborted || later.has(accountId)) return
+    const timer = setTimeout(() => {
+      later.delete(accountId)
+      if (!deps.kept.isWaiting(accountId)) begin(accountId, undefined)
+    }, ms)
+    later.set(accountId, timer)
+  }
+  /** What a poll that worked asks for before the next slot. `trusted`: its server was to tell of mail, and did not. */
+  const goOn = (accountId: number, { report, everyMs }: Ended, trusted: boolean): void => {
+    if (report.more) return void again.add(accountId)
+    const brought = report.bytes > 0
+    if (brought && trusted) {
+      deps.events.push('missed')
+      deps.kept.drop(accountId)
+    }
+    const polls = brought ? 0 : (quiet.get(accountId) ?? null)
+    const ms = lookAgainMs(everyMs, polls)
+    if (polls === null || ms === undefined) return void quiet.delete(accountId)
+    quiet.set(accountId, polls + 1)
+    requestIn(accountId, ms)
+  }
+
+  const worker = new Worker<PollJob>(
+    queueName(deps.workerId),
+    async job => {
+      const slot = slotOf(job.id)
+      if (slot === undefined) request(job.data.accountId)
+      else begin(job.data.accountId, slot)
+    },
+    {
+      connection: deps.redis,
+      prefix: deps.prefix,
+      concurrency: heardAtOnce,
+      lockDuration: lockDurationMs,
+      stalledInterval: lockDurationMs,
+      maxStalledCount: 3,
+      skipVersionCheck: true,
+    },
+  )
   worker.on('error', error => deps.health.fail('redis', toQueueError(error)))
   worker.on('ready', () => deps.health.mend('redis'))
-  const quiet = async (): Promise<void> => {
+  const endAll = async (): Promise<void> => {
     stop.abort(new Error('the daemon stops'))
+    for (const timer of later.values()) clearTimeout(timer)
     await Promise.allSettled(running.values())
   }
   return {
+    news(accountId) {
+      deps.events.push('news')
+      request(accountId)
+    },
+    lost(accountId, ageMs) {
+      deps.events.push('lost')
+      requestIn(accountId, reconnectMs(ageMs))
+    },
     isRunning: accountId => running.has(accountId),
-    quiet,
+    quiet: endAll,
     async [Symbol.asyncDispose]() {
-      await quiet()
+      await endAll()
       await worker.close(true)
     },
   }
 }
 
-async function runPoll(accountId: number, deps: WorkerDeps, signal: AbortSignal): Promise<void> {
+interface Ended {
+  report: PollReport
+  everyMs: number
+}
+
+/** Undefined for a poll that failed, or that was none of ours to make. */
+async function runPoll(
+  accountId: number,
+  deps: WorkerDeps,
+  polling: PollDeps,
+  signal: AbortSignal,
+): Promise<Ended | undefined> {
   const startedAt = performance.now()
   let account: PolledAccount | undefined
   try {
     account = await findDueAccount(deps.db, accountId, deps.workerId)
-    if (account === undefined) return
+    if (account === undefined) return undefined
     deps.events.pollStarted(accountId)
-    const report = await pollAccount(account, deps, signal)
+    const report = await pollAccount(account, polling, signal)
     await updatePollEnd(deps.db, accountId, deps.workerId, { state: 'active' })
     deps.events.pollFinished(accountId, msSince(startedAt), report)
     if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
     deps.health.mend('raw')
+    return { report, everyMs: account.pollEveryS * 1000 }
   } catch (error) {
     await endFailed(accountId, account, error, deps, signal, startedAt)
+    return undefined
   }
 }
 

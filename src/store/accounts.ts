@@ -31,6 +31,7 @@ export interface AccountView {
 /** What `account show` adds. */
 export interface AccountDetail extends AccountView {
   everySeconds: number
+  push: boolean
   afterIngest: string
   startFrom: string
   mailboxes: { name: string; enabled: boolean; uidValidity: number | null; lastUid: number }[]
@@ -56,6 +57,7 @@ interface Row {
   failures: number
   behind: number
   poll_every_s: number
+  push: number
   after_ingest: string
   start_from: string
   ca_pem: string | null
@@ -81,6 +83,7 @@ function selectAccounts(db: Knex): Knex.QueryBuilder {
       'last_attempt_at',
       'failures',
       'poll_every_s',
+      'push',
       'after_ingest',
       'start_from',
       'ca_pem',
@@ -143,6 +146,7 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
   return {
     ...toView(row),
     everySeconds: row.poll_every_s,
+    push: row.push === 1,
     afterIngest: row.after_ingest,
     startFrom: row.start_from,
     mailboxes: mailboxes.map(box => ({
@@ -203,6 +207,8 @@ export interface NewAccount {
   username: string
   caPem: string | null
   everySeconds: number
+  /** Has a kept connection wait for mail between polls. */
+  push: boolean
   afterIngest: string
   startFrom: string
   mailboxes: readonly string[]
@@ -338,6 +344,7 @@ function columnsOf(change: AccountChange): Record<string, unknown> {
     username: change.username,
     ca_pem: change.caPem,
     poll_every_s: change.everySeconds,
+    push: change.push,
     after_ingest: change.afterIngest,
     enabled: change.enabled,
   }

@@ -13,6 +13,9 @@ export interface PolledAccount {
   afterIngest: AfterIngest
   startFrom: StartFrom
   createdAt: Date
+  pollEveryS: number
+  /** True: a kept connection waits for mail. */
+  push: boolean
   /** Polls that failed since the last one that worked. */
   failures: number
   /** Null while it works. */
@@ -29,7 +32,18 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
     .where({ id: accountId, lease_owner: owner, enabled: true })
     .whereNull('removed_at')
     .where(due => due.whereNull('next_attempt_at').orWhereRaw('next_attempt_at <= UTC_TIMESTAMP(3)'))
-    .first('id', ...destinationColumns, 'after_ingest', 'start_from', 'failures', 'code', 'fence', 'created_at')
+    .first(
+      'id',
+      ...destinationColumns,
+      'after_ingest',
+      'start_from',
+      'poll_every_s',
+      'push',
+      'failures',
+      'code',
+      'fence',
+      'created_at',
+    )
   if (row === undefined) return undefined
   return {
     id: row.id,
@@ -37,6 +51,8 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
     afterIngest: toAfterIngest(row.after_ingest, row.id),
     startFrom: toStartFrom(row.start_from, row.id),
     createdAt: row.created_at,
+    pollEveryS: row.poll_every_s,
+    push: row.push === 1,
     failures: row.failures,
     code: row.code,
     lease: { accountId: row.id, owner, fence: Number(row.fence) },
@@ -98,11 +114,17 @@ export async function updatePollEnd(db: Knex, accountId: number, owner: string, 
   await db('accounts').where({ id: accountId, lease_owner: owner }).update(values)
 }
 
-/** The accounts that this worker owns and polls, for its schedule. */
-export async function findOwnedAccounts(
-  db: Knex,
-  owner: string,
-): Promise<{ id: number; pollEveryS: number; retryDue: boolean; neverPolled: boolean; awaitsKey: boolean }[]> {
+/** What the schedule of an account asks of its row. */
+export interface OwnedAccount {
+  id: number
+  pollEveryS: number
+  retryDue: boolean
+  neverPolled: boolean
+  awaitsKey: boolean
+}
+
+/** The accounts that this worker owns and polls. */
+export async function findOwnedAccounts(db: Knex, owner: string): Promise<OwnedAccount[]> {
   const rows: { id: number; poll_every_s: number; retry_due: number; never_polled: number; awaits_key: number }[] =
     await db('accounts')
       .where({ lease_owner: owner, enabled: true })

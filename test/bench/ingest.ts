@@ -173,6 +173,7 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
       username: user.name,
       caPem: dovecot.caPem,
       everySeconds: 3_600,
+      push: false,
       afterIngest: 'keep',
       startFrom: 'all',
       mailboxes: ['INBOX'],

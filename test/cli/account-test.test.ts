@@ -35,6 +35,7 @@ async function testOf(
       startFrom: 'all',
       afterIngest: 'keep',
       everySeconds: 60,
+      push: true,
       mailboxes: ['INBOX'],
       enabled: true,
       password,

@@ -31,6 +31,7 @@ const account: NewAccount = {
   username: '',
   caPem: null,
   everySeconds: 60,
+  push: true,
   afterIngest: 'keep',
   startFrom: 'all',
   mailboxes: ['INBOX'],

@@ -79,6 +79,7 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
           startFrom: 'all',
           afterIngest: 'keep',
           everySeconds: 3_600,
+          push: false,
           mailboxes: ['INBOX'],
           enabled: true,
           password,

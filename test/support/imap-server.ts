@@ -24,6 +24,8 @@ export interface Script {
   dropAt: Set<number>
   /** Listed by SEARCH, never sent by FETCH. */
   withheld: Set<number>
+  /** While false, IDLE is a promise that is not kept: nothing is told. */
+  tells: boolean
   /** RFC822.SIZE that it claims, by UID. */
   claimedSizes: Map<number, number>
 }
@@ -36,6 +38,12 @@ export interface ScriptedServer extends AsyncDisposable {
   connections(): number
   /** Connections that there ever were. */
   accepted(): number
+  /** Connections in IDLE. */
+  idling(): number
+  /** A mail arrives: whoever is in IDLE is told. */
+  deliver(source: Buffer): void
+  /** Breaks all connections. */
+  drop(): void
 }
 
 export const capabilities = ['IMAP4rev1', 'UIDPLUS', 'MOVE']
@@ -50,16 +58,21 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     byeAt: new Set(),
     dropAt: new Set(),
     withheld: new Set(),
+    tells: true,
     claimedSizes: new Map(),
     ...script,
   }
   const commands: string[] = []
   const sockets = new Set<Socket>()
+  const idling = new Map<Socket, string>()
   let accepted = 0
   const server = createServer(socket => {
     accepted += 1
     sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
+    socket.on('close', () => {
+      sockets.delete(socket)
+      idling.delete(socket)
+    })
     socket.on('error', () => {})
     socket.write(`* OK [CAPABILITY ${full.capabilities.join(' ')}] ready\r\n`)
     let rest = ''
@@ -69,7 +82,14 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
         const line = rest.slice(0, end)
         rest = rest.slice(end + 2)
         commands.push(line.replace(/^\S+ /, ''))
-        answer(socket, full, line)
+        const [, tag, command] = /^(\S+) (\S+)/.exec(line) ?? []
+        if (line === 'DONE') {
+          socket.write(`${idling.get(socket)} OK done\r\n`)
+          idling.delete(socket)
+        } else if (tag !== undefined && command === 'IDLE' && !full.byeAt.has('IDLE')) {
+          idling.set(socket, tag)
+          socket.write('+ idling\r\n')
+        } else answer(socket, full, line)
       }
     })
   }).listen(0, '127.0.0.1')
@@ -79,6 +99,15 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     commands,
     connections: () => sockets.size,
     accepted: () => accepted,
+    idling: () => idling.size,
+    deliver(source) {
+      const uid = Math.max(0, ...full.mails.map(mail => mail.uid)) + 1
+      full.mails.push({ uid, source })
+      if (full.tells) for (const socket of idling.keys()) socket.write(`* ${full.mails.length} EXISTS\r\n`)
+    },
+    drop() {
+      for (const socket of sockets) socket.destroy()
+    },
     destination: {
       host: '127.0.0.1',
       port: (server.address() as AddressInfo).port,
