@@ -80,7 +80,9 @@ const created = async ({ world }: Fleet): Promise<number> => (await ends(world.d
 async function expectAll(fleet: Fleet, mails: number): Promise<void> {
   await until(async () => (await created(fleet)) >= mails, 60_000).catch(async error => {
     const accounts = await fleet.world.db('accounts').select('id', 'state', 'code', 'hint', 'failures', 'lease_owner')
-    throw new Error(`${await created(fleet)} of ${mails} mails are there: ${JSON.stringify(accounts)}`, { cause: error })
+    throw new Error(`${await created(fleet)} of ${mails} mails are there: ${JSON.stringify(accounts)}`, {
+      cause: error,
+    })
   })
   expect(await ends(fleet.world.db)).toEqual({ created: mails })
   const [[row]] = await fleet.world.db.raw(
@@ -299,6 +301,21 @@ test('a schema that the older program cannot work on: it is refused with a clear
   )
   expect(old.stderr()).toContain('upgrade letterlock on this host')
   expect(await letterlock(['account', 'list'], { env })).toMatchObject({ code: 2 })
+})
+
+test('an account that changes its owner: the former one closes its kept connection at its next look', async () => {
+  await using fleet = await createFleet('keep', 4)
+  const { world } = fleet
+  const kept = async ({ url }: { url: string }): Promise<number> => {
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    return Number(/letterlock_imap_connections\{state="kept"\} (\d+)/.exec(metrics)?.[1] ?? -1)
+  }
+  const former = await world.start()
+  await until(async () => (await kept(former)) === 4)
+  const other = await world.start()
+  await until(async () => (await kept(other)) === 2 && (await kept(former)) === 2)
+  const names = world.db('accounts').where({ lease_owner: former.workerId }).count({ n: '*' }).first()
+  expect(Number((await names)?.n)).toBe(2)
 })
 
 test('a second host with a local directory is refused; with a bucket, or a shared directory, it is welcome', async () => {

@@ -1,7 +1,7 @@
 // Backup and restore: database and raw mail of different times. What is newer comes back, from the server or from its batch, and is
 // there once; what is missing is named.
 import { execFileSync } from 'node:child_process'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { letterlock, type Ran } from '../cli/letterlock.ts'
@@ -149,6 +149,31 @@ test('older raw mail beside a newer database: doctor names the batches and the m
   expect((await cli(world, 'doctor')).stdout).toMatch(/FAULT raw mail +source \d+: raw batch .* shorter than recorded/)
   writeFileSync(path.join(raw, file as string), bytes)
   expect((await cli(world, 'doctor')).stdout).not.toContain('FAULT raw mail')
+})
+
+test('what is to be deleted on the server stays there while its batch is missing, and new mail comes in', async () => {
+  const box = 'last-copy'
+  await using world = await createWorld()
+  const raw = path.join(world.directory, 'raw')
+  dovecot.deliver(user.name, box, mails(box, 0, 3))
+  const id = await world.add(dovecot.destination('tls'), user.password, { mailboxes: [box] })
+  const daemon = await world.start()
+  await until(async () => (await ends(world.db)).created === 3)
+  await daemon[Symbol.asyncDispose]()
+  cpSync(raw, `${raw}-whole`, { recursive: true })
+  const [day] = readdirSync(raw).filter(name => /^\d/.test(name))
+  rmSync(path.join(raw, day as string), { recursive: true })
+  await world.db('sources').update({ after_ingest: 'delete', settled_at: null })
+  dovecot.deliver(user.name, box, mails(box, 3, 4))
+  await world.start()
+  await world.poll(id)
+  expect(await world.db('accounts').where({ id }).first('state', 'code')).toMatchObject({ code: 'raw.damaged' })
+  expect(dovecot.files(user.name, box)).toHaveLength(4)
+  expect(await ends(world.db)).toEqual({ created: 4 })
+  cpSync(`${raw}-whole`, raw, { recursive: true })
+  await world.poll(id)
+  expect(dovecot.files(user.name, box)).toHaveLength(1)
+  expect(await world.db('accounts').where({ id }).first('state', 'code')).toMatchObject({ state: 'active', code: null })
 })
 
 test('a dump whose tables are not of one moment is found out', async () => {
