@@ -90,7 +90,35 @@ const schema = z.strictObject({
       same_subject: z.int().min(0).max(1_000_000).default(100),
     })
     .prefault({}),
-  raw: z.strictObject({ shared: z.boolean().default(false) }).prefault({}),
+  raw: z
+    .strictObject({
+      shared: z.boolean().default(false),
+      s3_bucket: z
+        .string()
+        .regex(/^([\w.-]{3,255})?$/, { error: 'must be empty (a directory) or the name of a bucket' })
+        .default(''),
+      s3_endpoint: z
+        .string()
+        .refine(value => value === '' || isSafeEndpoint(value), {
+          error: 'must be empty (AWS) or https://host[:port], or http:// on this host, without a path or keys',
+        })
+        .default(''),
+      s3_region: z
+        .string()
+        .regex(/^[\w-]{0,64}$/, { error: 'must be a region, as eu-central-1' })
+        .default(''),
+      s3_prefix: z
+        .string()
+        .regex(/^([\w.-]+(\/[\w.-]+)*)?$/, { error: 'must be words between slashes, none at the begin or the end' })
+        .default(''),
+      s3_credentials_file: file.default(''),
+      s3_ca_file: file.default(''),
+      s3_path_style: z.boolean().default(false),
+    })
+    .refine(raw => raw.s3_bucket !== '' || !(raw.s3_endpoint || raw.s3_prefix || raw.s3_credentials_file), {
+      error: 'names an S3 service without a bucket: set s3_bucket too',
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
@@ -210,6 +238,8 @@ const pathSettings = [
   'redis.ca_file',
   'data.directory',
   'encryption.key_file',
+  'raw.s3_credentials_file',
+  'raw.s3_ca_file',
 ]
 
 /** A relative path is meant from where it is written: the file's folder, or the working directory of who set the variable. */
@@ -285,6 +315,14 @@ function hasPassword(value: string): boolean {
 
 function hasDatabase(value: string): boolean {
   return !URL.canParse(value) || new URL(value).protocol !== 'mysql:' || new URL(value).pathname.length > 1
+}
+
+/** What is read and written there is mail: off the host only under TLS. */
+function isSafeEndpoint(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, host, username, password, pathname, search } = new URL(value)
+  if (username !== '' || password !== '' || pathname !== '/' || search !== '') return false
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(host.includes(':') ? host : `${host}:80`))
 }
 
 function isLoopback(listen: string): boolean {

@@ -27,8 +27,9 @@ import { type Sealing, startSealing } from './schedule/sealing.ts'
 import { type PollWorker, startWorker } from './schedule/worker.ts'
 import { checkDatabase, openDatabase } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
-import { openRawDirectory } from './store/raw-directory.ts'
-import { checkRawDirectory } from './store/raw-identity.ts'
+import { isShared, openRawStore } from './store/open-raw-store.ts'
+import { checkRawStore } from './store/raw-identity.ts'
+import type { RawStore } from './store/raw-store.ts'
 import { removeWorker, type WorkerIdentity } from './store/workers.ts'
 import { keysOf } from './vault/keyring.ts'
 import { openThreadSecret } from './vault/thread-secret.ts'
@@ -93,9 +94,9 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const db = await connectDatabase(base, places.databaseUrl)
   const { commands, blocking } = await connectRedis(base, places.redisUrl)
   const worker = identify()
-  await checkRawDirectory(db, rawDirectory(config), { host: worker.host, shared: config.raw.shared })
+  const raw = await connectRaw(base, db, worker)
   if (options.demo) await startDemo(base, db, options)
-  const connections = { databaseUrl: places.databaseUrl, db, redis: commands, blocking }
+  const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
   const vault = await startWork(base, connections, worker, options)
 
   health.mend('start')
@@ -168,6 +169,13 @@ async function connectRedis(base: Base, url: string): Promise<{ commands: Redis;
   return { commands, blocking }
 }
 
+async function connectRaw(base: Base, db: Knex, worker: WorkerIdentity): Promise<RawStore> {
+  const raw = base.stack.use(await openRawStore(base.config))
+  const here = { host: worker.host, shared: isShared(base.config) }
+  await untilReachable(base, 'raw', () => checkRawStore(db, raw, here))
+  return raw
+}
+
 /** Tries until the far side answers; only its absence is waited for. */
 async function untilReachable(base: Base, part: Part, check: () => Promise<void>): Promise<void> {
   for (let attempt = 0; ; attempt++) {
@@ -188,11 +196,6 @@ function identify(): WorkerIdentity {
   return { id: `${host.slice(0, 40)}-${process.pid}-${randomBytes(6).toString('hex')}`, host, version }
 }
 
-/** Where raw mail lies. */
-export function rawDirectory(config: Config): string {
-  return path.join(config.data.directory, 'raw')
-}
-
 async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<void> {
   const { startDemo, insertDemoAccounts } = await import('./embedded/demo.ts')
   const directory = path.join(base.config.data.directory, 'embedded')
@@ -204,6 +207,7 @@ async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<
 interface Connections {
   databaseUrl: string
   db: Knex
+  raw: RawStore
   redis: Redis
   /** For those who block. */
   blocking: Redis
@@ -212,7 +216,7 @@ interface Connections {
 /** Starts the vault, the workers and the beat that keeps them in order. */
 async function startWork(
   base: Base,
-  { databaseUrl, db, redis, blocking }: Connections,
+  { databaseUrl, db, raw, redis, blocking }: Connections,
   worker: WorkerIdentity,
   options: DaemonOptions,
 ): Promise<Vault> {
@@ -246,7 +250,7 @@ async function startWork(
   await claimAccounts(deps)
   running.polls = stack.use(
     startWorker({
-      ...ingestDeps(base, db, options),
+      ...ingestDeps(base, { db, raw }, options),
       judging: await openJudging(config, db),
       openSession: createPolledSessions({
         keeper,
@@ -283,13 +287,13 @@ async function openJudging(config: Config, db: Knex): Promise<Judging> {
 }
 
 /** What turns mails into rows. */
-function ingestDeps({ config, stack }: Base, db: Knex, options: DaemonOptions) {
+function ingestDeps({ config, stack }: Base, { db, raw }: Pick<Connections, 'db' | 'raw'>, options: DaemonOptions) {
   const { parseThreads: threads, parseDeadlineMs: deadlineMs, batchMessages, batchBytes } = config.poll
   const script = options.parseScript === undefined ? {} : { script: options.parseScript }
   const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
   return {
     db,
-    raw: openRawDirectory(rawDirectory(config)),
+    raw,
     parse: (source: Uint8Array) => pool.parse(source),
     limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
   }

@@ -50,6 +50,7 @@ export type ServiceErrorCode =
   | 'embedded.not_running'
   | 'embedded.programs_missing'
   | 'raw.damaged'
+  | 'raw.unreadable'
   | 'raw.unwritable'
   | 'redis.access_denied'
   | 'redis.evicting'

@@ -74,8 +74,8 @@ export async function withRedis<T>(config: Config, use: (redis: Redis | undefine
   }
 }
 
-/** The raw mail of this host. */
+/** The raw mail of this installation. */
 export async function openRaw(config: Config): Promise<RawStore> {
-  const { openRawDirectory } = await import('../store/raw-directory.ts')
-  return openRawDirectory(path.join(config.data.directory, 'raw'))
+  const { openRawStore } = await import('../store/open-raw-store.ts')
+  return await openRawStore(config)
 }

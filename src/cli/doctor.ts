@@ -1,37 +1,30 @@
 // `letterlock doctor`: looks at everything that the daemon needs and says what to do for each finding. It changes nothing, and a
 // check that cannot be made is a finding itself, not the end of the others.
 import { statSync } from 'node:fs'
-import { hostname } from 'node:os'
-import path from 'node:path'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
-import { IngestError } from '../errors.ts'
 import { type AccountView, findAccounts } from '../store/accounts.ts'
 import { checkDatabase, openDatabase } from '../store/database.ts'
-import { checkRawDirectory } from '../store/raw-identity.ts'
+import { rawDirectoryOf } from '../store/open-raw-store.ts'
 import { findAllRules } from '../store/rules.ts'
-import { findSources, findUsedBatches } from '../store/sources.ts'
 import { findLiveWorkers } from '../store/workers.ts'
 import { toConditions } from '../thread/rules.ts'
 import { keysOf } from '../vault/keyring.ts'
 import { readStatus } from '../vault/status.ts'
 import { duration } from './account-views.ts'
-import { findServers, type GlobalOptions, loadConfig, openRaw } from './connect.ts'
+import { findServers, type GlobalOptions, loadConfig } from './connect.ts'
+import { checkRaw, checkRestored } from './doctor-raw.ts'
+import { type Finding, fault, note, ok, toFault } from './finding.ts'
 import { harmless, paint, print, printJson, type Style } from './terminal.ts'
 
-export interface Finding {
-  check: string
-  level: 'ok' | 'note' | 'fault'
-  message: string
-  hint: string | null
+export interface DoctorOptions extends GlobalOptions {
+  json?: boolean
+  /** Looks at all raw mail, however long it takes. */
+  all?: boolean
 }
 
-const ok = (check: string, message: string): Finding => ({ check, level: 'ok', message, hint: null })
-const note = (check: string, message: string, hint: string): Finding => ({ check, level: 'note', message, hint })
-const fault = (check: string, message: string, hint: string): Finding => ({ check, level: 'fault', message, hint })
-
 /** Resolves to 1 if something is wrong. */
-export async function runDoctor(options: GlobalOptions & { json?: boolean }): Promise<0 | 1> {
+export async function runDoctor(options: DoctorOptions): Promise<0 | 1> {
   let faults = 0
   for await (const finding of examine(options)) {
     if (finding.level === 'fault') faults += 1
@@ -52,7 +45,7 @@ async function printFinding({ check, level, message, hint }: Finding): Promise<v
   if (hint) await print(`      ${''.padEnd(14)} → ${harmless(hint)}`)
 }
 
-async function* examine(options: GlobalOptions): AsyncIterable<Finding> {
+async function* examine(options: DoctorOptions): AsyncIterable<Finding> {
   let config: Config
   try {
     config = loadConfig(options)
@@ -61,13 +54,8 @@ async function* examine(options: GlobalOptions): AsyncIterable<Finding> {
   }
   yield ok('configuration', 'is valid')
   yield* checkDirectories(config)
-  yield* examineDatabase(config)
+  yield* examineDatabase(config, options.all === true)
   yield* examineRedis(config)
-}
-
-function toFault(check: string, error: unknown, hint = 'this may be a fault of letterlock'): Finding {
-  if (error instanceof IngestError) return fault(check, error.message, error.hint ?? hint)
-  return fault(check, error instanceof Error ? error.message : String(error), hint)
 }
 
 /** What a check finds, or that it cannot be made. */
@@ -80,8 +68,9 @@ async function* guarded(check: string, findings: () => Promise<Finding[]>): Asyn
 }
 
 function checkDirectories(config: Config): Finding[] {
-  const raw = path.join(config.data.directory, 'raw')
-  return [config.data.directory, raw].map(directory => {
+  const raw = rawDirectoryOf(config)
+  return [config.data.directory, raw].flatMap(directory => {
+    if (directory === undefined) return []
     try {
       const { mode, uid } = statSync(directory)
       if ((mode & (directory === raw ? 0o077 : 0o002)) !== 0)
@@ -104,7 +93,7 @@ function checkDirectories(config: Config): Finding[] {
   })
 }
 
-async function* examineDatabase(config: Config): AsyncIterable<Finding> {
+async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Finding> {
   let db: Knex | undefined
   try {
     const { databaseUrl } = await findServers(config)
@@ -118,7 +107,8 @@ async function* examineDatabase(config: Config): AsyncIterable<Finding> {
     yield* guarded('daemon', () => checkWorkers(opened))
     yield* guarded('accounts', () => checkAccounts(opened))
     yield* guarded('encryption', () => checkEncryption(opened, config))
-    yield* guarded('raw mail', () => checkRaw(opened, config))
+    yield* guarded('raw mail', () => checkRaw(opened, config, { all }))
+    yield* guarded('restored', () => checkRestored(opened))
   } catch (error) {
     yield toFault('database', error)
   } finally {
@@ -226,42 +216,6 @@ function toTrouble({ id, state, code, hint, behindSeconds }: AccountView): Findi
   if (state === 'paused' || behindSeconds <= lateSeconds) return []
   const message = `account ${id} is behind: its last good poll should have been ${duration(behindSeconds)} ago`
   return [fault('accounts', message, 'does the daemon run? its log says more')]
-}
-
-async function checkRaw(db: Knex, config: Config): Promise<Finding[]> {
-  // Before the first mail nothing binds the database to a directory, and the check would do so.
-  const [anySource] = await findSources(db, { limit: 1 })
-  if (anySource !== undefined) {
-    const here = { host: hostname(), shared: config.raw.shared }
-    await checkRawDirectory(db, path.join(config.data.directory, 'raw'), here)
-  }
-  const { batches, unused } = await countBatches(db, config)
-  if (unused === 0) return [ok('raw mail', `${batches} batches, all with rows`)]
-  return [
-    note(
-      'raw mail',
-      `${unused} of ${batches} batches have no rows (left by a crash, or newer than a restored database)`,
-      '`letterlock source recover` takes their mails in; known ones are not doubled',
-    ),
-  ]
-}
-
-const batchesAtOnce = 1_000
-
-async function countBatches(db: Knex, config: Config): Promise<{ batches: number; unused: number }> {
-  const count = { batches: 0, unused: 0 }
-  let part: string[] = []
-  const look = async (): Promise<void> => {
-    count.batches += part.length
-    count.unused += part.length - (await findUsedBatches(db, part)).size
-    part = []
-  }
-  for await (const batch of (await openRaw(config)).batches()) {
-    part.push(batch)
-    if (part.length === batchesAtOnce) await look()
-  }
-  await look()
-  return count
 }
 
 async function* examineRedis(config: Config): AsyncIterable<Finding> {

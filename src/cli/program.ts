@@ -87,6 +87,7 @@ function addTools(program: Command): void {
     .command('doctor')
     .description('looks at everything that the daemon needs, and says what to do')
     .option('--json', 'one object a line')
+    .option('--all', 'compares all raw mail with its rows, instead of for half a minute')
     .addHelpText('after', examples('letterlock doctor', 'letterlock doctor --json | jq \'select(.level == "fault")\''))
     .action(async (_, command: Command) => {
       const { runDoctor } = await import('./doctor.ts')

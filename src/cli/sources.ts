@@ -150,7 +150,7 @@ export async function exportSources(directory: string, options: ExportOptions): 
       `${count.written} mails written to ${directory}, ${count.present} were there already, of ${count.absent} no bytes are kept`,
     )
     if (count.damaged > 0)
-      remark(`${count.damaged} mails could not be read; \`letterlock doctor\` looks at the raw directory`)
+      remark(`${count.damaged} mails could not be read; \`letterlock doctor\` looks at the raw store`)
     return count.damaged > 0 ? 1 : 0
   })
 }

@@ -4,7 +4,7 @@
 // from an earlier poll comes first, then new mail in windows, batch by batch (take-mail.ts). One mailbox that fails does not
 // keep the others of its account from being polled, and a server that will not flag or move does not keep mail from coming in.
 import type { Knex } from 'knex'
-import { AccountError, isAbort } from '../errors.ts'
+import { AccountError, isAbort, ServiceError } from '../errors.ts'
 import type { ImapSession, Mailbox } from '../fetch/mailbox.ts'
 import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
@@ -74,6 +74,7 @@ function spoilt(session: ImapSession, error: unknown): unknown {
 
 /** True for a failure that the other mailboxes of the account need not share. */
 function isOfMailbox(error: unknown): boolean {
+  if (error instanceof ServiceError) return error.code === 'raw.damaged'
   return error instanceof AccountError && ofMailbox.has(error.code)
 }
 
@@ -148,8 +149,10 @@ async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, c
   for (;;) {
     const groups = await findUnsettled(poll.deps.db, place, settleAtOnce)
     if (groups.length === 0) return
-    for (const { action, uids } of groups) {
+    for (const { action, uids, batches } of groups) {
       poll.signal.throwIfAborted()
+      // An older backup of the raw mail may have been put back: then the server's copy is the last one.
+      if (action.kind === 'delete') for (const batch of batches) await poll.deps.raw.index(batch)
       const left = await mailbox.settle(uids, action)
       await updateSettled(poll.deps.db, place, uids, left)
     }

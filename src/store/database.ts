@@ -18,8 +18,15 @@ export class DatabaseError extends ServiceError {
   }
 }
 
+/**
+ * The server ends a session that asks nothing for so long, and rolls back what it had begun: a host that stopped in the middle of a
+ * transaction must not hold its locks for hours (the server's default). The pool lets go of idle connections well before.
+ */
+export const silentSessionSeconds = 30
+const idleConnectionMs = 15_000
+
 const sessionSettings = [
-  "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
+  `SET NAMES utf8mb4, wait_timeout = ${silentSessionSeconds}, time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'`,
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
 ]
 
@@ -37,7 +44,12 @@ export function openDatabase(url: string, config: Config['database'], use: Datab
   return knexPackage({
     client: SafeClient as unknown as typeof Knex.Client,
     connection: connectionOf(url, config),
-    pool: { min: 0, max: use === 'sealing' ? sealingPool : config.poolSize, afterCreate: prepareSession(use) },
+    pool: {
+      min: 0,
+      max: use === 'sealing' ? sealingPool : config.poolSize,
+      idleTimeoutMillis: idleConnectionMs,
+      afterCreate: prepareSession(use),
+    },
     acquireConnectionTimeout: 10_000,
     compileSqlOnError: false,
     log: { warn: silent, error: silent, deprecate: silent, debug: silent },

@@ -4,7 +4,7 @@
 import type { Knex } from 'knex'
 import { type Migration, migrations, schemaVersion } from '../../migrations/all.ts'
 import { ServiceError } from '../errors.ts'
-import { checkServer } from './database.ts'
+import { checkServer, silentSessionSeconds } from './database.ts'
 
 export interface MigrationStatus {
   name: string
@@ -74,8 +74,14 @@ async function withMigrationLock<T>(db: Knex, work: () => Promise<T>): Promise<T
         hint: 'wait until it is done, then run `letterlock migrate --status`',
       })
     }
+    // It asks nothing while the others work.
+    await db.raw('SET wait_timeout = 86400').connection(connection)
     return await work()
   } finally {
+    await db
+      .raw(`SET wait_timeout = ${silentSessionSeconds}`)
+      .connection(connection)
+      .catch(() => undefined)
     await db
       .raw(`DO RELEASE_LOCK(${lock})`)
       .connection(connection)

@@ -1,58 +1,62 @@
-// The raw store in a local directory: `<day>/<id>`, one file a batch. A batch is the mails' bytes one after another, then its
-// own index as JSON lines, then a footer of 16 bytes: the index's length (8, big-endian) and the mark `LLRAW1\r\n`.
+// The raw store in a local directory: `<day>/<id>`, one file a batch (raw-batch.ts).
 // One write, one sync, one rename, one sync of the directory: a file under its final name is whole.
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { ServiceError } from '../errors.ts'
+import {
+  checkedMail,
+  checkedName,
+  damaged,
+  footerBytes,
+  indexRange,
+  isBatchName,
+  isDay,
+  parseIndex,
+  toBatch,
+} from './raw-batch.ts'
 import type { RawIndexEntry, RawMail, RawPlace, RawStore } from './raw-store.ts'
 
-const mark = Buffer.from('LLRAW1\r\n', 'latin1')
-const footerBytes = 8 + mark.length
-const maxIndexBytes = 64 * 1024 * 1024
 const temporary = '.writing-'
+const idFile = 'store-id'
 
 /** Opens the store; the directory is made with mode 0700 when the first batch is kept. */
 export function openRawDirectory(directory: string): RawStore {
   return {
+    where: directory,
     keep: mails => keep(directory, mails, new Date()),
     read: place => read(directory, place),
-    batches: () => batches(directory),
+    days: () => days(directory),
+    batches: day => batches(directory, day),
     index: batch => readIndex(directory, batch),
     remove: batch => rm(fileOf(directory, batch)),
+    readId: () => readId(directory),
+    writeId: id => writeId(directory, id),
+    checkWritable: () => checkWritable(directory),
+    async [Symbol.asyncDispose]() {},
   }
 }
 
 async function keep(directory: string, mails: readonly RawMail[], now: Date): Promise<RawPlace[]> {
-  const batch = `${now.toISOString().slice(0, 10)}/${now.toISOString().slice(11, 23).replace(/\D/g, '')}-${randomBytes(9).toString('base64url')}`
-  const entries = toIndex(mails)
-  const index = Buffer.from(entries.map(entry => `${JSON.stringify(entry)}\n`).join(''))
-  const footer = Buffer.concat([Buffer.alloc(8), mark])
-  footer.writeBigUInt64BE(BigInt(index.length))
+  const batch = toBatch(mails, now)
   try {
-    await writeDurably(fileOf(directory, batch), [...mails.map(mail => mail.source), index, footer])
+    await writeDurably(fileOf(directory, batch.name), batch.parts)
   } catch (cause) {
-    throw new ServiceError(
-      'raw.unwritable',
-      `raw mail cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`,
-      {
-        temporary: true,
-        hint: `check free space and permissions of ${directory}`,
-        cause,
-      },
-    )
+    throw unwritable(directory, cause)
   }
-  return entries.map(({ offset, size, sha256 }) => ({ batch, offset, size, sha256 }))
+  return batch.places
 }
 
-function toIndex(mails: readonly RawMail[]): RawIndexEntry[] {
-  let offset = 0
-  return mails.map(({ source, receivedAt, ...mail }) => {
-    const sha256 = createHash('sha256').update(source).digest('hex')
-    const entry = { ...mail, receivedAt: receivedAt.toISOString(), offset, size: source.length, sha256 }
-    offset += source.length
-    return entry
-  })
+function unwritable(directory: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'raw.unwritable',
+    `raw mail cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`,
+    {
+      temporary: true,
+      hint: `check free space and permissions of ${directory}`,
+      cause,
+    },
+  )
 }
 
 async function writeDurably(file: string, parts: readonly Buffer[]): Promise<void> {
@@ -89,9 +93,7 @@ async function syncDirectory(folder: string): Promise<void> {
 }
 
 async function read(directory: string, place: RawPlace): Promise<Buffer> {
-  const bytes = await readBytes(directory, place.batch, place.offset, place.size)
-  if (createHash('sha256').update(bytes).digest('hex') === place.sha256) return bytes
-  throw damaged(directory, place.batch, 'a mail in it does not have the recorded hash')
+  return checkedMail(directory, place, await readBytes(directory, place.batch, place.offset, place.size))
 }
 
 async function readBytes(directory: string, batch: string, offset: number, size: number): Promise<Buffer> {
@@ -112,11 +114,14 @@ async function readBytes(directory: string, batch: string, offset: number, size:
   }
 }
 
-async function* batches(directory: string): AsyncIterable<string> {
-  const days = (await listFolder(directory)).filter(name => /^\d{4}-\d\d-\d\d$/.test(name))
-  for (const day of days) {
+async function* days(directory: string): AsyncIterable<string> {
+  yield* (await listFolder(directory)).filter(isDay)
+}
+
+async function* batches(directory: string, only?: string): AsyncIterable<string> {
+  for await (const day of only === undefined ? days(directory) : [only]) {
     for (const name of await listFolder(path.join(directory, day))) {
-      if (!name.startsWith(temporary)) yield `${day}/${name}`
+      if (isBatchName(`${day}/${name}`)) yield `${day}/${name}`
     }
   }
 }
@@ -132,21 +137,9 @@ async function listFolder(folder: string): Promise<string[]> {
 
 async function readIndex(directory: string, batch: string): Promise<RawIndexEntry[]> {
   const size = await sizeOf(directory, batch)
-  if (size < footerBytes) throw damaged(directory, batch, 'it has no footer')
-  const footer = await readBytes(directory, batch, size - footerBytes, footerBytes)
-  const indexBytes = Number(footer.readBigUInt64BE())
-  if (!footer.subarray(8).equals(mark) || indexBytes > Math.min(size - footerBytes, maxIndexBytes))
-    throw damaged(directory, batch, 'it has no footer')
-  const index = await readBytes(directory, batch, size - footerBytes - indexBytes, indexBytes)
-  try {
-    return index
-      .toString('utf8')
-      .split('\n')
-      .filter(line => line !== '')
-      .map(line => JSON.parse(line) as RawIndexEntry)
-  } catch (cause) {
-    throw damaged(directory, batch, 'its index cannot be read', cause)
-  }
+  const footer = await readBytes(directory, batch, Math.max(0, size - footerBytes), Math.min(size, footerBytes))
+  const { start, end } = indexRange(directory, batch, size, footer)
+  return parseIndex(directory, batch, await readBytes(directory, batch, start, end - start))
 }
 
 async function sizeOf(directory: string, batch: string): Promise<number> {
@@ -158,19 +151,45 @@ async function sizeOf(directory: string, batch: string): Promise<number> {
   }
 }
 
-/** The name is checked: it comes from the database, which others can write. */
 function fileOf(directory: string, batch: string): string {
-  if (!/^\d{4}-\d\d-\d\d\/[\w-]{1,50}$/.test(batch)) throw damaged(directory, '', 'its recorded name is none of ours')
-  return path.join(directory, batch)
+  return path.join(directory, checkedName(directory, batch))
 }
 
-const hint =
-  'check that data.directory is the one that the daemon uses; if it is, restore the raw directory from its backup'
+async function readId(directory: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path.join(directory, idFile), 'utf8')).trim()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw unusable(directory, error)
+  }
+}
 
-function damaged(directory: string, batch: string, why: string, cause?: unknown): ServiceError {
-  return new ServiceError('raw.damaged', `raw batch ${batch} in ${directory}: ${why}`, {
+async function writeId(directory: string, id: string): Promise<string> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await using file = await open(path.join(directory, idFile), 'wx', 0o600)
+    await file.writeFile(`${id}\n`)
+    await file.sync()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return (await readId(directory)) ?? ''
+    throw unusable(directory, error)
+  }
+  return id
+}
+
+function unusable(directory: string, cause: unknown): ServiceError {
+  const why = (cause as NodeJS.ErrnoException).code ?? 'unknown'
+  return new ServiceError('config.invalid', `raw mail cannot be kept in ${directory} (${why})`, {
     temporary: false,
-    hint,
+    hint: 'check that the directory exists and belongs to the service user (data.directory)',
     cause,
   })
+}
+
+async function checkWritable(directory: string): Promise<void> {
+  try {
+    await access(directory, constants.W_OK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unwritable(directory, error)
+  }
 }

@@ -1,5 +1,6 @@
-// PORT: the original mails, kept byte for byte in immutable batches. `keep` returns only after the batch is durable
-// (written, synced, renamed, directory synced): the rows that point at it come after. Every reading checks the hash.
+// PORT: the original mails, kept byte for byte in immutable batches. `keep` returns only after the batch is durable: the rows
+// that point at it come after. Every reading checks the hash. Two implementations: a directory, and a bucket of an S3-compatible
+// service (raw-s3.ts).
 
 /** One mail as it goes into a batch. */
 export interface RawMail {
@@ -38,15 +39,25 @@ export interface RawIndexEntry {
   sha256: string
 }
 
-export interface RawStore {
+export interface RawStore extends AsyncDisposable {
+  /** Where it is, for people: a directory, or `s3://bucket/prefix`. */
+  readonly where: string
   /** Keeps a batch; returns the places in the order given. Throws ServiceError `raw.unwritable` (temporary). */
   keep(mails: readonly RawMail[]): Promise<RawPlace[]>
-  /** The bytes of one mail. Throws ServiceError `raw.damaged` if they are missing or their hash differs. */
+  /** The bytes of one mail. Throws `raw.damaged` if they are missing or their hash differs, `raw.unreadable` (temporary) if nobody can tell now. */
   read(place: RawPlace): Promise<Buffer>
-  /** Names of all batches, oldest first. */
-  batches(): AsyncIterable<string>
-  /** A batch's own index. Throws `raw.damaged`. */
+  /** The days that have batches, oldest first. */
+  days(): AsyncIterable<string>
+  /** Names of all batches, or of those of a day, oldest first. */
+  batches(day?: string): AsyncIterable<string>
+  /** A batch's own index. Throws as `read`. */
   index(batch: string): Promise<RawIndexEntry[]>
   /** Removes a whole batch. */
   remove(batch: string): Promise<void>
+  /** The random id that says which installation's mail this is; undefined where nobody wrote one yet. */
+  readId(): Promise<string | undefined>
+  /** Writes the id where there is none. Returns the one that is there now. */
+  writeId(id: string): Promise<string>
+  /** Throws `raw.unwritable` where nothing could be kept now. Changes nothing. */
+  checkWritable(): Promise<void>
 }

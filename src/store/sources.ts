@@ -159,9 +159,3 @@ export async function getSource(db: Knex, id: number): Promise<SourceDetail> {
   if (row === undefined) throw new CommandError(`there is no source ${id}`, '`letterlock source list` shows the newest')
   return toDetail(row)
 }
-
-/** Of these batches, the ones that have at least one row. */
-export async function findUsedBatches(db: Knex, batches: readonly string[]): Promise<Set<string>> {
-  if (batches.length === 0) return new Set()
-  return new Set(await db('sources').whereIn('batch', batches).distinct().pluck('batch'))
-}

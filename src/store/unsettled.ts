@@ -7,6 +7,8 @@ import { toAfterIngest } from './polled-account.ts'
 export interface UnsettledGroup {
   action: AfterIngest
   uids: number[]
+  /** The raw batches that hold them. */
+  batches: string[]
 }
 
 /** Up to `limit` mails that wait, the oldest first, by what is to be done with them. */
@@ -15,16 +17,17 @@ export async function findUnsettled(
   mailbox: { id: number; accountId: number; uidValidity: number },
   limit: number,
 ): Promise<UnsettledGroup[]> {
-  const rows: { uid: number; after_ingest: string }[] = await db('sources')
+  const rows: { uid: number; after_ingest: string; batch: string | null }[] = await db('sources')
     .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity, complete: true })
     .whereNull('settled_at')
     .orderBy('uid')
     .limit(limit)
-    .select('uid', 'after_ingest')
+    .select('uid', 'after_ingest', 'batch')
   const groups = Map.groupBy(rows, row => row.after_ingest)
   return [...groups].map(([text, group]) => ({
     action: toAfterIngest(text, mailbox.accountId),
     uids: group.map(row => row.uid),
+    batches: [...new Set(group.flatMap(row => row.batch ?? []))],
   }))
 }
 

@@ -3,6 +3,7 @@
 // checks that number first, so that a worker that slept through its lease cannot write. Only the database's clock is asked.
 import type { Knex } from 'knex'
 import { AccountError } from '../errors.ts'
+import { inTransaction } from './database.ts'
 
 /** The right to poll one account. */
 export interface Lease {
@@ -78,18 +79,28 @@ export async function countPolledAccounts(db: Knex): Promise<number> {
 /** `unsealed`: only accounts whose password is not sealed, for a worker that lacks the key. */
 export type Takable = 'all' | 'unsealed'
 
-/** Takes up to `limit` accounts that nobody owns, or whose owner's lease ended. Returns how many. */
+/**
+ * Takes up to `limit` accounts that nobody owns, or whose owner's lease ended. Returns how many. An account whose row is locked is
+ * passed over: its owner may have stopped in the middle of a transaction, and that must not keep the others from having a new owner.
+ */
 export async function takeAccounts(db: Knex, owner: string, limit: number, takable: Takable): Promise<number> {
-  const [result] = (await db.raw(
-    `UPDATE accounts SET lease_owner = :owner, fence = fence + 1
-       WHERE enabled = 1 AND removed_at IS NULL
-         AND (lease_owner IS NULL
-              OR lease_owner NOT IN (SELECT id FROM workers WHERE lease_until > UTC_TIMESTAMP(3)))
-         ${takable === 'unsealed' ? `AND id NOT IN (${sealedAccounts})` : ''}
-       ORDER BY id LIMIT :limit`,
-    { owner, limit },
-  )) as [{ affectedRows: number }]
-  return result.affectedRows
+  return await inTransaction(db, async trx => {
+    const [rows] = (await trx.raw(
+      `SELECT id FROM accounts
+         WHERE enabled = 1 AND removed_at IS NULL
+           AND (lease_owner IS NULL
+                OR lease_owner NOT IN (SELECT id FROM workers WHERE lease_until > UTC_TIMESTAMP(3)))
+           ${takable === 'unsealed' ? `AND id NOT IN (${sealedAccounts})` : ''}
+         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED`,
+      { limit },
+    )) as [{ id: number }[]]
+    return await trx('accounts')
+      .whereIn(
+        'id',
+        rows.map(row => row.id),
+      )
+      .update({ lease_owner: owner, fence: trx.raw('fence + 1') })
+  })
 }
 
 const sealedAccounts = `SELECT account_id FROM credentials

@@ -2,6 +2,7 @@
 // that nobody waits for us; the volume is bounded by `churnVolume`.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
+import { silentSessionSeconds } from '../store/database.ts'
 
 export interface ChurnVolume {
   /** What goes into the redo log; about as much again goes into the binary log, where there is one. */
@@ -155,8 +156,16 @@ export type Session = (statement: string, bindings?: readonly (string | number)[
 export async function onOneConnection<T>(db: Knex, work: (session: Session) => Promise<T>): Promise<T> {
   const connection = await db.client.acquireConnection()
   try {
-    return await work(async (statement, bindings = []) => await db.raw(statement, bindings).connection(connection))
+    const session: Session = async (statement, bindings = []) =>
+      await db.raw(statement, bindings).connection(connection)
+    // It may ask nothing for long while another one works.
+    await session('SET wait_timeout = 86400')
+    return await work(session)
   } finally {
+    await db
+      .raw(`SET wait_timeout = ${silentSessionSeconds}`)
+      .connection(connection)
+      .catch(() => undefined)
     await db.client.releaseConnection(connection)
   }
 }

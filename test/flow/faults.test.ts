@@ -1,11 +1,10 @@
 // What goes wrong at the server: each end of an account has its state, code and hint, and nothing is lost.
 import { expect, test } from 'vitest'
-import { rawDirectory } from '../../src/daemon.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { createJudging } from '../../src/poll/judging.ts'
 import { retryQuarantined } from '../../src/poll/retry-quarantined.ts'
 import { getAccount } from '../../src/store/accounts.ts'
-import { openRawDirectory } from '../../src/store/raw-directory.ts'
+import { openRawStore } from '../../src/store/open-raw-store.ts'
 import { findSourceDetails } from '../../src/store/sources.ts'
 import { createWorld, ends, until } from '../support/daemon.ts'
 import { startTestDovecot, user } from '../support/dovecot.ts'
@@ -146,7 +145,7 @@ test('a mail that cannot be parsed in time is quarantined with its bytes, and ca
   const [held] = await findSourceDetails(world.db, { limit: 1, result: 'quarantined' })
   expect(held).toMatchObject({ uid: 2, reason: 'parse_timeout', complete: true })
   expect(held?.place).not.toBeNull()
-  const raw = openRawDirectory(rawDirectory(world.config))
+  const raw = await openRawStore(world.config)
   const judging = createJudging(world.config, async () => undefined)
   const retried = await retryQuarantined(world.db, raw, source => parseMessage(source), judging, Number(held?.id))
   expect(retried).toMatchObject({ result: 'created', ticket: expect.any(Number) })
