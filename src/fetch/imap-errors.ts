@@ -37,19 +37,22 @@ export function toAccountError(error: unknown, accountId: number, during: string
     temporary,
     hint,
     cause: error,
-    ...(typeof retryAfterMs === 'number' && retryAfterMs > 0 ? { retryAfterMs } : {}),
+    ...(retryAfterMs !== undefined && retryAfterMs > 0 ? { retryAfterMs: Math.min(retryAfterMs, longestMs) } : {}),
   })
 }
+
+/** A server cannot turn an account off by asking for a year. */
+const longestMs = 86_400_000
 
 function meaningOf(failure: Failure): Meaning {
   const text = textOf(failure)
   return (
+    mailbox(failure) ??
     throttled(failure, text) ??
     certificate(failure) ??
     starttls(failure) ??
     loginMeaning(failure, responseCodeOf(failure), text) ??
     network(failure) ??
-    mailbox(failure) ??
     unavailable(failure, text) ??
     refusal(failure) ??
     lost

@@ -389,6 +389,7 @@ test('gaps, the highest UIDs and a UIDNEXT that is too low hide no mail', async 
 })
 
 test('what nobody asked for in between changes nothing', async () => {
+  const big = { uid: 2, source: rawMail({ id: '2@x', body: 'x'.repeat(200_000) }) }
   const chatter = [
     '3 EXISTS',
     '3 FETCH (FLAGS (\\Seen))',
@@ -397,12 +398,12 @@ test('what nobody asked for in between changes nothing', async () => {
     'OK [ALERT] hello',
     'BAD internal error',
   ]
-  await using it = await startCase({ mails: mails(3), chatter }, { startFrom: '2026-11-01' })
+  await using it = await startCase({ mails: [mailOf(1), big, mailOf(3)], chatter }, { startFrom: '2026-11-01' })
   expect(await it.account()).toMatchObject({ state: 'active' })
   it.server.script.chatter = ['1 EXPUNGE', '3 EXISTS', 'FLAGS (\\Seen)']
-  it.server.script.mails = [mailOf(2), mailOf(3), mailOf(4)]
+  it.server.script.mails = [big, mailOf(3), mailOf(4)]
   expect(await it.poll()).toMatchObject({ state: 'active' })
-  expect(endsOf(await it.sources())).toEqual(['1 created', '2 created', '3 created', '4 created'])
+  expect(endsOf(await it.sources())).toEqual(['1 created', '2 quarantined', '3 created', '4 created'])
 })
 
 test('a mail whose size and date are not told is taken, also where a day was chosen to start with', async () => {

@@ -83,6 +83,7 @@ chown -R cyrus:mail .
 `
 
 const start = `
+mount -t tmpfs tmpfs /run
 mount --bind /letterlock/imapd.conf /etc/imapd.conf
 mount --bind /letterlock/cyrus.conf /etc/cyrus.conf
 exec cyrmaster -D

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { toAccountError } from '../../src/fetch/imap-errors.ts'
+
+const no = (responseText: string, code = '') => ({
+  responseStatus: 'NO',
+  responseText,
+  response: { attributes: code === '' ? [] : [{ section: [{ value: code }] }] },
+})
+const login = (response: string, serverResponseCode?: string) => ({
+  authenticationFailed: true,
+  response,
+  ...(serverResponseCode === undefined ? {} : { serverResponseCode }),
+})
+
+test.each<[string, object]>([
+  ['imap.auth_refused', login('A1 NO [AUTHENTICATIONFAILED] Authentication failed.', 'AUTHENTICATIONFAILED')],
+  ['imap.auth_refused', login('A1 NO Login failed.')],
+  ['imap.auth_refused', login('A1 NO [AUTHENTICATIONFAILED] Temporary lock? No: wrong', 'AUTHENTICATIONFAILED')],
+  ['imap.auth_unavailable', login('A1 NO [UNAVAILABLE] Temporary authentication failure.', 'UNAVAILABLE')],
+  ['imap.auth_unavailable', login('A1 NO [CONTACTADMIN] Ask us', 'CONTACTADMIN')],
+  ['imap.auth_unavailable', login('A1 NO Server busy, try again later')],
+  ['imap.throttled', login('A1 NO [LIMIT] Rate limit hit', 'LIMIT')],
+  ['imap.throttled', login('A1 NO Too many login attempts')],
+  ['imap.throttled', no('later', 'THROTTLED')],
+  ['imap.throttled', { code: 'NoConnection', reason: 'Too many connections from your address' }],
+  ['imap.throttled', { code: 'ETHROTTLE', throttleReset: 5 }],
+  ['imap.mailbox_missing', no('Mailbox does not exist: Too many, unavailable', 'NONEXISTENT')],
+  ['imap.mailbox_missing', no('Create it first: throttled', 'TRYCREATE')],
+  ['imap.unavailable', no('later', 'INUSE')],
+  ['imap.unavailable', { responseStatus: 'BAD', responseText: 'User is authenticated but not connected.' }],
+  ['imap.unavailable', { code: 'NoConnection', reason: 'Server shutting down.' }],
+  ['imap.refused', no('Quota exceeded', 'OVERQUOTA')],
+  ['imap.refused', no('no')],
+  ['imap.connection_lost', { code: 'NoConnection' }],
+  ['imap.connection_lost', new Error('temporary, too many, throttled: not the server’s words')],
+  ['imap.timeout', { code: 'ETIMEOUT' }],
+  ['imap.connection_lost', { code: 'ECONNRESET', message: 'read ECONNRESET' }],
+])('%s for %o', (code, failure) => {
+  const error = toAccountError(failure, 17, 'FETCH')
+  expect(error.code).toBe(code)
+  expect(error.cause).toBe(failure)
+  expect(error.temporary).toBe(code !== 'imap.auth_refused' && code !== 'imap.mailbox_missing')
+})
+
+test('the server’s words stay in the cause', () => {
+  const { message, hint } = toAccountError(
+    login('A1 NO somebody@example.com is disabled, IMAP is disabled'),
+    17,
+    'login',
+  )
+  expect(`${message} ${hint}`).not.toContain('somebody')
+  expect(hint).toContain('turn IMAP on')
+})
+
+test.each([
+  [92_415, 92_415],
+  [1e15, 86_400_000],
+  [0, undefined],
+])('asked to wait for %i ms, the account waits so long, but no longer than a day', (throttleReset, waits) => {
+  expect(toAccountError({ code: 'ETHROTTLE', throttleReset }, 17, 'FETCH').retryAfterMs).toBe(waits)
+})
