@@ -92,7 +92,10 @@ export function boundedFetch(seen: Seen): CustomFetch {
     const retryAfterMs = toRetryAfterMs(answer.headers.get('retry-after'), Date.now())
     if (retryAfterMs !== undefined) seen.retryAfterMs = retryAfterMs
     const text = withoutIdToken(await readBounded(answer))
-    return new Response(text === '' ? null : text, { status: answer.status, headers: answer.headers })
+    const headers = new Headers(answer.headers)
+    // With it the library would look no further, and the body says what is wrong.
+    headers.delete('www-authenticate')
+    return new Response(text === '' ? null : text, { status: answer.status, headers })
   }
 }
 
@@ -146,7 +149,7 @@ const ofClient = new Set([
 ])
 
 function toAccountError(error: unknown, accountId: number, client: OAuthClient, seen: Seen): AccountError {
-  const answer = error instanceof ResponseBodyError ? error.error : undefined
+  const answer = error instanceof ResponseBodyError ? error.error : seen.status === 401 ? 'invalid_client' : undefined
   const isTheirTrouble = seen.status !== undefined && (seen.status >= 500 || seen.status === 429)
   const provider = providerName(client.issuer)
   if (answer !== undefined && !isTheirTrouble && consent.has(answer)) {
