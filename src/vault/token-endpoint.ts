@@ -33,8 +33,11 @@ export type Refresh = (
   secrets: { refreshToken: string; clientSecret: string | undefined },
 ) => Promise<Grant>
 
-/** Generous, because a rotated refresh token in an answer that nobody waited for is lost. */
-const timeoutSeconds = 30
+/**
+ * Generous, because a rotated refresh token in an answer that nobody waited for is lost; shorter than the database bears with the
+ * silent connection that holds the account's lock meanwhile.
+ */
+const timeoutSeconds = 20
 const maxAnswerBytes = 262_144
 /** What RFC 6749 leaves open. */
 const defaultLifetimeMs = 3_600_000
