@@ -91,7 +91,7 @@ async function beginDeviceFlow(
   try {
     return await initiateDeviceAuthorization(configuration, { scope })
   } catch (error) {
-    if (!(error instanceof ResponseBodyError) || error.status >= 500) throw error
+    if (!(error instanceof ResponseBodyError) || error.status >= 500 || error.error === 'invalid_client') throw error
     remark(`the provider lets this client use no device code (${error.error}); a browser does as well`)
     return undefined
   }

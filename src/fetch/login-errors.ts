@@ -53,14 +53,14 @@ const wishes: readonly Wish[] = [
   [
     /basic auth|login is disabled/i,
     'the server takes no passwords',
-    'the account needs OAuth, or on a server of your own another --security',
+    'the account needs OAuth: `letterlock account set ID --oauth PROVIDER`; on a server of your own another --security',
   ],
   [/\[PRIVACYREQUIRED\]/, 'the server takes passwords over TLS only', 'use --security tls or starttls'],
   [/\[EXPIRED\]/, 'the password has expired', `renew it at the provider, and set the new one with ${setIt}`],
   [
     /^\[\w*\] *(authenticate|login) failed\.?$/i,
     'the server refused the user name or the password',
-    `Exchange Online answers so to every password, its accounts need OAuth; elsewhere set the password again with ${setIt}`,
+    `Exchange Online answers so to every password, its accounts need OAuth (\`letterlock account set ID --oauth microsoft\`); elsewhere set the password again with ${setIt}`,
   ],
 ]
 

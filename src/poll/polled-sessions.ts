@@ -71,17 +71,17 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
 }
 
 async function logIn(deps: SessionDeps, account: PolledAccount, signal: AbortSignal): Promise<ImapSession> {
+  const dial = (login: Login): Promise<ImapSession> =>
+    deps.openSession(account, account.destination, login, {
+      signal,
+      timeoutMs: deps.timeoutMs,
+      maxLiteralBytes: deps.maxLiteralBytes,
+    })
+  const enter = (open: () => Promise<ImapSession>): Promise<ImapSession> =>
+    deps.gate.connect(account, account.destination, signal, open)
+  if (account.oauth === null) return await enter(() => withSecret(account, deps.openSecret, dial))
   // A token is got before a place at the host is taken: a provider that is slow must not hold up those who have a password.
-  if (account.oauth !== null) (await deps.openSecret(account)).value.fill(0)
-  return await deps.gate.connect(account, account.destination, signal, () =>
-    withSecret(account, deps.openSecret, secret =>
-      deps.openSession(account, account.destination, secret, {
-        signal,
-        timeoutMs: deps.timeoutMs,
-        maxLiteralBytes: deps.maxLiteralBytes,
-      }),
-    ),
-  )
+  return await withSecret(account, deps.openSecret, token => enter(() => dial(token)))
 }
 
 /** A connection is good for the very destination that it was opened to. */

@@ -33,8 +33,11 @@ export type Refresh = (
   secrets: { refreshToken: string; clientSecret: string | undefined },
 ) => Promise<Grant>
 
-/** Generous, because a rotated refresh token in an answer that nobody waited for is lost. */
-const timeoutSeconds = 30
+/**
+ * Generous, because a rotated refresh token in an answer that nobody waited for is lost; shorter than the database bears with the
+ * silent connection that holds the account's lock meanwhile.
+ */
+const timeoutSeconds = 20
 const maxAnswerBytes = 262_144
 /** What RFC 6749 leaves open. */
 const defaultLifetimeMs = 3_600_000
@@ -92,7 +95,10 @@ export function boundedFetch(seen: Seen): CustomFetch {
     const retryAfterMs = toRetryAfterMs(answer.headers.get('retry-after'), Date.now())
     if (retryAfterMs !== undefined) seen.retryAfterMs = retryAfterMs
     const text = withoutIdToken(await readBounded(answer))
-    return new Response(text === '' ? null : text, { status: answer.status, headers: answer.headers })
+    const headers = new Headers(answer.headers)
+    // With it the library would look no further, and the body says what is wrong.
+    headers.delete('www-authenticate')
+    return new Response(text === '' ? null : text, { status: answer.status, headers })
   }
 }
 
@@ -146,7 +152,7 @@ const ofClient = new Set([
 ])
 
 function toAccountError(error: unknown, accountId: number, client: OAuthClient, seen: Seen): AccountError {
-  const answer = error instanceof ResponseBodyError ? error.error : undefined
+  const answer = error instanceof ResponseBodyError ? error.error : seen.status === 401 ? 'invalid_client' : undefined
   const isTheirTrouble = seen.status !== undefined && (seen.status >= 500 || seen.status === 429)
   const provider = providerName(client.issuer)
   if (answer !== undefined && !isTheirTrouble && consent.has(answer)) {

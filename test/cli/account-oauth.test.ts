@@ -161,14 +161,20 @@ test('a client with a secret; signing in again needs the provider’s name alone
 
 test('a client whose secret goes into the header, and a Dovecot that knows XOAUTH2 alone', async () => {
   await using other = await startOAuthDovecot(server, { mechanisms: 'xoauth2' })
-  const client = ['--client-id', 'by-header', '--client-secret-file', secretFile]
-  const wrong = await letterlock(add(...client, '--client-auth', 'post'), { env: env() })
-  expect(wrong).toMatchObject({ code: 1 })
-  expect(wrong.stderr).toContain('invalid_client')
-  const args = add(...client, '--client-auth', 'basic', '--port', String(other.ports.cleartext))
+  const client = ['--client-id', 'confidential', '--client-auth', 'basic']
+  const wrongFile = path.join(directory, 'wrong-secret')
+  writeFileSync(wrongFile, 'a wrong one')
+  const wrong = await letterlock(add(...client, '--client-secret-file', wrongFile), { env: env() })
+  expect(wrong).toMatchObject({ code: 1, stdout: '' })
+  expect(wrong.stderr).toMatch(/\(invalid_client\)\nhint: check --client-id/)
+  const args = add(...client, '--client-secret-file', secretFile, '--port', String(other.ports.cleartext))
   expect(await withPerson(args, atDevice)).toMatchObject({ code: 0 })
   const tested = await letterlock(['account', 'test', '1'], { env: env() })
   expect(tested).toMatchObject({ code: 0, stderr: '' })
+  expect(server.requests.slice(-2)).toMatchObject([
+    { byHeader: true, status: 200 },
+    { grant: 'refresh_token', byHeader: true, status: 200 },
+  ])
   expectNoSecret(wrong, tested)
 })
 

@@ -15,8 +15,8 @@ export const clientSecret = 'of the confidential client'
 export interface AuthorizationServer extends AsyncDisposable {
   issuer: string
   tokenEndpoint: string
-  /** Requests at the token endpoint: their grant type and the status of the answer. */
-  requests: { grant: string; status: number }[]
+  /** Requests at the token endpoint: their grant type, whether the client's secret came in the header, and the status of the answer. */
+  requests: { grant: string; byHeader: boolean; status: number }[]
   /** Every access and refresh token that it gave. */
   given: { access: string[]; refresh: string[] }
   /** Of tokens given from now on. */
@@ -117,12 +117,6 @@ function configurationOf(server: AuthorizationServer): object {
         token_endpoint_auth_method: 'client_secret_post',
       },
       {
-        ...client,
-        client_id: 'by-header',
-        client_secret: clientSecret,
-        token_endpoint_auth_method: 'client_secret_basic',
-      },
-      {
         client_id: introspector.id,
         client_secret: introspector.secret,
         grant_types: [],
@@ -179,7 +173,8 @@ async function atTokenEndpoint(
   const grant = new URLSearchParams(body).get('grant_type') ?? ''
   const end = response.end.bind(response)
   response.end = ((text?: unknown) => {
-    server.requests.push({ grant, status: response.statusCode })
+    const byHeader = request.headers.authorization?.startsWith('Basic ') ?? false
+    server.requests.push({ grant, byHeader, status: response.statusCode })
     try {
       const { access_token, refresh_token } = JSON.parse(String(text))
       if (access_token !== undefined) server.given.access.push(access_token)

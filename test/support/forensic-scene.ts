@@ -47,6 +47,8 @@ export interface Password {
 
 export interface Scene extends AsyncDisposable {
   mailboxes: Mailbox[]
+  /** A refresh token of account 2, which signs in with its password all the same. */
+  token: Password
   mariadb: LoggingMariadb
   admin: Knex
   redis: Redis
@@ -124,6 +126,8 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
   await migrate(service).finally(() => service.destroy())
   const { redis, redisUrl, redisDirectory } = await startRedis(stack)
   await storeAccounts(admin, mailboxes, mailbox => destinationOf(mailbox, dovecot, refusing))
+  const token = createPassword('')
+  await admin('credentials').insert({ account_id: 2, kind: 'oauth-refresh-token', plaintext: token.whole })
   for (const { id, fate } of mailboxes)
     if (fate !== 'refused') dovecot.deliver(nameOf(id), 'INBOX', [rawMail({ id: `${id}@x`, subject: `mail of ${id}` })])
   const prefix = 'forensics'
@@ -145,6 +149,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
   const opened = stack.move()
   return {
     mailboxes,
+    token,
     mariadb,
     admin,
     redis,

@@ -211,6 +211,16 @@ test('a client that the provider does not know is told apart from consent', asyn
   await expect(process()()).rejects.toMatchObject({ code: 'oauth.client_refused', temporary: false })
 })
 
+test.each(['post', 'basic'])('a wrong secret of the client, sent by %s, is told apart from consent', async how => {
+  const { id, process } = await scene()
+  const { db } = database
+  await db('accounts').where({ id }).update({ oauth_client_id: 'confidential', oauth_client_auth: how })
+  await db('credentials').insert({ account_id: id, kind: 'oauth-client-secret', plaintext: 'a wrong one' })
+  await expect(process()()).rejects.toMatchObject({ code: 'oauth.client_refused', temporary: false })
+  server.fault = { status: 401 }
+  await expect(process()()).rejects.toMatchObject({ code: 'oauth.client_refused', temporary: false })
+})
+
 test('Retry-After is honoured, and until then the provider is not asked again', async () => {
   const { process, refreshes, clock } = await scene()
   server.fault = { status: 429, headers: { 'retry-after': '120' } }
