@@ -8,6 +8,7 @@ import * as encryption from './20261125_01_encryption.ts'
 import * as understanding from './20261125_02_understanding.ts'
 import * as html from './20261125_03_html.ts'
 import * as push from './20261126_01_push.ts'
+import * as oauth from './20261126_02_oauth.ts'
 
 export interface Migration {
   name: string
@@ -22,6 +23,7 @@ export const migrations: readonly Migration[] = [
   { name: '20261125_02_understanding', up: understanding.up },
   { name: '20261125_03_html', up: html.up },
   { name: '20261126_01_push', up: push.up },
+  { name: '20261126_02_oauth', up: oauth.up },
 ]
 
 /**

@@ -234,6 +234,7 @@ async function startWork(
   const vault = stack.use(
     openVault({
       db,
+      tokensAtOnce: Math.max(1, Math.floor(config.database.poolSize / 3)),
       sealingDb,
       place: keysOf(config),
       actor: worker.id,

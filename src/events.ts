@@ -65,7 +65,7 @@ export function createEvents(log: Log): Events {
   const late = new Histogram({
     name: 'letterlock_poll_late_seconds',
     help: 'How long after their slot polls began',
-    buckets: [0.05, 0.25, 1, 2, 5, 10, 30, 60, 300],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300],
     registers,
   })
   const pushes = new Counter({

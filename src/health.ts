@@ -17,6 +17,7 @@ export interface Health {
   fail(part: Part, error: unknown): void
   /** The part works. */
   mend(part: Part): void
+  isDown(part: Part): boolean
   problems(): Problem[]
 }
 
@@ -36,6 +37,7 @@ export function createHealth(log: Log): Health {
       down.delete(part)
       if (part !== 'start') log.info({ event: 'service up', part, ms: Date.now() - known.since }, `${part} works again`)
     },
+    isDown: part => down.has(part),
     problems: () => [...down.values()].map(({ since: _, ...problem }) => problem),
   }
 }

@@ -28,7 +28,16 @@ function addSettings(command: Command): Command {
       'what happens to a mail on the server once it is ours: keep, seen, move:MAILBOX or delete (default: keep)',
     )
     .option('--ca <file>', 'CA certificates of a server of your own (PEM)')
-    .option('--oauth <provider>', 'not available in this version')
+    .option('--oauth <provider>', 'signs in with OAuth 2 instead of a password: google, microsoft or an issuer’s URL')
+    .option('--client-id <id>', 'with --oauth: the client that you registered at the provider')
+    .option('--client-secret-file <file>', 'with --oauth: its secret, if it has one')
+    .option(
+      '--client-auth <how>',
+      'with --oauth: how the secret is sent, post or basic (default: as the provider says)',
+    )
+    .option('--scope <scope>', 'with --oauth: what to ask for (google and microsoft are known)')
+    .option('--redirect-uri <url>', 'with --oauth: as registered for the client (default: http://localhost/)')
+    .option('--refresh-token-stdin', 'with --oauth: reads a refresh token from standard input; nobody is asked')
     .option('--password-stdin', 'reads the password from standard input')
     .option('--password-file <file>', 'reads the password from the first line of a file')
 }
@@ -49,6 +58,7 @@ function addAdd(account: Command): void {
       `${examples(
         'letterlock account add support@example.com --host imap.example.com',
         'letterlock account add sales@example.com --host mail.example.com --security starttls --start new --after move:Done',
+        'letterlock account add support@example.com --oauth microsoft --client-id 2f6c…    (docs/oauth.md)',
         'printf %s "$PASSWORD" | letterlock account add a@example.com --host imap.example.com --password-stdin',
       )}\n
 An address that was removed comes back as it was: reading goes on where it stopped.`,
@@ -98,6 +108,7 @@ function addSet(account: Command): void {
       examples(
         'letterlock account set 3 --every 5m',
         'letterlock account set 3 --ask-password',
+        'letterlock account set 3 --oauth google    signs in again',
         'letterlock account set 3 --host imap2.example.com --password-file /run/secrets/imap',
       ),
     )

@@ -22,7 +22,7 @@ export interface GivenSettings {
   ca?: string | false
 }
 
-export type Settings = Partial<Omit<NewAccount, 'address' | 'enabled' | 'password'>>
+export type Settings = Partial<Omit<NewAccount, 'address' | 'enabled' | 'password' | 'oauth'>>
 
 /** What holds where nothing is said. */
 export const accountDefaults: Omit<NewAccount, 'address' | 'host' | 'password' | 'port'> = {

@@ -26,6 +26,18 @@ export async function listAccounts(options: GlobalOptions & { json?: boolean }):
   })
 }
 
+function signInOf({ oauth, hasPassword }: AccountDetail): [string, string][] {
+  if (oauth === null) return [['password', hasPassword ? 'stored' : 'none']]
+  return [
+    [
+      'signs in',
+      `OAuth 2 at ${oauth.issuer}, client ${oauth.clientId}${oauth.hasClientSecret ? ' with a secret' : ''}`,
+    ],
+    ['refresh token', oauth.hasRefreshToken ? 'stored' : 'none'],
+    ['scope', oauth.scope],
+  ]
+}
+
 /** `45 s`, `12 min`, `3 h` or `2 days`. */
 export function duration(seconds: number): string {
   if (seconds < 120) return `${seconds} s`
@@ -53,7 +65,7 @@ function factsOf(account: AccountDetail): [string, string][] {
     ['address', account.address],
     ['server', `${account.host}:${account.port}, ${account.security}${account.ownCa ? ', own CA' : ''}`],
     ['user name', account.username],
-    ['password', account.hasPassword ? 'stored' : 'none'],
+    ...signInOf(account),
     ['mailboxes', boxes.join(', ') || 'INBOX'],
     ['every', `${account.everySeconds} s`],
     ['push', account.push ? 'on' : 'off'],

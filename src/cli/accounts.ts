@@ -1,11 +1,15 @@
-// `letterlock account …`: adding, changing and removing accounts. Passwords come from a prompt, standard input or a file, and go
-// nowhere but into the store.
+// `letterlock account …`: adding, changing and removing accounts. Passwords and tokens come from a prompt, standard input, a file or a
+// provider, and go nowhere but into the store.
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
+import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
-import type { Destination } from '../fetch/mailbox.ts'
+import type { Destination, Login } from '../fetch/mailbox.ts'
 import {
   type AccountChange,
+  type AccountDestination,
+  type AccountDetail,
+  addressTaken,
   findAddresses,
   findRemoved,
   getAccount,
@@ -16,6 +20,7 @@ import {
   makeDue,
   movedPart,
   type NewAccount,
+  type NewOAuth,
   removeAccount,
   updateAccount,
   updateEnabled,
@@ -23,7 +28,9 @@ import {
 import { insertAudit } from '../store/audit.ts'
 import { inTransaction, isLocal } from '../store/database.ts'
 import { keysOf, readKeyring } from '../vault/keyring.ts'
+import type { Provider } from '../vault/oauth-providers.ts'
 import { createSecretWriter, type WriteSecret } from '../vault/write-secret.ts'
+import { type OAuthOptions, readKnown, readProvider, type SignedIn, signIn } from './account-oauth.ts'
 import {
   accountDefaults,
   faultOfAddress,
@@ -41,8 +48,7 @@ import { type GlobalOptions, withDatabase, withRedis } from './connect.ts'
 import { ask, askSecret, confirm, isInteractive, paint, print, readSecretFromStdin, remark } from './terminal.ts'
 
 /** Options of `add` and `set`, as given. */
-export interface AccountOptions extends GlobalOptions, GivenSettings {
-  oauth?: string
+export interface AccountOptions extends GlobalOptions, GivenSettings, OAuthOptions {
   passwordStdin?: boolean
   passwordFile?: string
   askPassword?: boolean
@@ -50,15 +56,20 @@ export interface AccountOptions extends GlobalOptions, GivenSettings {
 
 export async function addAccount(address: string, options: AccountOptions): Promise<void> {
   const faults = [faultOfAddress(address) ?? []].flat()
-  if (options.host === undefined) faults.push('--host is missing: the name of the IMAP server, as imap.example.com')
-  const settings = readSettings(options, faults)
+  const provider = readProvider(options)
+  if (options.host === undefined && provider?.server === undefined)
+    faults.push('--host is missing: the name of the IMAP server, as imap.example.com')
+  const settings = { ...(options.host === undefined ? provider?.server : {}), ...readSettings(options, faults) }
   const { host = '', security = accountDefaults.security } = settings
-  const password = (await givenPassword(options)) ?? (await askPassword(`Password for ${address}: `))
-  const account: NewAccount = { ...accountDefaults, port: portOf(security), ...settings, host, address, password }
-  warnOfCleartext(account)
+  const complete = { ...accountDefaults, port: portOf(security), ...settings, host, address }
+  warnOfCleartext(complete)
+  const way = provider ?? (await passwordOf(options, address))
   await withDatabase(options, async (db, config) => {
+    const given = 'issuer' in way ? await signInFirst(db, way, options, address) : way
+    const account: NewAccount = { ...complete, password: null, ...given.secrets }
     const back = (await findRemoved(db, address)) !== undefined
-    if (options.start === undefined && !back && isInteractive()) account.startFrom = await askStart(account, password)
+    if (options.start === undefined && !back && isInteractive() && given.login !== undefined)
+      account.startFrom = await askStart(account, given.login)
     const id = await insertAccount(db, account, createSecretWriter(keysOf(config)))
     await insertAudit(db, { actor: actor(), action: 'account.add', accountId: id })
     await print(`account ${id} ${back ? 'is back' : 'added'}: ${address}, polled every ${account.everySeconds} s`)
@@ -67,14 +78,24 @@ export async function addAccount(address: string, options: AccountOptions): Prom
   })
 }
 
+/** What an account signs in with: to be stored, and to look at the mailboxes with now. */
+async function passwordOf(
+  options: AccountOptions,
+  address: string,
+): Promise<{ secrets: { password: string }; login: Login }> {
+  const password = (await givenPassword(options)) ?? (await askPassword(`Password for ${address}: `))
+  return { secrets: { password }, login: { kind: 'password', value: Buffer.from(password) } }
+}
+
+/** Nobody is sent to a provider for an address that cannot be added. */
+async function signInFirst(db: Knex, provider: Provider, options: AccountOptions, address: string): Promise<SignedIn> {
+  const [same] = await findAddresses(db, [address])
+  if (same !== undefined) throw addressTaken(same.id)
+  return await signIn(provider, options, options.username ?? address)
+}
+
 /** Checks what was given; all faults at once. Throws CommandError. */
 function readSettings(options: AccountOptions, faults: string[] = []): Settings {
-  if (options.oauth !== undefined) {
-    throw usage(
-      'signing in with OAuth is not available in this version',
-      'use a password, or an app password of the provider',
-    )
-  }
   const settings = toSettings(options, faults, name => `--${name}`)
   if (faults.length === 0) return settings
   throw usage(faults.join('\n       '), '`letterlock account add --help` has examples')
@@ -111,11 +132,11 @@ function warnOfCleartext({ security, host }: Pick<Destination, 'security' | 'hos
 const manyMails = 500
 
 /** Above 500 mails a person is asked what of them is to become tickets; a server that cannot be asked now is no obstacle. */
-async function askStart(account: NewAccount, password: string): Promise<string> {
+async function askStart(account: NewAccount, login: Login): Promise<string> {
   remark(`looking at the mailboxes on ${account.host} …`)
   const counted = await countMails(
     { ...account, username: account.username || account.address },
-    password,
+    login,
     account.mailboxes,
   ).catch(() => 0)
   if (counted <= manyMails) return 'all'
@@ -127,9 +148,9 @@ async function askStart(account: NewAccount, password: string): Promise<string> 
   return start
 }
 
-async function countMails(destination: Destination, password: string, mailboxes: readonly string[]): Promise<number> {
+async function countMails(destination: Destination, login: Login, mailboxes: readonly string[]): Promise<number> {
   const { openSession } = await import('../fetch/imap-session.ts')
-  await using session = await openSession({ id: 0 }, destination, Buffer.from(password), { timeoutMs: 15_000 })
+  await using session = await openSession({ id: 0 }, destination, login, { timeoutMs: 15_000 })
   let count = 0
   for (const mailbox of mailboxes) count += (await session.status(mailbox)).messages
   return count
@@ -139,15 +160,15 @@ async function countMails(destination: Destination, password: string, mailboxes:
 export async function testAccount(which: string, options: GlobalOptions): Promise<void> {
   await withDatabase(options, async (db, config) => {
     const account = await getAccount(db, which)
-    const destination = await getDestination(db, account.id)
+    const { oauth, ...destination } = await getDestination(db, account.id)
     const { openSession } = await import('../fetch/imap-session.ts')
-    const { openStored, withSecret } = await import('../vault/credentials.ts')
-    const ring = readKeyring(keysOf(config))
-    const use = { id: account.id, destination }
-    await using session = await withSecret(
-      use,
-      openStored(db, () => ring),
-      secret => openSession(account, destination, secret.password, { timeoutMs: 20_000 }),
+    const { openLogins } = await import('../vault/access-tokens.ts')
+    const { withSecret } = await import('../vault/credentials.ts')
+    const place = keysOf(config)
+    const ring = readKeyring(place)
+    const logins = openLogins({ db, ring: () => ring, writeSecret: createSecretWriter(place), atOnce: 1 })
+    await using session = await withSecret({ id: account.id, destination, oauth }, logins, secret =>
+      openSession(account, destination, secret, { timeoutMs: 20_000 }),
     )
     await print(`logged in to ${destination.host}:${destination.port} with ${destination.security}`)
     const read = account.mailboxes.filter(box => box.enabled).map(box => box.name)
@@ -161,14 +182,16 @@ export async function testAccount(which: string, options: GlobalOptions): Promis
 export async function setAccount(which: string, options: AccountOptions): Promise<void> {
   const { startFrom, ...settings } = readSettings(options)
   if (startFrom !== undefined) throw usage('--start cannot be changed', 'it is decided once, when the account is added')
+  const provider = readProvider(options)
   const password =
     (await givenPassword(options)) ?? (options.askPassword ? await askPassword('New password: ') : undefined)
-  if (Object.keys(settings).length === 0 && password === undefined)
+  if (Object.keys(settings).length === 0 && password === undefined && provider === undefined)
     throw usage('nothing to change was given', '`letterlock account set --help` lists what there is')
   await withDatabase(options, async (db, config) => {
     const account = await getAccount(db, which)
     const before = await getDestination(db, account.id)
-    const change = await completeChange(account.id, before, settings, password)
+    const secrets = provider === undefined ? { password } : await signInAgain(db, config, provider, account, options)
+    const change = await completeChange(account.id, before, settings, secrets)
     warnOfCleartext({ ...before, ...change })
     await updateAccount(db, account.id, change, createSecretWriter(keysOf(config)))
     const changed = Object.keys(change).map(name => words[name] ?? name)
@@ -182,7 +205,20 @@ export async function setAccount(which: string, options: AccountOptions): Promis
   })
 }
 
+/** What is stored of the client need not be given again. */
+async function signInAgain(
+  db: Knex,
+  config: Config,
+  provider: Provider,
+  { id, username }: AccountDetail,
+  options: AccountOptions,
+): Promise<{ oauth: NewOAuth }> {
+  const known = await readKnown(db, readKeyring(keysOf(config)), id, await getDestination(db, id))
+  return (await signIn(provider, options, options.username ?? username, known)).secrets
+}
+
 const words: Readonly<Record<string, string>> = {
+  oauth: 'OAuth sign-in',
   caPem: 'CA',
   everySeconds: 'interval',
   afterIngest: 'after',
@@ -192,11 +228,12 @@ const words: Readonly<Record<string, string>> = {
 /** The port that goes with another security, and the password that another server needs (a person is asked for it). */
 async function completeChange(
   id: number,
-  before: Destination,
+  before: AccountDestination,
   settings: Settings,
-  password: string | undefined,
+  secrets: { password?: string | undefined; oauth?: NewOAuth },
 ): Promise<AccountChange> {
-  const change: AccountChange = { ...settings, ...(password === undefined ? {} : { password }) }
+  const given = Object.entries(secrets).filter(([, secret]) => secret !== undefined)
+  const change: AccountChange = { ...settings, ...Object.fromEntries(given) }
   const { security, port } = settings
   if (
     security !== undefined &&
@@ -206,7 +243,7 @@ async function completeChange(
   )
     change.port = portOf(security)
   const moved = movedPart(before, change)
-  if (moved === undefined || password !== undefined || !isInteractive()) return change
+  if (moved === undefined || given.length > 0 || before.oauth !== null || !isInteractive()) return change
   return { ...change, password: await askPassword(`The ${moved} of account ${id} changes. Its password again: `) }
 }
 

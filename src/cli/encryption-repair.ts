@@ -1,7 +1,9 @@
 // `letterlock encryption recover` and `accept-destination`: what an operator decides when a key is lost, or an account moved.
+import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
-import { getAccount, getDestination } from '../store/accounts.ts'
+import { findDestinations, getAccount, getDestination } from '../store/accounts.ts'
 import { acceptDestination } from '../vault/accept-destination.ts'
+import { commandThatSets } from '../vault/credentials.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { lineThatMakesKey } from '../vault/key-file.ts'
 import { filesOf, type Keyring, readKeyring } from '../vault/keyring.ts'
@@ -23,7 +25,7 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
     const accounts = [
       ...new Set(faults.filter(({ code }) => code === 'vault.key_missing').map(fault => fault.accountId)),
     ]
-    if (options.oldKeyId === undefined) return await printLoss(active.keyHex, accounts, ring, options)
+    if (options.oldKeyId === undefined) return await printLoss(db, active.keyHex, accounts, ring, options)
     if (options.oldKeyId !== active.keyHex)
       throw new CommandError(
         `the active key is ${active.keyHex}, not ${options.oldKeyId}`,
@@ -52,18 +54,24 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
       throw new CommandError(`the key ${current.key.hex} cannot be adopted`, 'it was in use before: make a new one')
     if (options.json) return await printJson([{ lost: active.keyHex, keyId: current.key.hex, accounts }])
     await print(paint('green', `the key ${current.key.hex} is the active one now`))
-    await printAccounts(accounts)
+    await printAccounts(db, accounts)
   })
 }
 
-async function printLoss(keyId: string, accounts: number[], ring: Keyring, { json }: EncryptionOptions): Promise<void> {
+async function printLoss(
+  db: Knex,
+  keyId: string,
+  accounts: number[],
+  ring: Keyring,
+  { json }: EncryptionOptions,
+): Promise<void> {
   if (json) return await printJson([{ keyId, accounts }])
   if (accounts.length === 0) return await print(`the key ${keyId} is not lost: every sealed password finds its key`)
   const keyFile = ring.place.file
   if (ring.find(keyId) !== undefined) {
     await print(`${accounts.length} passwords are sealed under keys that are not here; the active one, ${keyId}, is.`)
     await print(`Put their key back as ${filesOf(ring.place).retired('ID')}, or enter the passwords again:`)
-    return await printAccounts(accounts)
+    return await printAccounts(db, accounts)
   }
   await print(`${accounts.length} passwords are sealed under a key that is not here (${keyId} is the active one).`)
   await print(`If a copy of its file is left anywhere, put it back at ${keyFile}: nothing more is needed.`)
@@ -71,7 +79,7 @@ async function printLoss(keyId: string, accounts: number[], ring: Keyring, { jso
   await print(`  1. ${stepToNewKey(ring)}`)
   await print(`  2. letterlock encryption recover --old-key-id ${keyId}`)
   await print('  3. enter the passwords of these accounts again:')
-  await printAccounts(accounts)
+  await printAccounts(db, accounts)
 }
 
 /** Never a command that would overwrite a key. */
@@ -82,24 +90,27 @@ function stepToNewKey({ current, place: { file } }: Keyring): string {
   return `the key ${current.key.hex} is in place and becomes the new one; was it in use before, give its file another name, and ${make}`
 }
 
-async function printAccounts(accounts: readonly number[]): Promise<void> {
-  for (const id of accounts) await print(`letterlock account set ${id} --ask-password`)
+async function printAccounts(db: Knex, accounts: readonly number[]): Promise<void> {
+  const destinations = await findDestinations(db, accounts)
+  for (const id of accounts)
+    await print(commandThatSets(id, destinations.get(id)?.oauth ? 'oauth-refresh-token' : 'password'))
 }
 
 export async function acceptNewDestination(which: string, options: EncryptionOptions): Promise<void> {
   await withKeys(options, async (db, place) => {
     const account = await getAccount(db, which)
-    const { host, port, security, username } = await getDestination(db, account.id)
+    const { host, port, security, username, oauth } = await getDestination(db, account.id)
+    const what = oauth === null ? 'password' : `tokens (from ${oauth.tokenEndpoint}, client ${oauth.clientId})`
     await confirm(
-      `Let the sealed password of account ${account.id} be sent to ${host}:${port} (${security}) as ${username}?`,
+      `Let the sealed ${what} of account ${account.id} be sent to ${host}:${port} (${security}) as ${username}?`,
       options,
     )
     const end = await acceptDestination(db, place, account.id, actor())
     if (options.json) return await printJson([{ account: account.id, result: end }])
     await print(
       end === 'accepted'
-        ? `the password of account ${account.id} is bound to ${host}:${port} now`
-        : `the password of account ${account.id} was bound to ${host}:${port} already`,
+        ? `the ${what} of account ${account.id} ${oauth === null ? 'is' : 'are'} bound to ${host}:${port} now`
+        : `the ${what} of account ${account.id} ${oauth === null ? 'was' : 'were'} bound to ${host}:${port} already`,
     )
   })
 }

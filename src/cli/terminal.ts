@@ -183,12 +183,16 @@ export async function askSecret(question: string): Promise<string> {
 }
 
 /** The first line of standard input; on a terminal it is asked for without an echo. Throws CommandError for an empty one. */
-export async function readSecretFromStdin(question: string): Promise<string> {
+export async function readSecretFromStdin(
+  question: string,
+  what = 'password',
+  option = '--password-stdin',
+): Promise<string> {
   const line = process.stdin.isTTY ? await askSecret(question) : firstLine(await readStdin(), 'standard input')
   if (line !== '') return line
   throw new CommandError(
-    'standard input holds no password',
-    'as in: printf %s "$PASSWORD" | letterlock account … --password-stdin',
+    `standard input holds no ${what}`,
+    `as in: printf %s "$${what.toUpperCase().replace(' ', '_')}" | letterlock account … ${option}`,
     2,
   )
 }

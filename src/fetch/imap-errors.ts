@@ -1,10 +1,10 @@
-// PURE. What a failure of imapflow, of TLS or of a socket means for an account. The server's own words are kept in the cause
-// only: they may hold addresses. A refusal of the login is permanent unless the server says that it is its own trouble
-// (RFC 5530: UNAVAILABLE, INUSE, LIMIT, CONTACTADMIN …): nobody is locked out by our insisting, nobody is given up for an outage.
+// PURE. What a failure of imapflow, of TLS or of a socket means for an account; login-errors.ts knows refused logins. The server's
+// own words are kept in the cause only: they may hold addresses.
 import { AccountError, type AccountErrorCode, IngestError } from '../errors.ts'
+import { loginMeaning } from './login-errors.ts'
 
 /** The fields by which imapflow and Node tell their failures apart. */
-interface Failure {
+export interface Failure {
   code?: string
   message?: string
   authenticationFailed?: boolean
@@ -12,12 +12,14 @@ interface Failure {
   responseStatus?: string
   responseText?: string
   response?: unknown
+  /** What the server said with BYE. */
+  reason?: string
   mailboxMissing?: boolean
   tlsFailed?: boolean
   throttleReset?: number
 }
 
-interface Meaning {
+export interface Meaning {
   code: AccountErrorCode
   temporary: boolean
   /** Completes "account 17: …". */
@@ -40,16 +42,31 @@ export function toAccountError(error: unknown, accountId: number, during: string
 }
 
 function meaningOf(failure: Failure): Meaning {
+  const text = textOf(failure)
   return (
-    throttled(failure) ??
+    throttled(failure, text) ??
     certificate(failure) ??
     starttls(failure) ??
-    login(failure) ??
+    loginMeaning(failure, responseCodeOf(failure), text) ??
     network(failure) ??
     mailbox(failure) ??
+    unavailable(failure, text) ??
     refusal(failure) ??
     lost
   )
+}
+
+/** The response code (RFC 5530), in capitals; the library tells it of some commands only. */
+function responseCodeOf({ serverResponseCode, response }: Failure): string {
+  const answer = response as { attributes?: { section?: { value?: unknown }[] }[] } | string | undefined
+  const first = typeof answer === 'object' ? answer?.attributes?.[0]?.section?.[0]?.value : undefined
+  return (serverResponseCode ?? (typeof first === 'string' ? first : '')).toUpperCase()
+}
+
+function textOf(failure: Failure): string {
+  const { responseText, response, reason, message } = failure
+  if (reason !== undefined) return reason
+  return responseText ?? (typeof response === 'string' ? response : (message ?? ''))
 }
 
 const lost: Meaning = {
@@ -59,16 +76,25 @@ const lost: Meaning = {
   hint: 'it is tried again by itself; if it goes on, look at the server and the network between',
 }
 
-function throttled(failure: Failure): Meaning | undefined {
+/** In the words of Gmail, Exchange and Dovecot, with or without a response code. */
+function throttled(failure: Failure, text: string): Meaning | undefined {
   const asked = failure.code === 'ETHROTTLE' || failure.throttleReset !== undefined
-  if (!asked && !(failure.authenticationFailed && /throttl|too many|rate limit/i.test(textOf(failure))))
-    return undefined
-  return {
-    code: 'imap.throttled',
-    temporary: true,
-    what: 'the server asks us to come less often',
-    hint: 'it is tried again later by itself; a longer --every, or fewer programs on this mailbox, may be needed',
-  }
+  const said = isAnswer(failure) && /throttl|too many|rate.?limit|maximum number of|bandwidth limit/i.test(text)
+  if (!asked && !said && responseCodeOf(failure) !== 'THROTTLED') return undefined
+  return { code: 'imap.throttled', temporary: true, what: 'the server asks us to come less often', hint: hintTo(text) }
+}
+
+function hintTo(text: string): string {
+  if (/bandwidth/i.test(text))
+    return 'the provider’s limit of what may be read in a day is used up; it goes on by itself when the provider allows it'
+  if (/connections|sessions/i.test(text))
+    return 'too many connections are open to the mailbox or the server: end other programs that use it; it is tried again by itself'
+  return 'it is tried again later by itself; a longer --every, or fewer programs on this mailbox, may be needed'
+}
+
+/** True if the server itself said it: NO, BAD or BYE. */
+function isAnswer({ authenticationFailed, responseStatus, reason }: Failure): boolean {
+  return authenticationFailed === true || responseStatus !== undefined || reason !== undefined
 }
 
 const untrusted: Readonly<Record<string, string>> = {
@@ -117,29 +143,6 @@ function starttls(failure: Failure): Meaning | undefined {
   }
 }
 
-/** Response codes with which a server says that a refused login is its own trouble (RFC 5530 §3). */
-const ownTrouble = new Set(['UNAVAILABLE', 'INUSE', 'LIMIT', 'SERVERBUG', 'CONTACTADMIN', 'OVERQUOTA'])
-
-function login(failure: Failure): Meaning | undefined {
-  if (!failure.authenticationFailed) return undefined
-  const code = failure.serverResponseCode?.toUpperCase() ?? ''
-  const says = /unavailable|temporar|try again|internal error|backend|not connected/i.test(textOf(failure))
-  if (ownTrouble.has(code) || (says && code !== 'AUTHENTICATIONFAILED')) {
-    return {
-      code: 'imap.auth_unavailable',
-      temporary: true,
-      what: 'the server cannot check the login at the moment',
-      hint: 'it is tried again by itself; if it goes on, ask who runs the mail server',
-    }
-  }
-  return {
-    code: 'imap.auth_refused',
-    temporary: false,
-    what: 'the server refused the user name or the password',
-    hint: 'set the password again with `letterlock account set ID --password-stdin`; some providers want an app password, or IMAP to be enabled first',
-  }
-}
-
 const ofNetwork: Readonly<Record<string, Omit<Meaning, 'temporary'>>> = {
   ENOTFOUND: {
     code: 'imap.host_not_found',
@@ -181,7 +184,7 @@ function network({ code = '' }: Failure): Meaning | undefined {
 }
 
 function mailbox(failure: Failure): Meaning | undefined {
-  const code = failure.serverResponseCode?.toUpperCase()
+  const code = responseCodeOf(failure)
   if (!failure.mailboxMissing && failure.code !== 'NotFound' && code !== 'NONEXISTENT' && code !== 'TRYCREATE')
     return undefined
   return {
@@ -192,16 +195,32 @@ function mailbox(failure: Failure): Meaning | undefined {
   }
 }
 
-function refusal(failure: Failure): Meaning | undefined {
-  if (failure.responseStatus !== 'NO' && failure.responseStatus !== 'BAD') return undefined
+/** What the server cannot do now for reasons of its own: RFC 5530, or Exchange’s “User is authenticated but not connected.” */
+function unavailable(failure: Failure, text: string): Meaning | undefined {
+  const code = responseCodeOf(failure)
+  const says = /unavailable|temporar|try again|internal error|backend|not connected|shutting down|going down/i.test(
+    text,
+  )
+  if (!isAnswer(failure) || (!ownTrouble.has(code) && !says)) return undefined
   return {
-    code: 'imap.refused',
+    code: 'imap.unavailable',
     temporary: true,
-    what: `the server answered ${failure.responseStatus}`,
-    hint: 'it is tried again by itself; the server’s own log says why',
+    what: 'the server is in trouble of its own',
+    hint: 'it is tried again by itself; if it goes on, ask who runs the mail server',
   }
 }
 
-function textOf(failure: Failure): string {
-  return `${failure.responseText ?? ''} ${typeof failure.response === 'string' ? failure.response : ''}`
+const ownTrouble = new Set(['UNAVAILABLE', 'INUSE', 'CONTACTADMIN'])
+
+function refusal(failure: Failure): Meaning | undefined {
+  if (failure.responseStatus !== 'NO' && failure.responseStatus !== 'BAD') return undefined
+  const isFull = responseCodeOf(failure) === 'OVERQUOTA'
+  return {
+    code: 'imap.refused',
+    temporary: true,
+    what: isFull ? 'the mailbox on the server is full' : `the server answered ${failure.responseStatus}`,
+    hint: isFull
+      ? 'make room on the server; mail comes in meanwhile'
+      : 'it is tried again by itself; the server’s own log says why',
+  }
 }

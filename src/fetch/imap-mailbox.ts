@@ -9,7 +9,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   const { client } = wire
   const opened = await wire.run('SELECT', () => client.mailboxOpen(name, { readOnly: access === 'read-only' }))
   const { uidValidity, uidNext, exists } = opened as { uidValidity?: bigint; uidNext?: number; exists?: number }
-  const state = toState(wire, { uidValidity, uidNext, exists })
+  const state = toState(wire, { uidValidity, uidNext: uidNext || (await uidAfter(wire, exists ?? 0)), exists })
   wire.watch.note(name, state)
   /** UIDs that SEARCH gave and that are not listed yet, ascending: a large mailbox is not searched anew for every window. */
   let found: number[] = []
@@ -18,6 +18,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
     name,
     state,
     async list(firstUid, limit) {
+      if (firstUid > maxUid) return []
       found = found.filter(uid => uid >= firstUid)
       if (found.length === 0) found = await search(wire, { uid: `${firstUid}:*` }, firstUid)
       const metas = await listWindow(wire, firstUid, found.slice(0, limit))
@@ -33,6 +34,19 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   }
 }
 
+/** Courier tells no UIDNEXT at SELECT: the mail that was the last one then says what came later, however old it is. */
+async function uidAfter(wire: Wire, exists: number): Promise<number | undefined> {
+  if (exists === 0) return 1
+  let last: number | undefined
+  await wire.run('FETCH', async () => {
+    for await (const { seq, uid } of wire.client.fetch(String(exists), { uid: true })) if (seq === exists) last = uid
+  })
+  return last === undefined ? undefined : last + 1
+}
+
+/** UIDs have 32 bits; a server closes on what it takes for a bad range. */
+const maxUid = 2 ** 32 - 1
+
 async function search(wire: Wire, query: object, firstUid: number): Promise<number[]> {
   const found = await wire.run('SEARCH', () => wire.client.search(query, { uid: true }))
   if (!Array.isArray(found)) throw wire.refusal('SEARCH')
@@ -47,7 +61,8 @@ async function listWindow(wire: Wire, firstUid: number, uids: readonly number[])
   await wire.run('FETCH', async () => {
     const range = `${firstUid}:${last ?? '*'}`
     for await (const row of wire.client.fetch(range, { uid: true, size: true, internalDate: true }, { uid: true })) {
-      if (row.uid >= firstUid) metas.set(row.uid, toMeta(row))
+      // Flags that others change are told in between, without what was asked for.
+      if (row.uid >= firstUid && (row.size !== undefined || !metas.has(row.uid))) metas.set(row.uid, toMeta(row))
     }
   })
   return [...metas.values()].sort((a, b) => a.uid - b.uid)
@@ -80,7 +95,8 @@ async function* fetchPart(
   try {
     for await (const row of wire.client.fetch(toSet(uids), query, { uid: true })) {
       const source = row[part]
-      if (source === undefined || !wanted.delete(row.uid)) continue
+      // NIL comes as null: the server has it and does not send it.
+      if (!Buffer.isBuffer(source) || !wanted.delete(row.uid)) continue
       yield { ...toMeta(row), source, complete: part === 'source' }
     }
   } catch (error) {
@@ -99,29 +115,30 @@ export function toSet(uids: readonly number[]): string {
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}:${to}`)).join(',')
 }
 
-async function settle(wire: Wire, uids: readonly number[], action: AfterIngest): Promise<void> {
+async function settle(wire: Wire, uids: readonly number[], action: AfterIngest): Promise<AfterIngest | null> {
   const { client } = wire
   const set = toSet(uids)
   const uid = { uid: true }
-  const done = async (during: string, command: () => Promise<unknown>): Promise<void> => {
+  const done = async (during: string, command: () => Promise<unknown>): Promise<null> => {
     if (!(await wire.run(during, command))) throw wire.refusal(during)
+    return null
   }
-  if (uids.length === 0 || action.kind === 'keep') return
+  if (uids.length === 0 || action.kind === 'keep') return null
   if (action.kind === 'seen')
     return await done('STORE', () => client.messageFlagsAdd(set, ['\\Seen'], { ...uid, silent: true }))
   if (action.kind === 'delete') return await remove(wire, set, done)
   if (client.capabilities.has('MOVE')) return await done('MOVE', () => client.messageMove(set, action.mailbox, uid))
   await done('COPY', () => client.messageCopy(set, action.mailbox, uid))
-  await remove(wire, set, done)
+  return { kind: 'delete' }
 }
 
 /** Without UIDPLUS, EXPUNGE would take other people's deletions along: the mail stays, marked. */
 async function remove(
   wire: Wire,
   set: string,
-  done: (during: string, command: () => Promise<unknown>) => Promise<void>,
-): Promise<void> {
+  done: (during: string, command: () => Promise<unknown>) => Promise<null>,
+): Promise<null> {
   const { client } = wire
   if (client.capabilities.has('UIDPLUS')) return await done('EXPUNGE', () => client.messageDelete(set, { uid: true }))
-  await done('STORE', () => client.messageFlagsAdd(set, ['\\Deleted'], { uid: true, silent: true }))
+  return await done('STORE', () => client.messageFlagsAdd(set, ['\\Deleted'], { uid: true, silent: true }))
 }

@@ -1,12 +1,12 @@
 // A logged-in connection, on imapflow. Certificates are always checked, STARTTLS is demanded where it is chosen, every step has a
-// time limit, and what imapflow answers with `false` is an error here. The password is dropped from the library's options as soon
+// time limit, and what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon
 // as the login is through.
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { AccountError, type IngestError } from '../errors.ts'
 import { idleLimitMs } from './idle-limits.ts'
 import { toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
-import type { Destination, ImapSession, MailboxState } from './mailbox.ts'
+import type { Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
 import { createWatch, type Watch } from './watch.ts'
 
 export interface SessionOptions {
@@ -35,16 +35,16 @@ const connectMs = 15_000
 const greetingMs = 10_000
 const defaultTimeoutMs = 60_000
 
-/** Connects and logs in. Throws AccountError; the signal's reason if it was aborted. */
+/** Connects and logs in; a bare buffer is a password. Throws AccountError; the signal's reason if it was aborted. */
 export async function openSession(
   account: { id: number },
   destination: Destination,
-  password: Buffer,
+  login: Buffer | Login,
   options: SessionOptions = {},
 ): Promise<ImapSession> {
   options.signal?.throwIfAborted()
-  const notes: Notes = { broken: undefined, refused: undefined }
-  const client = new ImapFlow(toOptions(destination, password, options, notes))
+  const notes: Notes = { broken: undefined, refused: undefined, throttled: undefined, close: () => client.close() }
+  const client: ImapFlow = new ImapFlow(toOptions(destination, login, options, notes))
   client.on('error', error => {
     notes.broken ??= error
   })
@@ -58,7 +58,7 @@ export async function openSession(
     throw error
   } finally {
     options.signal?.removeEventListener('abort', close)
-    forgetPassword(client)
+    forgetLogin(client)
   }
   return createSession(wire)
 }
@@ -68,16 +68,24 @@ interface Notes {
   broken: unknown
   /** What the server refused last. */
   refused: unknown
+  /** What the server asked us to wait with. */
+  throttled: unknown
+  close(): void
 }
 
-function toOptions(destination: Destination, password: Buffer, options: SessionOptions, notes: Notes): ImapFlowOptions {
+function toOptions(
+  destination: Destination,
+  login: Buffer | Login,
+  options: SessionOptions,
+  notes: Notes,
+): ImapFlowOptions {
   const { host, port, security, username, caPem } = destination
   return {
     host,
     port,
     secure: security === 'tls',
     ...(security === 'tls' ? {} : { doSTARTTLS: security === 'starttls' }),
-    auth: { user: username, pass: password.toString('utf8') },
+    auth: { user: username, ...toAuth(login) },
     tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2', ...(caPem === null ? {} : { ca: caPem }) },
     logger: createLogger(notes),
     clientInfo: { name: 'letterlock' },
@@ -96,16 +104,30 @@ function toOptions(destination: Destination, password: Buffer, options: SessionO
   }
 }
 
-/** Nothing of the protocol is logged; a refusal that the library swallows is noted. */
+/** With a token the library takes OAUTHBEARER (RFC 7628) where the server has it, else XOAUTH2. */
+function toAuth(login: Buffer | Login): { pass: string } | { accessToken: string } {
+  if (Buffer.isBuffer(login)) return { pass: login.toString('utf8') }
+  const text = login.value.toString('utf8')
+  return login.kind === 'token' ? { accessToken: text } : { pass: text }
+}
+
+/**
+ * Nothing of the protocol is logged; a refusal that the library swallows is noted. Told to wait, the library would sit it out for
+ * up to half a minute and ask again: the connection is closed instead, and the account comes back when the server said.
+ */
 function createLogger(notes: Notes) {
   const note = (entry: { err?: unknown }) => {
-    if (entry?.err !== undefined) notes.refused = entry.err
+    if (entry?.err === undefined) return
+    notes.refused = entry.err
+    if ((entry.err as { code?: string }).code !== 'ETHROTTLE') return
+    notes.throttled = entry.err
+    setImmediate(notes.close)
   }
   return { trace() {}, debug() {}, info() {}, warn: note, error: note }
 }
 
 /** The strings themselves cannot be wiped; nothing refers to them any more. */
-function forgetPassword(client: ImapFlow): void {
+function forgetLogin(client: ImapFlow): void {
   const { options } = client as unknown as { options: { auth?: object } }
   delete options.auth
 }
@@ -114,7 +136,8 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
   const toError = (error: unknown, during: string): unknown => {
     if (options.signal?.aborted) return options.signal.reason
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
-    return toAccountError(generic && notes.broken !== undefined ? notes.broken : error, accountId, during)
+    const cause = notes.throttled ?? (generic ? notes.broken : undefined)
+    return toAccountError(cause ?? error, accountId, during)
   }
   const examine = async (name: string): Promise<MailboxState> => (await openMailbox(wire, name, 'read-only')).state
   const wire: Wire = {

@@ -11,6 +11,12 @@ export interface Destination {
   caPem: string | null
 }
 
+/** What proves who we are: a password, or an access token of OAuth 2. The lender wipes it. */
+export interface Login {
+  kind: 'password' | 'token'
+  value: Buffer
+}
+
 /** What STATUS or SELECT says of a mailbox. */
 export interface MailboxState {
   uidValidity: number
@@ -57,8 +63,11 @@ export interface Mailbox {
   fetch(uids: readonly number[], maxBytes: number): AsyncIterable<FetchedMessage>
   /** Which of these UIDs the server still holds (exact UID SEARCH). */
   stillThere(uids: readonly number[]): Promise<Set<number>>
-  /** Flags, moves or deletes. Without UIDPLUS nothing is expunged: the mail stays, marked \Deleted. Throws if the server refused. */
-  settle(uids: readonly number[], action: AfterIngest): Promise<void>
+  /**
+   * Flags, moves or deletes. Without UIDPLUS nothing is expunged: the mail stays, marked \Deleted. Throws if the server refused.
+   * Without MOVE a mail is copied, and what is still to be done is answered: noted before it is tried, it is not copied again.
+   */
+  settle(uids: readonly number[], action: AfterIngest): Promise<AfterIngest | null>
 }
 
 /** A connection that is logged in. */

@@ -40,6 +40,9 @@ interface Kept {
   waits: boolean
 }
 
+/** So long all together may take to say LOGOUT. */
+const farewellMs = 2_000
+
 export function createSessionKeeper({ idleMs, max }: KeeperOptions): SessionKeeper {
   const kept = new Map<number, Kept>()
   let closed = false
@@ -94,7 +97,10 @@ export function createSessionKeeper({ idleMs, max }: KeeperOptions): SessionKeep
     },
     async [Symbol.asyncDispose]() {
       closed = true
+      const sessions = [...kept.values()].map(({ session }) => session)
+      const hurry = setTimeout(() => sessions.map(session => session.close()), farewellMs)
       await Promise.allSettled([...kept.keys()].map(end))
+      clearTimeout(hurry)
     },
   }
 }

@@ -27,9 +27,12 @@ export function resumeFrom(stored: StoredCursor, state: MailboxState, startFrom:
   return { uidValidity, lastUid, startBeforeUid: end, rereadBeforeUid: 0 }
 }
 
-/** True if the message is to become ours, by the account's choice of what to take of the mail that was already there. */
+/**
+ * True if the message is to become ours, by the account's choice of what to take of the mail that was already there. One whose
+ * date the server did not tell is taken: losing mail is worse.
+ */
 export function isWanted(meta: MessageMeta, cursor: Cursor, startFrom: StartFrom, accountCreatedAt: Date): boolean {
-  if (startFrom === 'all' || meta.uid >= cursor.startBeforeUid) return true
+  if (startFrom === 'all' || meta.uid >= cursor.startBeforeUid || meta.receivedAt.getTime() === 0) return true
   return meta.receivedAt >= (startFrom === 'new' ? accountCreatedAt : startFrom)
 }
 

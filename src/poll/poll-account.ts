@@ -58,19 +58,27 @@ export async function pollAccount(account: PolledAccount, deps: PollDeps, signal
     try {
       await pollMailbox({ account, deps, signal, report }, session, mailbox, failures)
     } catch (error) {
-      if (!session.usable || !isOfMailbox(error)) throw error
+      if (!session.usable || !isOfMailbox(error)) throw spoilt(session, error)
       failures.push(error)
     }
   }
-  if (failures.length > 0) throw failures[0]
+  if (failures.length > 0) throw spoilt(session, failures[0])
   return report
+}
+
+/** It may be the connection that is at fault (some servers let us in and then say that they are not connected): it is not kept. */
+function spoilt(session: ImapSession, error: unknown): unknown {
+  session.close()
+  return error
 }
 
 /** True for a failure that the other mailboxes of the account need not share. */
 function isOfMailbox(error: unknown): boolean {
   if (error instanceof ServiceError) return error.code === 'raw.damaged'
-  return error instanceof AccountError && (error.code === 'imap.mailbox_missing' || error.code === 'imap.refused')
+  return error instanceof AccountError && ofMailbox.has(error.code)
 }
+
+const ofMailbox: ReadonlySet<string> = new Set(['imap.mailbox_missing', 'imap.refused', 'imap.unavailable'])
 
 async function pollMailbox(
   poll: Poll,
@@ -145,8 +153,8 @@ async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, c
       poll.signal.throwIfAborted()
       // An older backup of the raw mail may have been put back: then the server's copy is the last one.
       if (action.kind === 'delete') for (const batch of batches) await poll.deps.raw.index(batch)
-      await mailbox.settle(uids, action)
-      await updateSettled(poll.deps.db, place, uids)
+      const left = await mailbox.settle(uids, action)
+      await updateSettled(poll.deps.db, place, uids, left)
     }
   }
 }

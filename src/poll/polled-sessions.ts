@@ -3,7 +3,7 @@
 // waits for mail where the account wants that and the server can.
 import { createHash } from 'node:crypto'
 import type { HostGate } from '../fetch/host-gate.ts'
-import type { Destination, ImapSession } from '../fetch/mailbox.ts'
+import type { Destination, ImapSession, Login } from '../fetch/mailbox.ts'
 import type { SessionKeeper, Wait } from '../fetch/session-keeper.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
 import { type OpenSecret, withSecret } from '../vault/credentials.ts'
@@ -15,7 +15,7 @@ export interface SessionDeps {
   openSession(
     account: { id: number },
     destination: Destination,
-    password: Buffer,
+    login: Login,
     options: { signal: AbortSignal; timeoutMs: number; maxLiteralBytes: number },
   ): Promise<ImapSession>
   openSecret: OpenSecret
@@ -71,9 +71,11 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
 }
 
 async function logIn(deps: SessionDeps, account: PolledAccount, signal: AbortSignal): Promise<ImapSession> {
+  // A token is got before a place at the host is taken: a provider that is slow must not hold up those who have a password.
+  if (account.oauth !== null) (await deps.openSecret(account)).value.fill(0)
   return await deps.gate.connect(account, account.destination, signal, () =>
     withSecret(account, deps.openSecret, secret =>
-      deps.openSession(account, account.destination, secret.password, {
+      deps.openSession(account, account.destination, secret, {
         signal,
         timeoutMs: deps.timeoutMs,
         maxLiteralBytes: deps.maxLiteralBytes,

@@ -39,7 +39,10 @@ const sliceMails = 2 * windowSize
  * no fetch is open.
  */
 export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<boolean> {
-  if (box.stored.trying !== null) await takeCautiously(poll, box, box.stored.trying)
+  if (box.stored.trying !== null) {
+    await takeCautiously(poll, box, box.stored.trying)
+    await settle()
+  }
   const before = { bytes: poll.report.bytes, mails: mailsOf(poll) }
   const isSlice = () => poll.report.bytes - before.bytes >= sliceBytes || mailsOf(poll) - before.mails >= sliceMails
   for (;;) {
@@ -179,7 +182,8 @@ interface FetchedBatch {
 /** Fetches a batch. What came before a failure is not lost: the mails up to the first one that is missing are handed on. */
 async function fetchBatch(poll: Poll, box: OpenMailbox, batch: PlannedBatch): Promise<FetchedBatch> {
   const found = new Map<number, FetchedMessage>()
-  const failure = await fetchInto(poll, box, batch.uids, found)
+  let failure = await fetchInto(poll, box, batch.uids, found)
+  if (isRefusal(failure)) failure = await fetchSingly(poll, box, batch.uids, found)
   poll.signal.throwIfAborted()
   const missing = failure === null ? await findMissing(poll, box, batch.uids, found) : firstAbsent(batch.uids, found)
   if (missing === null) return { mails: inOrder(batch.uids, found), lastUid: batch.lastUid, failure: null, missing }
@@ -205,6 +209,25 @@ async function fetchInto(
   } catch (error) {
     return error
   }
+}
+
+function isRefusal(failure: unknown): boolean {
+  return failure instanceof AccountError && failure.code === 'imap.refused'
+}
+
+/** A server may refuse a whole batch for one mail of it: that one is found by asking for each. */
+async function fetchSingly(
+  poll: Poll,
+  box: OpenMailbox,
+  uids: readonly number[],
+  found: Map<number, FetchedMessage>,
+): Promise<unknown> {
+  for (const uid of uids) {
+    poll.signal.throwIfAborted()
+    const failure = found.has(uid) ? null : await fetchInto(poll, box, [uid], found)
+    if (failure !== null) return failure
+  }
+  return null
 }
 
 /** A UID that an answer omits is asked for again before it counts as gone: servers omit and deliver late. */

@@ -12,6 +12,9 @@ export type Outcome =
 const firstWaitMs = 5_000
 const longestWaitMs = 15 * 60_000
 const suspendMs = 60 * 60_000
+/** What servers ask for is done within these bounds: no mailbox is given up because a server spoke of days. */
+const leastAskedMs = 1_000
+const mostAskedMs = 60 * 60_000
 
 /** `attempt` counts from 1; `random` is in [0, 1). */
 export function outcomeOf(error: unknown, attempt: number, random = Math.random()): Outcome {
@@ -27,7 +30,11 @@ export function outcomeOf(error: unknown, attempt: number, random = Math.random(
   const hint = error.hint === undefined ? message : `${message}: ${error.hint}`
   if (code === 'account.password_missing' || code.startsWith('vault.')) return { kind: 'wait', code, hint }
   if (error instanceof AccountError && !error.temporary) return { kind: 'suspend', code, hint, afterMs: suspendMs }
-  return { kind: 'retry', code, hint, afterMs: error.retryAfterMs ?? waitMs(attempt, random) }
+  return { kind: 'retry', code, hint, afterMs: askedMs(error.retryAfterMs) ?? waitMs(attempt, random) }
+}
+
+function askedMs(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(Math.min(mostAskedMs, Math.max(leastAskedMs, ms)))
 }
 
 /** Exponential, 5 s to 15 min, between half and the whole of it so that accounts of one server do not come back together. */

@@ -37,6 +37,8 @@ export interface PollWorker extends AsyncDisposable {
   quiet(): Promise<void>
 }
 
+/** While the database is away a poll that is due looks for it so often. */
+const databaseRestMs = 5_000
 /** A job takes as long as hearing it. */
 const lockDurationMs = 30_000
 const heardAtOnce = 50
@@ -53,6 +55,8 @@ export function startWorker(deps: WorkerDeps): PollWorker {
 
   const begin = (accountId: number, due: number | undefined): void => {
     if (signal.aborted || running.has(accountId)) return
+    // The beat asks for the database, alone: a thousand polls would only knock at it.
+    if (deps.health.isDown('database')) return void requestIn(accountId, databaseRestMs * (0.5 + Math.random()))
     clearTimeout(later.get(accountId))
     later.delete(accountId)
     const trusted = due !== undefined && deps.kept.isWaiting(accountId)

@@ -2,6 +2,7 @@
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import type { Destination } from '../fetch/mailbox.ts'
+import type { OAuthClient, SecretKind } from '../vault/envelope.ts'
 import type { WriteSecret } from '../vault/write-secret.ts'
 import { inTransaction } from './database.ts'
 
@@ -36,11 +37,13 @@ export interface AccountDetail extends AccountView {
   startFrom: string
   mailboxes: { name: string; enabled: boolean; uidValidity: number | null; lastUid: number }[]
   hasPassword: boolean
+  /** How it signs in instead of with a password, or null. */
+  oauth: (OAuthClient & { hasRefreshToken: boolean; hasClientSecret: boolean }) | null
   ownCa: boolean
   createdAt: Date
 }
 
-interface Row {
+interface Row extends OAuthRow {
   id: number
   address: string
   host: string
@@ -87,6 +90,7 @@ function selectAccounts(db: Knex): Knex.QueryBuilder {
       'after_ingest',
       'start_from',
       'ca_pem',
+      ...oauthColumns,
       'created_at',
       db.raw('COALESCE(next_attempt_at, last_attempt_at + INTERVAL poll_every_s SECOND) AS next_at'),
       db.raw(
@@ -140,9 +144,13 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
     .where({ account_id: row.id })
     .orderBy('id')
     .select('name', 'enabled', 'uid_validity', 'last_uid')
-  const secret = await db('credentials')
-    .where({ account_id: row.id, kind: 'password' })
-    .first(db.raw('(COALESCE(LENGTH(plaintext), 0) > 0 OR sealed IS NOT NULL) AS present'))
+  const secrets = new Set<string>(
+    await db('credentials')
+      .where({ account_id: row.id })
+      .whereRaw('(COALESCE(LENGTH(plaintext), 0) > 0 OR sealed IS NOT NULL)')
+      .pluck('kind'),
+  )
+  const oauth = toOAuthClient(row)
   return {
     ...toView(row),
     everySeconds: row.poll_every_s,
@@ -155,25 +163,57 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
       uidValidity: box.uid_validity,
       lastUid: box.last_uid,
     })),
-    hasPassword: secret?.present === 1,
+    hasPassword: secrets.has('password'),
+    oauth: oauth && {
+      ...oauth,
+      hasRefreshToken: secrets.has('oauth-refresh-token'),
+      hasClientSecret: secrets.has('oauth-client-secret'),
+    },
     ownCa: row.ca_pem !== null,
     createdAt: row.created_at,
   }
 }
 
+/** Where an account's secrets may go: its mail server, and what its tokens come from. */
+export interface AccountDestination extends Destination {
+  /** Null: it signs in with a password. */
+  oauth: OAuthClient | null
+}
+
 /** The destination of the account's connections, with its own CA. */
-export async function getDestination(db: Knex, id: number): Promise<Destination> {
+export async function getDestination(db: Knex, id: number): Promise<AccountDestination> {
   const found = (await findDestinations(db, [id])).get(id)
   if (found === undefined) throw new CommandError(`there is no account ${id}`, '`letterlock account list` shows all')
   return found
 }
 
 /** The same of many, by account id. */
-export async function findDestinations(db: Knex, ids: readonly number[]): Promise<Map<number, Destination>> {
-  const rows: DestinationRow[] = await db('accounts')
+export async function findDestinations(db: Knex, ids: readonly number[]): Promise<Map<number, AccountDestination>> {
+  const rows: (DestinationRow & OAuthRow)[] = await db('accounts')
     .whereIn('id', ids)
-    .select('id', ...destinationColumns)
-  return new Map(rows.map(row => [row.id, toDestination(row)]))
+    .select('id', ...destinationColumns, ...oauthColumns)
+  return new Map(rows.map(row => [row.id, { ...toDestination(row), oauth: toOAuthClient(row) }]))
+}
+
+export const oauthColumns = [
+  'oauth_token_endpoint',
+  'oauth_issuer',
+  'oauth_client_id',
+  'oauth_client_auth',
+  'oauth_scope',
+] as const
+
+type OAuthRow = Record<(typeof oauthColumns)[number], string>
+
+export function toOAuthClient(row: OAuthRow): OAuthClient | null {
+  if (row.oauth_token_endpoint === '') return null
+  return {
+    issuer: row.oauth_issuer,
+    tokenEndpoint: row.oauth_token_endpoint,
+    clientId: row.oauth_client_id,
+    clientAuth: row.oauth_client_auth === 'basic' ? 'basic' : 'post',
+    scope: row.oauth_scope,
+  }
 }
 
 export const destinationColumns = ['address', 'host', 'port', 'security', 'username', 'ca_pem'] as const
@@ -214,6 +254,16 @@ export interface NewAccount {
   mailboxes: readonly string[]
   enabled: boolean
   password: string | null
+  /** Instead of a password. */
+  oauth?: NewOAuth | null
+}
+
+/** Signing in with OAuth 2, and what it takes. */
+export interface NewOAuth {
+  client: OAuthClient
+  refreshToken: string
+  /** Null: a public client. */
+  clientSecret: string | null
 }
 
 /** Adds an account with its mailboxes and password. Throws CommandError for an address that is there already. */
@@ -221,14 +271,16 @@ export async function insertAccount(db: Knex, account: NewAccount, writeSecret: 
   return await inTransaction(db, async trx => {
     await lockAddresses(trx)
     const [same] = await findAddresses(trx, [account.address])
-    if (same !== undefined) {
-      throw new CommandError(
-        `the address is account ${same.id} already`,
-        `change it with \`letterlock account set ${same.id}\`, or remove it first`,
-      )
-    }
+    if (same !== undefined) throw addressTaken(same.id)
     return await insertOrRevive(trx, account, writeSecret)
   })
+}
+
+export function addressTaken(id: number): CommandError {
+  return new CommandError(
+    `the address is account ${id} already`,
+    `change it with \`letterlock account set ${id}\`, or remove it first`,
+  )
 }
 
 /** A row that is always there stands for all addresses: of two who add the same one at the same moment, the second finds it. */
@@ -265,7 +317,7 @@ export async function insertOrRevive(
       .where({ id })
       .update({ ...columns, ...asNew(trx) })
   await replaceMailboxes(trx, id, account.mailboxes)
-  if (account.password !== null) await storePassword(trx, id, account.password, writeSecret)
+  await storeSecrets(trx, id, account, writeSecret)
   return id
 }
 
@@ -311,19 +363,28 @@ export async function updateAccount(
 ): Promise<void> {
   await inTransaction(db, async trx => {
     await trx('accounts').where({ id }).forUpdate().first('id')
-    const moved = movedPart(await getDestination(trx, id), change)
-    if (moved !== undefined && (change.password ?? null) === null) {
-      throw new CommandError(
-        `the ${moved} of account ${id} cannot be changed without its password`,
-        'give the password too (--password-stdin): a stored one is never sent to another server',
-      )
-    }
+    const before = await getDestination(trx, id)
+    const moved = movedPart(before, change)
+    if (moved !== undefined && (change.password ?? change.oauth ?? null) === null) throw refuseToMove(id, moved, before)
     await trx('accounts')
       .where({ id })
       .update({ ...columnsOf(change), next_attempt_at: null })
     if (change.mailboxes !== undefined) await replaceMailboxes(trx, id, change.mailboxes)
-    if (typeof change.password === 'string') await storePassword(trx, id, change.password, writeSecret)
+    await storeSecrets(trx, id, change, writeSecret)
   })
+}
+
+function refuseToMove(id: number, moved: string, { oauth }: AccountDestination): CommandError {
+  if (oauth === null) {
+    return new CommandError(
+      `the ${moved} of account ${id} cannot be changed without its password`,
+      'give the password too (--password-stdin): a stored one is never sent to another server',
+    )
+  }
+  return new CommandError(
+    `the ${moved} of account ${id} cannot be changed without signing in again`,
+    'give --oauth PROVIDER too: stored tokens are never sent to another server',
+  )
 }
 
 /** What of the way to the server would change, in a word for people, or undefined. */
@@ -347,9 +408,25 @@ function columnsOf(change: AccountChange): Record<string, unknown> {
     push: change.push,
     after_ingest: change.afterIngest,
     enabled: change.enabled,
+    ...oauthColumnsOf(change),
   }
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
 }
+
+/** An account signs in one way: who gives a password gives the other up. */
+function oauthColumnsOf({ oauth, password }: AccountChange): Record<string, unknown> {
+  const client = oauth?.client ?? (password == null ? undefined : noOAuth)
+  if (client === undefined) return {}
+  return {
+    oauth_token_endpoint: client.tokenEndpoint,
+    oauth_issuer: client.issuer,
+    oauth_client_id: client.clientId,
+    oauth_client_auth: client.clientAuth,
+    oauth_scope: client.scope,
+  }
+}
+
+const noOAuth: OAuthClient = { issuer: '', tokenEndpoint: '', clientId: '', clientAuth: 'post', scope: '' }
 
 /** Mailboxes that are no longer named keep their cursor, and are no longer polled. */
 async function replaceMailboxes(trx: Knex, accountId: number, names: readonly string[]): Promise<void> {
@@ -359,14 +436,26 @@ async function replaceMailboxes(trx: Knex, accountId: number, names: readonly st
   }
 }
 
-/** Writes a password in the form that holds now, and has it tried at once. */
-async function storePassword(
+/** Writes what is given in the form that holds now, takes away what it replaces, and has it tried at once. */
+async function storeSecrets(
   trx: Knex.Transaction,
   accountId: number,
-  password: string,
+  { password, oauth }: Pick<AccountChange, 'password' | 'oauth'>,
   writeSecret: WriteSecret,
 ): Promise<void> {
-  await writeSecret(trx, accountId, password)
+  if (password == null && oauth == null) return
+  const given = oauth
+    ? { 'oauth-refresh-token': oauth.refreshToken, 'oauth-client-secret': oauth.clientSecret }
+    : { password }
+  const kinds = Object.entries(given).filter((entry): entry is [SecretKind, string] => typeof entry[1] === 'string')
+  await trx('credentials')
+    .where({ account_id: accountId })
+    .whereNotIn(
+      'kind',
+      kinds.map(([kind]) => kind),
+    )
+    .delete()
+  for (const [kind, secret] of kinds) await writeSecret(trx, accountId, secret, { kind })
   await trx('accounts').where({ id: accountId }).update({ next_attempt_at: null })
 }
 

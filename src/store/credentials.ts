@@ -42,6 +42,12 @@ export async function findCredential(
   return row === undefined ? undefined : toCredential(row)
 }
 
+/** All secrets of an account, locked until the transaction ends. */
+export async function lockAccountCredentials(trx: Knex, accountId: number): Promise<CredentialRow[]> {
+  const rows = (await select(trx).where({ account_id: accountId }).orderBy('id').forUpdate()) as Row[]
+  return rows.map(toCredential)
+}
+
 /** Which rows a pass is about. */
 export type CredentialFilter =
   /** Those with a plaintext, empty ones too. */

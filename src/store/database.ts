@@ -258,10 +258,15 @@ const lockWaitTimeout = 1205
 const deadlock = 1213
 
 /** Runs `work` in a transaction; a deadlock or a lock wait that timed out is tried again from its start, three times. */
-export async function inTransaction<T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  db: Knex,
+  work: (trx: Knex.Transaction) => Promise<T>,
+  /** One that is held already; default: one of the pool. */
+  connection?: unknown,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction(work)
+      return await db.transaction(work, connection === undefined ? {} : { connection })
     } catch (error) {
       const passing = error instanceof DatabaseError && (error.errno === deadlock || error.errno === lockWaitTimeout)
       if (!passing || attempt > 3) throw error

@@ -4,12 +4,15 @@ import type { Knex } from 'knex'
 import { AccountError } from '../errors.ts'
 import type { AfterIngest, Destination } from '../fetch/mailbox.ts'
 import type { StartFrom } from '../poll/cursor.ts'
-import { destinationColumns, toDestination } from './accounts.ts'
+import type { OAuthClient } from '../vault/envelope.ts'
+import { destinationColumns, oauthColumns, toDestination, toOAuthClient } from './accounts.ts'
 import type { Lease } from './workers.ts'
 
 export interface PolledAccount {
   id: number
   destination: Destination
+  /** What its access tokens come from; null: it signs in with a password. */
+  oauth: OAuthClient | null
   afterIngest: AfterIngest
   startFrom: StartFrom
   createdAt: Date
@@ -35,6 +38,7 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
     .first(
       'id',
       ...destinationColumns,
+      ...oauthColumns,
       'after_ingest',
       'start_from',
       'poll_every_s',
@@ -48,6 +52,7 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
   return {
     id: row.id,
     destination: toDestination(row),
+    oauth: toOAuthClient(row),
     afterIngest: toAfterIngest(row.after_ingest, row.id),
     startFrom: toStartFrom(row.start_from, row.id),
     createdAt: row.created_at,

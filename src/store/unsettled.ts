@@ -31,14 +31,15 @@ export async function findUnsettled(
   }))
 }
 
-/** Notes that it was done. */
+/** Notes that it was done, but for what is left. */
 export async function updateSettled(
   db: Knex,
   mailbox: { id: number; uidValidity: number },
   uids: readonly number[],
+  left: AfterIngest | null,
 ): Promise<void> {
   await db('sources')
     .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity })
     .whereIn('uid', uids)
-    .update({ settled_at: db.raw('UTC_TIMESTAMP(3)') })
+    .update(left === null ? { settled_at: db.raw('UTC_TIMESTAMP(3)') } : { after_ingest: left.kind })
 }

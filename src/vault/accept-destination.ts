@@ -1,16 +1,20 @@
-// Binds a sealed password to the destination that its account has now. Only who holds the key can do it, on the server: to write to the
-// database is not enough to have a password sent somewhere else.
+// Binds an account's sealed secrets to the destination that it has now. Only who holds the key can do it, on the server: to write to the
+// database is not enough to have a password or a token sent somewhere else.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
-import { getDestination } from '../store/accounts.ts'
+import { type AccountDestination, getDestination } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
-import { findCredential, writeCredential } from '../store/credentials.ts'
+import { type CredentialRow, lockAccountCredentials, writeCredential } from '../store/credentials.ts'
 import { inTransaction } from '../store/database.ts'
-import { imapDestination, open, seal } from './envelope.ts'
-import { type KeyPlace, readKeyring } from './keyring.ts'
+import { commandThatSets } from './credentials.ts'
+import { destinationOf, type Key, keyHexOf, open, seal } from './envelope.ts'
+import { type KeyPlace, type Keyring, readKeyring } from './keyring.ts'
 import { lockWriteKey } from './write-key.ts'
+import { secretWords } from './write-secret.ts'
 
-/** `accepted`, or `unchanged` where it was bound so already. Throws CommandError. */
+type SealedRow = CredentialRow & { sealed: Buffer }
+
+/** `accepted`, or `unchanged` where all were bound so already. Throws CommandError. */
 export async function acceptDestination(
   db: Knex,
   place: KeyPlace,
@@ -21,8 +25,8 @@ export async function acceptDestination(
     const ring = readKeyring(place)
     await trx('accounts').where({ id: accountId }).forUpdate().first('id')
     const write = await lockWriteKey(trx, ring)
-    const row = await findCredential(trx, accountId, 'password')
-    if (!row?.sealed || (row.plaintext?.length ?? 0) > 0)
+    const rows = await findSealed(trx, accountId)
+    if (rows.length === 0)
       throw new CommandError(`account ${accountId} has no sealed password`, 'there is nothing to accept')
     if (write.form === 'lacking') {
       throw new CommandError(
@@ -30,25 +34,50 @@ export async function acceptDestination(
         `run the command on the server as a user who may read ${place.file}`,
       )
     }
-    const rowPlace = { table: 'credentials', kind: 'password', accountId } as const
-    const opened = open(ring.find, rowPlace, row.sealed)
-    if (opened.end !== 'ok') {
-      throw new CommandError(
-        `the sealed password of account ${accountId} cannot be opened (${opened.end})`,
-        `set it again with \`letterlock account set ${accountId} --ask-password\``,
-      )
-    }
-    const destination = imapDestination(await getDestination(trx, accountId))
-    try {
-      if (opened.destination.equals(destination)) return 'unchanged'
-      const key = write.form === 'sealed' ? write.key : ring.find(row.sealed.toString('hex', 1, 9))
-      if (key === undefined) throw new CommandError('the key went away', 'put the key file back')
-      await writeCredential(trx, accountId, 'password', { sealed: seal(key, rowPlace, destination, opened.secret) })
-    } finally {
-      opened.secret.fill(0)
-    }
+    const destination = await getDestination(trx, accountId)
+    let accepted = 0
+    for (const row of rows)
+      if (await bind(trx, row, destination, ring, write.form === 'sealed' ? write.key : undefined)) accepted += 1
+    if (accepted === 0) return 'unchanged'
     await trx('accounts').where({ id: accountId }).update({ next_attempt_at: null })
     await insertAudit(trx, { actor, action: 'encryption.accept_destination', accountId })
     return 'accepted'
   })
+}
+
+/** Those with a newer plaintext over them are none. */
+async function findSealed(trx: Knex.Transaction, accountId: number): Promise<SealedRow[]> {
+  const rows = await lockAccountCredentials(trx, accountId)
+  const isOld = (row: CredentialRow): boolean => (row.plaintext?.length ?? 0) > 0
+  const found = rows.filter((row): row is SealedRow => row.sealed !== null && !isOld(row))
+  for (const row of rows) row.plaintext?.fill(0)
+  return found
+}
+
+/** True if it was bound to another destination until now. */
+async function bind(
+  trx: Knex.Transaction,
+  { accountId, kind, sealed }: SealedRow,
+  to: AccountDestination,
+  ring: Keyring,
+  writeKey: Key | undefined,
+): Promise<boolean> {
+  const place = { table: 'credentials', kind, accountId } as const
+  const opened = open(ring.find, place, sealed)
+  if (opened.end !== 'ok') {
+    throw new CommandError(
+      `the sealed ${secretWords[kind]} of account ${accountId} cannot be opened (${opened.end})`,
+      `set it again with \`${commandThatSets(accountId, kind)}\``,
+    )
+  }
+  const destination = destinationOf(kind, to, to.oauth)
+  try {
+    if (opened.destination.equals(destination)) return false
+    const key = writeKey ?? ring.find(keyHexOf(sealed) ?? '')
+    if (key === undefined) throw new CommandError('the key went away', 'put the key file back')
+    await writeCredential(trx, accountId, kind, { sealed: seal(key, place, destination, opened.secret) })
+    return true
+  } finally {
+    opened.secret.fill(0)
+  }
 }

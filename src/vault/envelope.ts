@@ -33,6 +33,17 @@ export interface Key {
 
 export type SecretKind = 'password' | 'oauth-refresh-token' | 'oauth-client-secret'
 
+/** Who gives an account's access tokens, and to whom. */
+export interface OAuthClient {
+  issuer: string
+  tokenEndpoint: string
+  clientId: string
+  /** How a client's secret is sent (RFC 6749 §2.3.1). */
+  clientAuth: 'post' | 'basic'
+  /** What is asked for (RFC 6749 §3.3). */
+  scope: string
+}
+
 /** The row that an envelope belongs to; it opens in no other. */
 export type Place =
   | { table: 'credentials'; kind: SecretKind; accountId: number }
@@ -214,10 +225,20 @@ export function imapDestination(destination: ImapDestination): Destination16 {
 
 /** The destination of an OAuth secret: the token endpoint, and the mail server that its access tokens go to. */
 export function oauthDestination(
-  oauth: { tokenEndpoint: string; clientId: string },
+  oauth: Pick<OAuthClient, 'tokenEndpoint' | 'clientId'>,
   destination: ImapDestination,
 ): Destination16 {
   return digest(['oauth2', oauth.tokenEndpoint, oauth.clientId, ...partsOf(destination)])
+}
+
+/** What a secret of this kind is bound to. An account that names no token endpoint has an empty one. */
+export function destinationOf(
+  kind: SecretKind,
+  destination: ImapDestination,
+  oauth: Pick<OAuthClient, 'tokenEndpoint' | 'clientId'> | null,
+): Destination16 {
+  if (kind === 'password') return imapDestination(destination)
+  return oauthDestination(oauth ?? { tokenEndpoint: '', clientId: '' }, destination)
 }
 
 /** The canary's. */

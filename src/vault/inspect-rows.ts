@@ -2,9 +2,9 @@
 import type { Knex } from 'knex'
 import { findDestinations } from '../store/accounts.ts'
 import { type CredentialRow, findCredentials } from '../store/credentials.ts'
-import { open } from './envelope.ts'
+import { destinationOf, open } from './envelope.ts'
 import type { Keyring } from './keyring.ts'
-import { destinationOf, faultCodes, type RowFault } from './seal-batch.ts'
+import { faultCodes, type RowFault } from './seal-batch.ts'
 
 export interface Inspection {
   /** Rows looked at. */
@@ -47,7 +47,8 @@ async function faultsOf(db: Knex, ring: Keyring, rows: readonly CredentialRow[])
     if (opened.end !== 'ok') return [{ credentialId, accountId, code: faultCodes[opened.end] }]
     opened.secret.fill(0)
     const destination = destinations.get(accountId)
-    if (destination !== undefined && opened.destination.equals(destinationOf(kind, destination))) return []
+    if (destination !== undefined && opened.destination.equals(destinationOf(kind, destination, destination.oauth)))
+      return []
     return [{ credentialId, accountId, code: faultCodes['destination-changed'] }]
   })
 }

@@ -16,7 +16,7 @@ import {
   updateUnsealed,
 } from '../store/credentials.ts'
 import { inTransaction } from '../store/database.ts'
-import { type Destination16, type Envelope, imapDestination, oauthDestination, open, seal } from './envelope.ts'
+import { type Destination16, destinationOf, type Envelope, open, seal } from './envelope.ts'
 import { type KeyPlace, type Keyring, readKeyring } from './keyring.ts'
 import { lockWriteKey } from './write-key.ts'
 
@@ -35,7 +35,6 @@ export type RowFaultCode =
   | 'vault.tampered'
   | 'vault.unsupported_version'
   | 'vault.destination_changed'
-  | 'vault.too_long'
   | 'vault.refused'
 
 /** A row that was left as it is. */
@@ -162,9 +161,6 @@ async function resealRows({ trx, ring, seal }: Batch, rows: readonly CredentialR
   return { changed: sealed.length, faults, plaintextOf: undefined }
 }
 
-/** What `credentials.plaintext` takes, in characters. */
-const maxPlaintextChars = 995
-
 async function unsealRows({ trx, ring }: Batch, rows: readonly CredentialRow[]): Promise<PassReport> {
   const newer = rows.filter(hasPlaintext)
   await clearSealed(trx, idsOf(newer))
@@ -176,7 +172,6 @@ async function unsealRows({ trx, ring }: Batch, rows: readonly CredentialRow[]):
     const found = open(ring.find, placeOf(row), row.sealed ?? Buffer.alloc(0))
     if (found.end !== 'ok') faults.push(toFault(row, found.end))
     else if (!found.destination.equals(destinations(row))) faults.push(toFault(row, 'destination-changed'))
-    else if (found.secret.toString().length > maxPlaintextChars) faults.push(toFault(row, 'too-long'))
     else plaintexts.set(row.id, found.secret)
   }
   try {
@@ -232,17 +227,8 @@ async function destinationsOf(
   return row => {
     const destination = found.get(row.accountId)
     if (destination === undefined) throw new NotAsWritten('an account went away')
-    return destinationOf(row.kind, destination)
+    return destinationOf(row.kind, destination, destination.oauth)
   }
-}
-
-/** What a secret of this kind is bound to. An account that names no token endpoint yet has an empty one. */
-export function destinationOf(
-  kind: CredentialRow['kind'],
-  destination: Parameters<typeof imapDestination>[0],
-): Destination16 {
-  if (kind === 'password') return imapDestination(destination)
-  return oauthDestination({ tokenEndpoint: '', clientId: '' }, destination)
 }
 
 export const faultCodes = {
@@ -250,7 +236,6 @@ export const faultCodes = {
   tampered: 'vault.tampered',
   'unsupported-version': 'vault.unsupported_version',
   'destination-changed': 'vault.destination_changed',
-  'too-long': 'vault.too_long',
 } as const
 
 function toFault(row: CredentialRow, end: keyof typeof faultCodes): RowFault {

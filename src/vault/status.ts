@@ -145,11 +145,10 @@ async function plaintextProblems(db: Knex, state: EncryptionState, plaintext: nu
 const rowHints: Record<RowFaultCode, string> = {
   'vault.key_missing': 'their key is not here: put its file back, or set the passwords again',
   'vault.tampered':
-    'their sealed passwords were changed, or are other accounts’: set them again with `letterlock account set ID --ask-password`',
+    'their sealed passwords were changed, or are other accounts’: set them again with `letterlock account set ID --ask-password` (or --oauth PROVIDER)',
   'vault.unsupported_version': 'they are sealed in a way that this version does not know: upgrade letterlock',
   'vault.destination_changed':
-    'host, port, security, user name or CA are not those that their passwords were sealed for: set the passwords again, or `letterlock encryption accept-destination ID`',
-  'vault.too_long': 'their secrets do not fit in the column plaintext: set shorter ones',
+    'host, port, security, user name or CA are not those that their passwords were sealed for: set the passwords again (OAuth: sign in again), or `letterlock encryption accept-destination ID`',
   'vault.refused': 'the database changed or refused what was written: look for a trigger on the table credentials',
 }
 

@@ -9,7 +9,8 @@ import type { Health } from '../health.ts'
 import { insertAudit } from '../store/audit.ts'
 import { clearSuperseded } from '../store/credentials.ts'
 import { findKeys, readUnsealing, writePlaintextSeen } from '../store/encryption-keys.ts'
-import { type OpenSecret, openStored } from './credentials.ts'
+import { openLogins } from './access-tokens.ts'
+import type { OpenSecret } from './credentials.ts'
 import {
   encryptionState,
   type Facts,
@@ -26,9 +27,12 @@ import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
 import { runPass } from './seal-rows.ts'
 import { keepThreadSecret } from './thread-secret.ts'
 import { adoptKey, beginRotation, completeSealing, finishRotation, finishUnsealing } from './transitions.ts'
+import { createSecretWriter } from './write-secret.ts'
 
 export interface VaultDeps {
   db: Knex
+  /** Access tokens that are asked for at once; each holds a connection of `db`. */
+  tokensAtOnce: number
   /** Its sessions ask for a minimal binary log. */
   sealingDb: Knex
   place: KeyPlace
@@ -59,7 +63,12 @@ export function openVault(deps: VaultDeps): Vault {
   const watch = createWatch(deps)
   const timer = setInterval(() => watch.look(), lookEveryMs).unref()
   return {
-    openSecret: openStored(deps.db, () => watch.ring),
+    openSecret: openLogins({
+      db: deps.db,
+      ring: () => watch.ring,
+      writeSecret: createSecretWriter(deps.place),
+      atOnce: deps.tokensAtOnce,
+    }),
     keyIds: () => watch.ring.ids,
     look: () => watch.look(),
     work: (signal, progress) => work(deps, watch, signal, progress),

@@ -58,7 +58,7 @@ test.each([
   ['stripped STARTTLS', 'imap.starttls_missing', {}, { security: 'starttls' as const }],
   ['TLS on a cleartext port', 'imap.tls_failed', {}, { security: 'tls' as const }],
   ['login that the server cannot check', 'imap.auth_unavailable', { login: 'NO [UNAVAILABLE] later' }, {}],
-  ['BYE at SELECT', 'imap.connection_lost', { byeAt: new Set(['EXAMINE']) }, {}],
+  ['BYE at SELECT', 'imap.unavailable', { byeAt: new Set(['EXAMINE']) }, {}],
   ['NO to everything', 'imap.auth_refused', { login: 'NO go away' }, {}],
 ])('%s: the account has the code %s', async (_, code, script, change) => {
   await using server = await startScriptedServer({ mails: mails(3), ...script })

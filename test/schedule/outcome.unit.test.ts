@@ -25,6 +25,13 @@ test('honours the time that the server asked for', () => {
   expect(outcomeOf(throttled, 9)).toMatchObject({ kind: 'retry', afterMs: 77_000 })
 })
 
+test('gives no account up for days because its server asked for them', () => {
+  const asked = (retryAfterMs: number) =>
+    outcomeOf(new AccountError('imap.throttled', 'too many', { temporary: true, retryAfterMs }), 1)
+  expect(asked(9e9)).toMatchObject({ kind: 'retry', afterMs: 3_600_000 })
+  expect(asked(0.5)).toMatchObject({ kind: 'retry', afterMs: 1_000 })
+})
+
 test('presumes an unknown error to be temporary, and says nothing of its text', () => {
   const outcome = outcomeOf(new TypeError('secret text'), 1, 0)
   expect(outcome).toMatchObject({ kind: 'retry', code: 'internal', afterMs: 2_500 })

@@ -1,5 +1,5 @@
-// A scripted IMAP server for what a good one will not do: it refuses, hangs, drops the line in the middle of a literal, omits mails
-// from its answers, says BYE. Speaks as much of RFC 3501 as imapflow asks for.
+// A scripted IMAP server for what a good one will not do: it refuses, hangs, throttles, drops the line in the middle of a literal,
+// omits mails from its answers, says what nobody asked for. Speaks as much of RFC 3501 as imapflow asks for.
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Destination } from '../../src/fetch/mailbox.ts'
@@ -11,11 +11,24 @@ export interface ScriptedMail {
 
 /** May be changed while the server runs. */
 export interface Script {
+  /** Those of INBOX. */
   mails: ScriptedMail[]
+  /** Further mailboxes, by their names in ASCII. */
+  others: Record<string, ScriptedMail[]>
   uidValidity: number
+  /** UIDNEXT that it claims; null: it says none. */
+  uidNext: number | null | undefined
   capabilities: string[]
+  /** First line, without `* `; by default OK with the capabilities. After BYE it closes. */
+  greeting: string | undefined
   /** Answer to LOGIN: `NO [AUTHENTICATIONFAILED] no`, say, or made of what stood behind it; default OK. `hang`: none. */
   login: string | ((credentials: string) => string)
+  /** Tagged answers to commands, as `UID SEARCH`, in place of doing them. A text that begins with BYE ends the connection. */
+  refuse: Record<string, string>
+  /** Tagged answer to a FETCH that asks for the bytes of this mail, after those before it were sent. */
+  refuseMails: Map<number, string>
+  /** The same, and nothing is sent before it. */
+  refuseBatches: Map<number, string>
   /** Commands that get no answer at all, as `UID SEARCH`. */
   hangAt: Set<string>
   /** Commands that are answered with BYE and the end of the connection. */
@@ -24,10 +37,18 @@ export interface Script {
   dropAt: Set<number>
   /** Listed by SEARCH, never sent by FETCH. */
   withheld: Set<number>
+  /** Listed by SEARCH, and their size and date are not told. */
+  unlisted: Set<number>
   /** While false, IDLE is a promise that is not kept: nothing is told. */
   tells: boolean
   /** RFC822.SIZE that it claims, by UID. */
   claimedSizes: Map<number, number>
+  /** INTERNALDATE of all mails, as it stands on the wire. */
+  internalDate: string
+  /** How the bytes of a mail are sent; default: a literal. */
+  form: 'literal' | 'literal8' | 'quoted' | 'nil'
+  /** Untagged lines, without `* `, that it sends between the mails of a FETCH and before the end of every command. */
+  chatter: string[]
 }
 
 export interface ScriptedServer extends AsyncDisposable {
@@ -51,15 +72,25 @@ export const capabilities = ['IMAP4rev1', 'UIDPLUS', 'MOVE']
 export async function startScriptedServer(script: Partial<Script> = {}): Promise<ScriptedServer> {
   const full: Script = {
     mails: [],
+    others: {},
     uidValidity: 1,
+    uidNext: undefined,
     capabilities,
+    greeting: undefined,
     login: 'OK done',
+    refuse: {},
+    refuseMails: new Map(),
+    refuseBatches: new Map(),
     hangAt: new Set(),
     byeAt: new Set(),
     dropAt: new Set(),
     withheld: new Set(),
+    unlisted: new Set(),
     tells: true,
     claimedSizes: new Map(),
+    internalDate: '"24-Nov-2026 10:00:00 +0000"',
+    form: 'literal',
+    chatter: [],
     ...script,
   }
   const commands: string[] = []
@@ -74,7 +105,10 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
       idling.delete(socket)
     })
     socket.on('error', () => {})
-    socket.write(`* OK [CAPABILITY ${full.capabilities.join(' ')}] ready\r\n`)
+    const greeting = full.greeting ?? `OK [CAPABILITY ${full.capabilities.join(' ')}] ready`
+    if (greeting.startsWith('BYE')) return void socket.end(`* ${greeting}\r\n`)
+    socket.write(`* ${greeting}\r\n`)
+    const session: Session = { socket, script: full, mails: full.mails }
     let rest = ''
     socket.on('data', data => {
       rest += data.toString('utf8')
@@ -89,7 +123,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
         } else if (tag !== undefined && command === 'IDLE' && !full.byeAt.has('IDLE')) {
           idling.set(socket, tag)
           socket.write('+ idling\r\n')
-        } else answer(socket, full, line)
+        } else answer(session, line)
       }
     })
   }).listen(0, '127.0.0.1')
@@ -123,18 +157,22 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
   }
 }
 
-function answer(socket: Socket, script: Script, line: string): void {
+interface Session {
+  socket: Socket
+  script: Script
+  /** Those of the selected mailbox. */
+  mails: readonly ScriptedMail[]
+}
+
+function answer(session: Session, line: string): void {
+  const { socket, script } = session
   const [, tag = '*', command = '', rest = ''] = /^(\S+) ((?:UID )?\S+) ?(.*)$/i.exec(line) ?? []
   const name = command.toUpperCase()
   const say = (...lines: string[]) => socket.write(lines.map(text => `${text}\r\n`).join(''))
-  const done = () => say(`${tag} OK done`)
   if (script.hangAt.has(name)) return
-  if (script.byeAt.has(name)) {
-    socket.end('* BYE going down\r\n')
-    return
-  }
-  const { mails, uidValidity } = script
-  const uidNext = Math.max(0, ...mails.map(mail => mail.uid)) + 1
+  const refusal = script.byeAt.has(name) ? 'BYE going down' : script.refuse[name]
+  if (refusal?.startsWith('BYE')) return void socket.end(`* ${refusal}\r\n`)
+  if (refusal !== undefined) return void say(`${tag} ${refusal}`)
   if (name === 'LOGIN') {
     const text = typeof script.login === 'string' ? script.login : script.login(rest)
     if (text !== 'hang') say(`${tag} ${text}`)
@@ -142,48 +180,102 @@ function answer(socket: Socket, script: Script, line: string): void {
   }
   if (name === 'CAPABILITY') say(`* CAPABILITY ${script.capabilities.join(' ')}`)
   if (name === 'NAMESPACE') say('* NAMESPACE (("" "/")) NIL NIL')
-  if (name === 'LIST' || name === 'LSUB') say(`* ${name} () "/" INBOX`)
-  if (name === 'STATUS') say(`* STATUS INBOX (MESSAGES ${mails.length} UIDNEXT ${uidNext} UIDVALIDITY ${uidValidity})`)
-  if (name === 'SELECT' || name === 'EXAMINE') {
-    say('* FLAGS (\\Seen \\Deleted)', '* OK [PERMANENTFLAGS (\\Seen \\Deleted)] ok', `* ${mails.length} EXISTS`)
-    say(`* OK [UIDVALIDITY ${uidValidity}] ok`, `* OK [UIDNEXT ${uidNext}] ok`)
+  if (name === 'LIST' || name === 'LSUB') for (const box of listed(script, rest)) say(`* ${name} () "/" "${box}"`)
+  if (name === 'STATUS' || name === 'SELECT' || name === 'EXAMINE') {
+    const box = mailboxIn(script, rest)
+    if (box === undefined) return void say(`${tag} NO [NONEXISTENT] no such mailbox`)
+    say(...(name === 'STATUS' ? statusOf(script, box) : open(session, box.mails)))
   }
-  if (name === 'UID SEARCH')
-    say(
-      `* SEARCH ${pick(mails, rest)
-        .map(mail => mail.uid)
-        .join(' ')}`,
-    )
-  if (name === 'UID FETCH' && !fetch(socket, script, rest)) return
+  if (name === 'UID SEARCH') say(['* SEARCH', ...pick(session.mails, rest).map(mail => mail.uid)].join(' '))
+  const last = session.mails[Number(/^\d+/.exec(rest)?.[0]) - 1]
+  if (name === 'FETCH' && last !== undefined) say(`* ${session.mails.indexOf(last) + 1} FETCH (UID ${last.uid})`)
+  const end = name === 'UID FETCH' ? fetch(session, rest) : 'OK done'
+  if (end === undefined) return
   if (name === 'LOGOUT') say('* BYE bye')
-  done()
+  else say(...script.chatter.map(text => `* ${text}`))
+  say(`${tag} ${end}`)
   if (name === 'LOGOUT') socket.end()
 }
 
-/** False if the line was dropped. */
-function fetch(socket: Socket, script: Script, rest: string): boolean {
+interface Box {
+  name: string
+  mails: readonly ScriptedMail[]
+}
+
+function boxesOf({ mails, others }: Script): Box[] {
+  return [{ name: 'INBOX', mails }, ...Object.entries(others).map(([name, found]) => ({ name, mails: found }))]
+}
+
+/** The mailbox that stands first in what follows a command. */
+function mailboxIn(script: Script, rest: string): Box | undefined {
+  const name = /^"([^"]*)"|^(\S+)/.exec(rest)?.slice(1).find(Boolean)
+  return boxesOf(script).find(box => box.name === name)
+}
+
+function listed(script: Script, rest: string): string[] {
+  const wanted = / "?([^"]*)"?$/.exec(rest)?.[1] ?? '*'
+  return boxesOf(script)
+    .map(box => box.name)
+    .filter(name => wanted === '*' || name === wanted)
+}
+
+function uidNextOf({ uidNext }: Script, mails: readonly ScriptedMail[]): number | null {
+  return uidNext === undefined ? Math.max(0, ...mails.map(mail => mail.uid)) + 1 : uidNext
+}
+
+function statusOf(script: Script, { name, mails }: Box): string[] {
+  const uidNext = uidNextOf(script, mails)
+  const told = uidNext === null ? '' : `UIDNEXT ${uidNext} `
+  return [`* STATUS "${name}" (MESSAGES ${mails.length} ${told}UIDVALIDITY ${script.uidValidity})`]
+}
+
+function open(session: Session, mails: readonly ScriptedMail[]): string[] {
+  session.mails = mails
+  const uidNext = uidNextOf(session.script, mails)
+  return [
+    '* FLAGS (\\Seen \\Deleted)',
+    '* OK [PERMANENTFLAGS (\\Seen \\Deleted)] ok',
+    `* ${mails.length} EXISTS`,
+    `* OK [UIDVALIDITY ${session.script.uidValidity}] ok`,
+    ...(uidNext === null ? [] : [`* OK [UIDNEXT ${uidNext}] ok`]),
+  ]
+}
+
+/** The tagged answer; undefined if the line was dropped. */
+function fetch({ socket, script, mails }: Session, rest: string): string | undefined {
   const [set = '', items = ''] = rest.split(/ (.*)/s)
-  for (const [i, mail] of script.mails.entries()) {
-    const whole = /BODY\.PEEK\[\]/.test(items)
-    if (!pick([mail], `UID ${set}`).includes(mail) && !(set.endsWith(':*') && i === script.mails.length - 1)) continue
-    if (script.withheld.has(mail.uid) && (whole || /HEADER/.test(items))) continue
+  const whole = /BODY\.PEEK\[\]/.test(items)
+  const header = /HEADER/.test(items)
+  const bad = pick(mails, `UID ${set}`).find(({ uid }) => script.refuseBatches.has(uid))
+  if (bad !== undefined && (whole || header)) return script.refuseBatches.get(bad.uid)
+  for (const [i, mail] of mails.entries()) {
+    if (!pick([mail], `UID ${set}`).includes(mail) && !(set.endsWith(':*') && i === mails.length - 1)) continue
+    const refused = script.refuseMails.get(mail.uid)
+    if (refused !== undefined && (whole || header)) return refused
+    if (script.withheld.has(mail.uid) && (whole || header)) continue
+    if (script.unlisted.has(mail.uid) && !whole && !header) continue
     const size = script.claimedSizes.get(mail.uid) ?? mail.source.length
-    const head = `* ${i + 1} FETCH (UID ${mail.uid} RFC822.SIZE ${size} INTERNALDATE "24-Nov-2026 10:00:00 +0000"`
-    const bytes = whole ? mail.source : /HEADER/.test(items) ? headerOf(mail.source) : undefined
-    if (bytes === undefined) {
-      socket.write(`${head})\r\n`)
-      continue
-    }
-    const label = whole ? 'BODY[]' : 'BODY[HEADER]'
-    socket.write(`${head} ${label} {${bytes.length}}\r\n`)
-    if (script.dropAt.has(mail.uid)) {
+    const head = `* ${i + 1} FETCH (UID ${mail.uid} RFC822.SIZE ${size} INTERNALDATE ${script.internalDate}`
+    const bytes = whole ? mail.source : header ? headerOf(mail.source) : undefined
+    if (bytes === undefined) socket.write(`${head})\r\n`)
+    else if (script.dropAt.has(mail.uid)) {
+      socket.write(`${head} BODY[] {${bytes.length}}\r\n`)
       socket.end(bytes.subarray(0, Math.floor(bytes.length / 2)))
-      return false
+      return undefined
+    } else {
+      socket.write(`${head} ${whole ? 'BODY[]' : 'BODY[HEADER]'} `)
+      socket.write(toWire(bytes, script.form))
+      socket.write(')\r\n')
     }
-    socket.write(bytes)
-    socket.write(')\r\n')
+    for (const text of script.chatter) socket.write(`* ${text}\r\n`)
   }
-  return true
+  return 'OK done'
+}
+
+function toWire(bytes: Buffer, form: Script['form']): Buffer {
+  if (form === 'nil') return Buffer.from('NIL')
+  if (form === 'quoted') return Buffer.from(`"${bytes.toString('latin1').replace(/["\\]/g, '\\$&')}"`, 'latin1')
+  return Buffer.concat([Buffer.from(`${form === 'literal8' ? '~' : ''}{${bytes.length}}\r\n`), bytes])
 }
 
 function headerOf(source: Buffer): Buffer {

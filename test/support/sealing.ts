@@ -90,8 +90,8 @@ export async function countWhere(db: Knex, condition: string): Promise<number> {
 export async function secretOf(db: Knex, keyFile: string, id: number, destination: Destination): Promise<string> {
   const place = keyPlaceOf(keyFile, {})
   try {
-    const { password } = await openStored(db, () => readKeyring(place))({ id, destination })
-    return password.toString()
+    const { value } = await openStored(db, () => readKeyring(place))({ id, destination })
+    return value.toString()
   } catch (error) {
     return String((error as { code?: string }).code)
   }
