@@ -118,7 +118,7 @@ function explain({ name = '', message = '', code = '', $metadata }: S3Failure): 
   if (status === 301 || status === 307) return known.PermanentRedirect as Explanation
   if (status === 404) return known.NoSuchBucket as Explanation
   if (/^(TimeoutError|AbortError|RequestTimeout)$/.test(name) || code === 'ETIMEDOUT') return silent
-  if (/CERT|TLS|SSL|ALTNAME/.test(code)) return tls
+  if (/CERT|TLS|SSL|ALTNAME|SIGNATURE/.test(code)) return tls
   if (status === undefined && code !== '') {
     return { why: `it cannot be reached (${code})`, hint: silent.hint }
   }

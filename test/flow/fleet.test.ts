@@ -80,9 +80,12 @@ const created = async ({ world }: Fleet): Promise<number> => (await ends(world.d
 async function expectAll(fleet: Fleet, mails: number): Promise<void> {
   await until(async () => (await created(fleet)) >= mails, 60_000).catch(async error => {
     const accounts = await fleet.world.db('accounts').select('id', 'state', 'code', 'hint', 'failures', 'lease_owner')
-    throw new Error(`${await created(fleet)} of ${mails} mails are there: ${JSON.stringify(accounts)}`, {
-      cause: error,
-    })
+    throw new Error(
+      `of ${mails} mails ${JSON.stringify(await ends(fleet.world.db))} are there: ${JSON.stringify(accounts)}`,
+      {
+        cause: error,
+      },
+    )
   })
   expect(await ends(fleet.world.db)).toEqual({ created: mails })
   const [[row]] = await fleet.world.db.raw(
@@ -129,7 +132,9 @@ test('a host that sleeps through its lease, in the middle of a transaction even,
   const { world, boxes } = fleet
   const backlog = 600
   const mails = (box: string) =>
-    Array.from({ length: backlog }, (_, i) => rawMail({ id: `${i}@${box}`, body: 'word '.repeat(500) + i }))
+    Array.from({ length: backlog }, (_, i) =>
+      rawMail({ id: `${i}@${box}`, subject: `mail ${i}`, body: 'word '.repeat(500) + i }),
+    )
   for (const box of boxes) dovecot.deliver(user.name, box, mails(box))
   const sleeper = await fleet.start('sleeper')
   await until(async () => (await created(fleet)) > 50)
@@ -181,7 +186,7 @@ function startMail(fleet: Fleet): { stop(): Promise<number> } & AsyncDisposable 
     for await (const _ of ticks(100)) {
       if (stop.signal.aborted) return sent
       const box = fleet.boxes[sent % fleet.boxes.length] as string
-      dovecot.deliver(user.name, box, [rawMail({ id: `${sent}@stream-${box}`, body: `mail ${sent}` })])
+      dovecot.deliver(user.name, box, [rawMail({ id: `${sent}@stream-${box}`, subject: `mail ${sent}` })])
       sent += 1
     }
     return sent

@@ -213,6 +213,7 @@ test('a row that somebody keeps locked is passed over, and sealed when it is fre
   const secrets = await insertPaused(world.db, 300)
   const held = [...secrets.keys()][7] ?? 0
   const trx = await world.db.transaction()
+  await trx.raw('SET wait_timeout = 600')
   await trx.raw('UPDATE credentials SET plaintext = ? WHERE account_id = ?', ['of a slow clerk', held])
   writeKey(keyFileOf(world))
   const daemon = await world.start()

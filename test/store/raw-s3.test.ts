@@ -252,3 +252,16 @@ test('an endpoint off this host must be https, and an S3 setting without a bucke
   expect(told({ ...bucket, LETTERLOCK_RAW_S3_PREFIX: '/desk/' })).toContain('raw.s3_prefix')
   expect(told({ LETTERLOCK_RAW_S3_ENDPOINT: 'https://minio.example.com' })).toContain('set s3_bucket too')
 })
+
+test('over TLS: a certificate of an own CA is trusted where the CA is named, and nowhere else', async () => {
+  await using secure = await startS3Server({ tls: true })
+  const config = configOf({ ...secure.env(), LETTERLOCK_RAW_S3_CA_FILE: secure.caFile })
+  const raw = openRawS3(config)
+  const [place] = (await raw.keep(mails(1))) as [RawPlace]
+  expect(await raw.read(place)).toEqual(mails(1)[0]?.source)
+  const untrusting = openRawS3(configOf(secure.env()), { attempts: 1 })
+  const failure = await untrusting.keep(mails(1)).catch(error => error)
+  expect(failure.message).toContain('its certificate is not trusted')
+  expect(failure.hint).toContain('raw.s3_ca_file')
+  expect(secure.requests.filter(({ method }) => method === 'PUT')).toHaveLength(1)
+})

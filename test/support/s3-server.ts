@@ -2,11 +2,13 @@
 // ranges and paged listings work as documented. It misbehaves on command: `fault` is asked about every request.
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createCertificates } from '../../src/embedded/certificates.ts'
 
 export interface S3Request {
   method: string
@@ -41,6 +43,8 @@ export interface S3Server extends AsyncDisposable {
   bucket: string
   /** A file for `raw.s3_credentials_file`. */
   credentialsFile: string
+  /** The CA of its certificate, where it has one. */
+  caFile: string
   objects: Map<string, Buffer>
   requests: S3Request[]
   /** Set by tests. */
@@ -60,7 +64,7 @@ export interface S3Server extends AsyncDisposable {
 const key = { id: 'AKIDEXAMPLE', secret: 'a-secret-that-must-not-be-seen/+=' }
 const bucket = 'mail-of-tests'
 
-export async function startS3Server(): Promise<S3Server> {
+export async function startS3Server(options: { tls?: boolean } = {}): Promise<S3Server> {
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-s3-'))
   const credentialsFile = path.join(directory, 'credentials')
   writeCredentials(credentialsFile, key.secret)
@@ -72,17 +76,20 @@ export async function startS3Server(): Promise<S3Server> {
     checksums: true,
     conditional: 'yes',
   }
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     serve({ objects, requests, script }, request, response).catch(error => response.destroy(error))
-  })
+  }
+  const server = options.tls ? createSecureServer(await certificateIn(directory), answer) : createServer(answer)
   server.keepAliveTimeout = 60_000
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const endpoint = options.tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   return {
     endpoint,
     bucket,
     credentialsFile,
+    caFile: path.join(directory, 'ca.pem'),
     objects,
     requests,
     script,
@@ -99,6 +106,11 @@ export async function startS3Server(): Promise<S3Server> {
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+async function certificateIn(directory: string): Promise<{ cert: Buffer; key: Buffer }> {
+  const { certFile, keyFile } = await createCertificates({ openssl: 'openssl', directory })
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) }
 }
 
 /** A credentials file with this secret. */
