@@ -9,6 +9,8 @@ export interface Report {
   faults: FaultCounts
   others: Record<string, number>
   mails: number
+  /** Of these, while the faults went on. */
+  takenIn: number
   deliveries: number
   bytes: number
   /** Sources by result. */
@@ -54,7 +56,7 @@ export function toText(report: Report): string {
     `seed ${report.seed}: ${Math.round(report.seconds)} s of faults, settled ${Math.round(report.settledSeconds)} s after`,
     `faults: ${list(faults.done)}; passed over ${faults.passedOver}`,
     `kills ${killsOf(faults)} (${list(faults.kills)}), cuts ${cutsOf(faults)} (${faults.connections} connections)`,
-    `mails ${report.mails} in ${report.deliveries} deliveries, ${(report.bytes / 1e6).toFixed(1)} MB; other clients: ${list(report.others)}`,
+    `mails ${report.mails} (${report.takenIn} taken in amid the faults) in ${report.deliveries} deliveries, ${(report.bytes / 1e6).toFixed(1)} MB; other clients: ${list(report.others)}`,
     `sources: ${list(report.ends)}; source recover: ${report.recovered.mails} mails of ${report.recovered.batches} batches without rows`,
     ...report.leftOut.map(sentence => `left out: ${sentence}`),
     failureKinds.map(kind => `${kind} ${report[kind].length}`).join(', '),

@@ -57,6 +57,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   const faults = await carryOut(plan, { scene, post, clients, tell })
   calm.abort()
   await Promise.all(going)
+  const takenIn = await insist(() => countMails(scene))
   const calmAt = performance.now()
   const stuck = await settle(scene, register, settleWithinMs)
   const settledAt = performance.now()
@@ -71,6 +72,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     faults,
     others: clients.done,
     mails: register.mails.size,
+    takenIn,
     deliveries: register.placed.length,
     bytes: register.bytes,
     ends: await countEnds(scene),
@@ -95,6 +97,11 @@ async function keepHelping({ db }: Scene, signal: AbortSignal): Promise<void> {
 async function recover({ db, raw, config }: Scene): Promise<{ batches: number; mails: number }> {
   const judging = createJudging(config, async () => undefined)
   return await insist(() => recoverSources(db, raw, source => parseMessage(source), judging))
+}
+
+async function countMails({ db }: Scene): Promise<number> {
+  const row = await db('sources').where({ complete: true }).whereNot({ result: 'duplicate' }).count({ n: '*' }).first()
+  return Number(row?.n ?? 0)
 }
 
 async function countEnds({ db }: Scene): Promise<Record<string, number>> {
