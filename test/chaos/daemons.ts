@@ -92,9 +92,13 @@ export function startDaemonProcess(options: DaemonOptions): ChaosDaemon {
   }
 }
 
-/** The end of what it wrote, for a person to look at. */
+/** The end of what it wrote that is no event, for a person to look at: what Node says of an error that nobody caught. */
 function lastWords(logFile: string): string {
-  return readFileSync(logFile, 'utf8').trim().split('\n').slice(-3).join(' | ').slice(-600)
+  const lines = readFileSync(logFile, 'utf8').trim().split('\n').slice(-40)
+  return lines
+    .filter(line => !line.startsWith('{') && line.trim() !== '')
+    .join(' | ')
+    .slice(0, 1_500)
 }
 
 /** libfaketime, which reads the difference from a file each time it is asked. Timers go on as they should, as with a clock that is set. */

@@ -31,10 +31,12 @@ export interface FaultCounts {
 export async function carryOut(plan: readonly Planned[], deps: FaultDeps): Promise<FaultCounts> {
   const counts: FaultCounts = { done: noneDone(), kills: {}, connections: 0, passedOver: 0 }
   const run: Run = { ...deps, counts, busy: new Set() }
-  const startedAt = performance.now()
+  let startedAt = performance.now()
   const going: Promise<void>[] = []
+  const breath = createBreath(deps.scene)
   for (const { atMs, fault } of plan) {
     await wait(Math.max(0, startedAt + atMs - performance.now()))
+    if (isHard(fault)) startedAt += await breath()
     going.push(
       happen(run, fault, deps.tell).catch(error =>
         deps.tell(`${fault.kind} came to nothing: ${(error as Error).message}`),
@@ -44,6 +46,28 @@ export async function carryOut(plan: readonly Planned[], deps: FaultDeps): Promi
   await Promise.all(going)
   for (const link of Object.values(deps.scene.servers.links)) link.mend()
   return counts
+}
+
+/** After these nothing comes in for a while. */
+function isHard({ kind }: Fault): boolean {
+  return kind === 'kill' || kind === 'kill and empty' || kind === 'stop' || kind === 'silence' || kind === 'sleeper'
+}
+
+const breathMs = 6_000
+
+/**
+ * Waits until a mail was taken in since the last time, but not for long; returns how long it was. Faults that come faster than anything can
+ * begin prove nothing: so the plan's clock stands still on a machine that is slow.
+ */
+function createBreath({ db }: Scene): () => Promise<number> {
+  const findLast = async () => Number((await db('sources').max({ id: 'id' }).first())?.id ?? 0)
+  let last = 0
+  return async () => {
+    const since = performance.now()
+    await until(async () => (await findLast().catch(() => 0)) > last, breathMs).catch(() => {})
+    last = await findLast().catch(() => last)
+    return performance.now() - since
+  }
 }
 
 function noneDone(): Record<FaultKind, number> {
@@ -118,7 +142,7 @@ async function doFault(run: Run, fault: Fault): Promise<boolean> {
     case 'clock':
       return await during(run, 'clock', () => setClock(scene, fault))
     case 'uid validity':
-      return await resetUidValidity(run, at(scene.accounts, fault.pick), fault.pick)
+      return await resetAnyUidValidity(run, fault.pick)
     case 'sleeper':
       return await sleepThroughLease(run, fault)
   }
@@ -187,9 +211,13 @@ function at<T>(list: readonly T[], share: number): T {
 
 const handsOffWithinMs = 20_000
 
+async function resetAnyUidValidity(run: Run, pick: number): Promise<boolean> {
+  const account = at(run.scene.accounts, pick)
+  return await resetUidValidity(run, account, at(account.mailboxes, (pick * 7919) % 1))
+}
+
 /** Other clients act on UIDs, and Dovecot may hold its lock: nobody is at the mailbox when its UIDs change. */
-async function resetUidValidity({ scene, clients }: Run, account: ChaosAccount, pick: number): Promise<boolean> {
-  const mailbox = at(account.mailboxes, (pick * 7919) % 1)
+async function resetUidValidity({ scene, clients }: Run, account: ChaosAccount, mailbox: string): Promise<boolean> {
   const folder = path.join(scene.directory, 'dovecot/mail', account.user, mailbox === 'INBOX' ? '' : `.${mailbox}`)
   const isFree = () => !clients.isAt(account.user) && !existsSync(path.join(folder, 'dovecot-uidlist.lock'))
   await until(async () => isFree(), handsOffWithinMs)
@@ -199,17 +227,45 @@ async function resetUidValidity({ scene, clients }: Run, account: ChaosAccount, 
 
 async function sleepThroughLease(run: Run, fault: Fault & { kind: 'sleeper' }): Promise<boolean> {
   const { scene, post } = run
-  const account = at(scene.accounts, fault.pick)
-  const row = await scene.db('accounts').where({ id: account.id }).first('lease_owner')
-  const owner = scene.daemons.find(({ pid }) => String(row?.lease_owner).includes(`-${pid}-`))
-  if (owner === undefined) return false
+  const owner = daemonOf(scene, fault.victim)
   return await during(run, owner.name, async () => {
-    post.deliver(account, 12)
+    const before = await findTried(scene, owner)
+    for (const account of scene.accounts.filter(({ id }) => before.accounts.has(id)))
+      post.deliver(account, lettersInHand)
+    const isBusy = async () => [...(await findTried(scene, owner)).mailboxes].some(one => !before.mailboxes.has(one))
+    await until(isBusy, busyWithinMs)
     await wait(fault.afterMs)
+    const inHand = (await findTried(scene, owner)).mailboxes
     const goOn = owner.stop()
-    await wait(500)
-    await resetUidValidity(run, account, fault.pick).catch(() => false)
+    await wait(soonMs)
+    for (const account of scene.accounts) {
+      for (const mailbox of account.mailboxes.filter(name =>
+        [...inHand].some(one => one.startsWith(`${account.id} ${name} `)),
+      ))
+        await resetUidValidity(run, account, mailbox).catch(() => false)
+    }
     await wait(fault.forMs)
     goOn()
   })
+}
+
+const lettersInHand = 6
+const busyWithinMs = 5_000
+/** What was on its way has come. */
+const soonMs = 500
+
+/** What the daemon owns, and what it tries: that is written down before a batch is tried, and taken away with its rows. */
+async function findTried(
+  { db }: Scene,
+  { pid }: ChaosDaemon,
+): Promise<{ accounts: ReadonlySet<number>; mailboxes: ReadonlySet<string> }> {
+  const rows: { id: number; name: string; trying_uid: number | null }[] = await db('accounts')
+    .join('mailboxes', 'mailboxes.account_id', 'accounts.id')
+    .where('lease_owner', 'like', `%-${pid}-%`)
+    .select('accounts.id', 'name', 'trying_uid')
+  const tried = rows.filter(row => row.trying_uid !== null)
+  return {
+    accounts: new Set(rows.map(row => row.id)),
+    mailboxes: new Set(tried.map(row => `${row.id} ${row.name} ${row.trying_uid}`)),
+  }
 }

@@ -25,8 +25,8 @@ export type Fault =
   | { kind: 'clock'; victim: DaemonName; bySeconds: number; forMs: number }
   /** `pick` chooses the mailbox. */
   | { kind: 'uid validity'; pick: number }
-  /** The owner of an account sleeps through its lease with a mail in hand, and meanwhile the mailbox gets another UIDVALIDITY. */
-  | { kind: 'sleeper'; pick: number; afterMs: number; forMs: number }
+  /** It sleeps through its lease with mails in hand, and meanwhile their mailboxes get another UIDVALIDITY. */
+  | { kind: 'sleeper'; victim: DaemonName; afterMs: number; forMs: number }
 
 export type FaultKind = Fault['kind']
 
@@ -37,18 +37,18 @@ export interface Planned {
 
 /** Mean times between two of a kind, for machines that have little to do but this. */
 const everyMs: Record<FaultKind, number> = {
-  kill: 4_500,
+  kill: 5_000,
   'kill and empty': 50_000,
-  stop: 15_000,
-  cut: 7_500,
-  'cut within': 6_500,
-  delay: 20_000,
-  silence: 25_000,
+  stop: 20_000,
+  cut: 10_000,
+  'cut within': 8_500,
+  delay: 25_000,
+  silence: 35_000,
   'full disk': 35_000,
   flush: 30_000,
   clock: 25_000,
   'uid validity': 15_000,
-  sleeper: 30_000,
+  sleeper: 20_000,
 }
 
 /** Nothing happens before everything has run once. */
@@ -100,6 +100,6 @@ function faultOf(kind: FaultKind, random: () => number): Fault {
     case 'uid validity':
       return { kind, pick: random() }
     case 'sleeper':
-      return { kind, pick: random(), afterMs: between(0, 1_500), forMs: between(7_000, 9_000) }
+      return { kind, victim: oneOf(daemonNames), afterMs: between(0, 300), forMs: between(7_000, 11_000) }
   }
 }

@@ -149,5 +149,8 @@ function reset(state: State, pair: Pair): void {
   if (!state.pairs.delete(pair)) return
   // The far side may be a unix socket, which knows no reset.
   pair.far.destroy()
-  if (!pair.near.destroyed) pair.near.resetAndDestroy()
+  if (pair.near.destroyed) return
+  // A socket that is about to end must not be reset: Node would wait for it for ever when the process exits.
+  if (pair.near.writableEnded) pair.near.destroy()
+  else pair.near.resetAndDestroy()
 }

@@ -38,7 +38,7 @@ export interface ChaosOptions {
 }
 
 const settleWithinMs = 240_000
-const helpEveryMs = 3_000
+const helpEveryMs = 1_000
 
 export async function runChaos(options: ChaosOptions): Promise<Report> {
   const { seed, minutes, preload, keep = false, tell = () => {} } = options

@@ -89,7 +89,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     LETTERLOCK_POLL_PARSE_THREADS: '1',
     LETTERLOCK_LOG_LEVEL: 'debug',
     LETTERLOCK_LOG_FORMAT: 'json',
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? path.join(directory, 'compiled'),
+    NODE_COMPILE_CACHE: compiled,
     ...(options.preload === undefined ? {} : { NODE_OPTIONS: `--import ${options.preload.href}` }),
   }
   const daemons = daemonNames.map(name =>
@@ -113,6 +113,8 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
 }
 
 const prefix = 'letterlock-chaos-'
+/** Daemons are started again and again: they find their code compiled, as the other tests do. */
+const compiled = new URL('../../node_modules/.cache/letterlock-tests', import.meta.url).pathname
 
 /** What a run that was killed could not unmount and remove. */
 function removeAbandoned(): void {

@@ -33,14 +33,14 @@ export const slowWriting: readonly Change[] = [
   {
     file: '/src/store/ingest.ts',
     from: '  await insertTickets(trx, place.accountId, tickets)\n',
-    to: `  await new Promise(resolve => setTimeout(resolve, 700))
+    to: `  await new Promise(resolve => setTimeout(resolve, 1200))
   await insertTickets(trx, place.accountId, tickets)
 `,
   },
   {
     file: '/src/store/ingest.ts',
     from: '  await insertMessages(trx, place.accountId, ends, sourceIds)\n',
-    to: `  await new Promise(resolve => setTimeout(resolve, 700))
+    to: `  await new Promise(resolve => setTimeout(resolve, 300))
   await insertMessages(trx, place.accountId, ends, sourceIds)
 `,
   },
