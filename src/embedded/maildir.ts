@@ -4,8 +4,8 @@ import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import path from 'node:path'
 
 export interface Maildirs {
-  /** Puts mails into a mailbox, which is made if there is none. `mailbox` in UTF-8 with `/` between levels. */
-  deliver(user: string, mailbox: string, mails: readonly Buffer[]): void
+  /** Puts mails into a mailbox, which is made if there is none, and returns their names there. `mailbox` in UTF-8 with `/` between levels. */
+  deliver(user: string, mailbox: string, mails: readonly Buffer[]): string[]
   /** Gives the mailbox another UIDVALIDITY and all its mails new UIDs. */
   resetUidValidity(user: string, mailbox: string): void
   /** Mails in the mailbox: names of files. */
@@ -33,15 +33,16 @@ function handTo(owner: number | undefined, file: string): void {
 }
 
 /** As Maildir demands: written into tmp, then renamed into new. */
-function deliver(folder: string, mails: readonly Buffer[], owner: number | undefined): void {
+function deliver(folder: string, mails: readonly Buffer[], owner: number | undefined): string[] {
   makeMaildir(folder, owner)
-  for (const mail of mails) {
+  return mails.map(mail => {
     const name = `${Math.floor(Date.now() / 1000)}.${delivered++}_${randomBytes(4).toString('hex')}.localhost,S=${mail.length}`
     const draft = path.join(folder, 'tmp', name)
     writeFileSync(draft, mail, { mode: 0o600 })
     handTo(owner, draft)
     renameSync(draft, path.join(folder, 'new', name))
-  }
+    return name
+  })
 }
 
 /** Counts up, so that mails of one second keep their order. */

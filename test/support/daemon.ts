@@ -1,5 +1,4 @@
 // A whole daemon inside the test, on the test's database and Redis, with its log in memory.
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -14,6 +13,10 @@ import { insertAccount, type NewAccount } from '../../src/store/accounts.ts'
 import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { createSecretWriter } from '../../src/vault/write-secret.ts'
 import { createTestDatabase, type TestDatabase, testRedis } from './servers.ts'
+import { until } from './until.ts'
+
+export { spawnDaemon } from './daemon-process.ts'
+export { until }
 
 export interface World extends AsyncDisposable {
   database: TestDatabase
@@ -118,22 +121,6 @@ function isIdle(log: readonly Record<string, unknown>[], accountId: number): boo
   return starts <= ends
 }
 
-const defaultPatienceMs = 40_000
-
-/** Asks until the answer is neither false nor undefined nor null; there is no event for what another process writes. */
-export async function until<T>(
-  ask: () => Promise<T | undefined | null | false>,
-  patienceMs = defaultPatienceMs,
-): Promise<T> {
-  const deadline = Date.now() + patienceMs
-  for (;;) {
-    const answer = await ask()
-    if (answer !== undefined && answer !== null && answer !== false) return answer
-    if (Date.now() > deadline) throw new Error(`nothing came of it within ${patienceMs} ms: ${ask}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-}
-
 /** How many mails have which end. */
 export async function ends(db: Knex): Promise<Record<string, number>> {
   const rows: { result: string; n: number }[] = await db('sources')
@@ -142,22 +129,4 @@ export async function ends(db: Knex): Promise<Record<string, number>> {
     .select('result')
     .count({ n: '*' })
   return Object.fromEntries(rows.map(({ result, n }) => [result, Number(n)]))
-}
-
-/** A daemon in a process of its own; it ends with the process that runs the test, however that ends. */
-export function spawnDaemon(world: World, stdio: StdioOptions, env: Record<string, string> = {}): ChildProcess {
-  const { config } = world
-  return spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, 'src/main.ts', 'run'], {
-    cwd: path.resolve(import.meta.dirname, '../..'),
-    stdio,
-    env: {
-      ...process.env,
-      LETTERLOCK_DATABASE_URL: config.database.url,
-      LETTERLOCK_REDIS_URL: config.redis.url,
-      LETTERLOCK_REDIS_PREFIX: config.redis.prefix,
-      LETTERLOCK_DATA_DIRECTORY: world.directory,
-      LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
-      ...env,
-    },
-  })
 }

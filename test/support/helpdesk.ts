@@ -3,7 +3,7 @@
 import { setInterval as ticks } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { DatabaseError } from '../../src/store/database.ts'
-import { randomOf } from './sealing.ts'
+import { randomOf } from './random.ts'
 
 export interface HelpdeskOptions {
   /** What was written last, by account; kept up to date. */

@@ -10,6 +10,7 @@ import { nextName } from '../../src/vault/key-file.ts'
 import { keyPlaceOf, readKeyring } from '../../src/vault/keyring.ts'
 import { beginUnsealing } from '../../src/vault/transitions.ts'
 import { createWorld, spawnDaemon, until, type World } from './daemon.ts'
+import { randomOf } from './random.ts'
 import {
   actionsOf,
   countWhere,
@@ -17,7 +18,6 @@ import {
   insertPaused,
   keyFileOf,
   pausedDestination,
-  randomOf,
   secretOf,
   writeKey,
   writeProof,

@@ -12,17 +12,6 @@ import { imapDestination, keyBytes, open, toKey } from '../../src/vault/envelope
 import { keyPlaceOf, proofName, readKeyring } from '../../src/vault/keyring.ts'
 import { until, type World } from './daemon.ts'
 
-/** The same numbers for the same seed (mulberry32), from 0 to 1. */
-export function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 const insertedAtOnce = 1_000
 
 /** Accounts that nobody polls, with plaintext passwords, as a helpdesk inserts them: id → password. */

@@ -1,0 +1,11 @@
+// A transaction that is none: each statement stands for itself.
+import { rewrite, slowWriting } from './rewrite.ts'
+
+rewrite([
+  ...slowWriting,
+  {
+    file: '/src/store/database.ts',
+    from: '      return await db.transaction(work)\n',
+    to: '      return await work(db as Knex.Transaction)\n',
+  },
+])

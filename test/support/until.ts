@@ -1,0 +1,16 @@
+// Waiting for what nobody tells us of.
+const defaultPatienceMs = 40_000
+
+/** Asks until the answer is neither false nor undefined nor null; there is no event for what another process writes. */
+export async function until<T>(
+  ask: () => Promise<T | undefined | null | false>,
+  patienceMs = defaultPatienceMs,
+): Promise<T> {
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined && answer !== null && answer !== false) return answer
+    if (Date.now() > deadline) throw new Error(`nothing came of it within ${patienceMs} ms: ${ask}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
