@@ -6,6 +6,8 @@ import { type AddressInfo, connect, createServer, type NetConnectOpts, type Sock
 export interface Link extends AsyncDisposable {
   /** In the order of the targets. */
   readonly ports: readonly number[]
+  /** Connections that were asked for so far, carried or not. */
+  knocks(): number
   /** Resets every connection, and every new one for so long. Returns how many it was carrying. */
   cut(forMs: number): number
   /** Resets the connection that carries the byte after so many more; tells when it did. */
@@ -34,6 +36,7 @@ interface Pair {
 }
 
 interface State {
+  knocks: number
   pairs: Set<Pair>
   closedUntil: number
   delayMs: number
@@ -46,6 +49,7 @@ const bulkBytes = 1_000
 
 export async function openLink(targets: readonly NetConnectOpts[]): Promise<Link> {
   const state: State = {
+    knocks: 0,
     pairs: new Set(),
     closedUntil: 0,
     delayMs: 0,
@@ -64,6 +68,7 @@ export async function openLink(targets: readonly NetConnectOpts[]): Promise<Link
     return carried.length
   }
   return {
+    knocks: () => state.knocks,
     ports: servers.map(server => (server.address() as AddressInfo).port),
     cut(forMs) {
       state.closedUntil = performance.now() + forMs
@@ -98,6 +103,7 @@ export async function openLink(targets: readonly NetConnectOpts[]): Promise<Link
 }
 
 function carry(state: State, near: Socket, target: NetConnectOpts): void {
+  state.knocks += 1
   if (performance.now() < state.closedUntil) {
     near.on('error', () => {})
     near.resetAndDestroy()

@@ -163,6 +163,7 @@ async function insertAccounts(
         username: name,
         caPem: servers.dovecot.caPem,
         everySeconds: 1 + (i % 2),
+        push: i % 3 !== 0,
         afterIngest: plan.after === 'move' ? `move:${doneMailbox}` : plan.after,
         startFrom: 'all',
         mailboxes: plan.mailboxes,

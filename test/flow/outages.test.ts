@@ -1,0 +1,44 @@
+// The database or Redis goes away and comes back: nobody hammers at it meanwhile, and everything goes on by itself.
+import { expect, test } from 'vitest'
+import { startOutages } from '../support/outages.ts'
+import { until } from '../support/until.ts'
+
+const accounts = 20
+/** `npm run test:long` has the whole minute. */
+const outageSeconds = process.env.TEST_LONG ? 60 : 12
+
+async function isReady(url: string): Promise<boolean> {
+  return (await fetch(`${url}/ready`)).ok
+}
+
+test(`without its database for ${outageSeconds} s the daemon waits, does not hammer, and goes on`, async () => {
+  await using world = await startOutages(accounts, 1)
+  const { servers, daemon } = world
+  world.deliver(0, 'before')
+  await world.ticket('before')
+  const before = servers.links.mariadb.knocks()
+  servers.links.mariadb.cut(outageSeconds * 1000)
+  await until(async () => !(await isReady(daemon.url)))
+  world.deliver(1, 'meanwhile')
+  await until(() => isReady(daemon.url), (outageSeconds + 30) * 1000)
+  // Twenty polls a second want the database. Those that found it gone at once, and one beat every few seconds.
+  expect(servers.links.mariadb.knocks() - before).toBeLessThan(accounts + 10 + 3 * outageSeconds)
+  await world.ticket('meanwhile')
+  world.deliver(2, 'after')
+  await world.ticket('after')
+  const told = world.log.filter(line => line.msg === 'database is down').length
+  expect(told).toBe(1)
+})
+
+test('after Redis lost everything the schedules are back within thirty seconds', async () => {
+  await using world = await startOutages(accounts, 20)
+  const { servers } = world
+  world.deliver(0, 'before')
+  await world.ticket('before')
+  await servers.kill('redis', { emptied: true })
+  const startedAt = performance.now()
+  for (let i = 0; i < accounts; i++) world.deliver(i, `after-${i}`)
+  // Their own slots, twenty seconds apart, find them all.
+  for (let i = 0; i < accounts; i++) await world.ticket(`after-${i}`)
+  expect((performance.now() - startedAt) / 1000).toBeLessThan(30 + 20)
+})
