@@ -36,7 +36,7 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
   const bornAt = new WeakMap<ImapSession, number>()
   return async (account, signal) => {
     const { id, destination } = account
-    const fingerprint = fingerprintOf(destination)
+    const fingerprint = fingerprintOf(account)
     const session = (await deps.keeper.take(id, fingerprint)) ?? (await logIn(deps, account, signal))
     if (!bornAt.has(session)) bornAt.set(session, performance.now())
     const close = () => session.close()
@@ -84,10 +84,10 @@ async function logIn(deps: SessionDeps, account: PolledAccount, signal: AbortSig
   return await withSecret(account, deps.openSecret, token => enter(() => dial(token)))
 }
 
-/** A connection is good for the very destination that it was opened to. */
-function fingerprintOf(destination: Destination): string {
+/** A connection is good for the very destination that it was opened to, and until another password is stored. */
+function fingerprintOf({ destination, passwordMark }: PolledAccount): string {
   const { host, port, security, username, caPem } = destination
   return createHash('sha256')
-    .update(JSON.stringify([host, port, security, username, caPem]))
+    .update(JSON.stringify([host, port, security, username, caPem, passwordMark]))
     .digest('hex')
 }

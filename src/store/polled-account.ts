@@ -1,5 +1,6 @@
 // What a poll needs of an account's row, and what a poll's end is written back as. The row may have been written by a
 // helpdesk's plain SQL, so its texts are checked here.
+import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { AccountError } from '../errors.ts'
 import type { AfterIngest, Destination } from '../fetch/mailbox.ts'
@@ -19,6 +20,8 @@ export interface PolledAccount {
   pollEveryS: number
   /** True: a kept connection waits for mail. */
   push: boolean
+  /** Another one once another password is stored; says nothing of it, and nothing outside this process. */
+  passwordMark: string
   /** Polls that failed since the last one that worked. */
   failures: number
   /** Null while it works. */
@@ -47,6 +50,7 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
       'code',
       'fence',
       'created_at',
+      db.raw(`COALESCE((${passwordMark}), '') AS password_mark`, [salt]),
     )
   if (row === undefined) return undefined
   return {
@@ -58,11 +62,16 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
     createdAt: row.created_at,
     pollEveryS: row.poll_every_s,
     push: row.push === 1,
+    passwordMark: row.password_mark,
     failures: row.failures,
     code: row.code,
     lease: { accountId: row.id, owner, fence: Number(row.fence) },
   }
 }
+
+const salt = randomBytes(16).toString('hex')
+const passwordMark = `SELECT SHA2(CONCAT(?, COALESCE(CAST(plaintext AS BINARY), ''), COALESCE(sealed, '')), 256)
+  FROM credentials WHERE account_id = accounts.id AND kind = 'password'`
 
 /** `keep`, `seen`, `delete` or `move:MAILBOX`. */
 export function toAfterIngest(text: string, accountId: number): AfterIngest {

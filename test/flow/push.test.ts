@@ -119,3 +119,21 @@ test('the connection of an account that is no longer this worker’s is closed',
   await world.db('accounts').where({ id }).update({ enabled: false })
   await until(async () => server.connections() === 0)
 })
+
+test('a new password is tried at the next poll, though the connection of the old one still stands', async () => {
+  await using server = await startScriptedServer({ capabilities: withIdle })
+  await using world = await createWorld()
+  const id = await world.add(server.destination, password, { push: true })
+  await world.start()
+  await until(async () => server.idling() === 1)
+  server.script.login = 'NO [AUTHENTICATIONFAILED] no'
+  await world.poll(id)
+  expect(await world.db('accounts').where({ id }).first('state')).toEqual({ state: 'active' })
+  await world.db('credentials').where({ account_id: id }).update({ plaintext: 'another password' })
+  await world.poll(id)
+  expect(await world.db('accounts').where({ id }).first('state', 'code')).toEqual({
+    state: 'failing',
+    code: 'imap.auth_refused',
+  })
+  expect(server.connections()).toBe(0)
+})
