@@ -38,7 +38,7 @@ const place = (name: string) => path.join(world.directory, name)
 const keys = () => keyPlaceOf(world.config.encryption.keyFile, {})
 const status = () => readStatus(world.db, keys(), new Date())
 const secrets = () => world.db('credentials').orderBy('id').select('plaintext', 'sealed')
-const text = (page: Page) => page.locator('main').innerText()
+const text = async (page: Page) => (await page.locator('main').textContent()) ?? ''
 
 async function admin(): Promise<WebClient> {
   const client = createWebClient(daemon.url)

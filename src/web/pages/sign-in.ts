@@ -12,7 +12,7 @@ import { linksFor } from '../navigation.ts'
 import { field, fieldsOf, form } from '../parts.ts'
 import { beginSession, endSession, safeTarget } from '../session.ts'
 import { limitsOf, sessionOf, siteOf } from '../site.ts'
-import { type Attempt, countAttempt, forgetAttempts } from '../throttle.ts'
+import { type Attempt, countAttempt, forgetAttempt } from '../throttle.ts'
 
 export async function goToStart(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const [first] = linksFor(sessionOf(request).user.role)
@@ -61,7 +61,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
     const fault = 'The name or the password is wrong.'
     return await signInPage(reply, { to: safeTarget(to), name: attempt.name, fault })
   }
-  await forgetAttempts(redis, config.redis.prefix, attempt)
+  await forgetAttempt(redis, config.redis.prefix, attempt)
   if (outdated) await upgradeHash(db, user.id, user.passwordHash, await hashPassword(password))
   await deleteEndedSessions(db, limitsOf(site))
   await beginSession(request, reply, user.id)
