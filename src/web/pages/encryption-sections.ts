@@ -234,7 +234,7 @@ ${
   proof === undefined
     ? html`<p class="flash">The proof <code>${proofFileOf(place)}</code> is there.</p>
 ${form(reply, '/server/encryption/disable', html`<button class="danger">Put ${sealed} ${sealed === 1 ? 'password' : 'passwords'} back in plaintext</button>`)}`
-    : html`<ol><li>On this server, as root or as the user of the service:
+    : html`<ol class="steps"><li>On this server, as root or as the user of the service:
 <pre>${lineThatProves(place, keyId)}</pre></li>
 <li>The button to turn encryption off then appears here. (At the moment ${proof}.)</li>
 <li>At the end the key file is renamed, and the proof is removed.</li></ol>`
