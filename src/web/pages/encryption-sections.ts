@@ -97,11 +97,13 @@ function facts(status: EncryptionStatus): Html {
 
 export interface Beside {
   warnings: readonly Residue[]
+  /** By when old copies are gone, in words; undefined: no key is in use. */
+  horizon: string | undefined
   asked: Asked | undefined
 }
 
 /** What can be done now; replaced when that changes. */
-export function switchSections(reply: FastifyReply, shown: Shown, { warnings, asked }: Beside): Html {
+export function switchSections(reply: FastifyReply, shown: Shown, { warnings, horizon, asked }: Beside): Html {
   const { status, isKeyWaiting, proof } = shown
   const { state, keyId, backup } = status
   const isStanding = state === 'on' || state === 'sealing' || state === 'rotating'
@@ -113,7 +115,7 @@ ${state === 'locked' && lostSection(shown)}
 ${isStanding && backupSection(shown)}
 ${isStanding && checkSection(reply)}
 ${state === 'on' && changeKeySection(reply)}
-${keyId !== null && copiesSection()}
+${horizon !== undefined && copiesSection(horizon)}
 ${(state === 'on' || state === 'sealing') && turnOffSection(reply, shown)}
 ${protectionSection(state === 'off')}
 </div>`
@@ -218,10 +220,11 @@ ${form(
 )}</section>`
 }
 
-function copiesSection(): Html {
+function copiesSection(horizon: string): Html {
   return html`<section><h2>Old copies of passwords</h2>
 <p><b>Change the passwords of the mailboxes at their mail servers</b> once encryption is on: that alone makes every old copy worthless, wherever it
-lies. <a href="/server/encryption/copies">Where copies may still lie, and until when</a></p></section>`
+lies.</p>
+<p>${sentence(horizon)} <a href="/server/encryption/copies">Where copies may still lie, and what clears them</a></p></section>`
 }
 
 function turnOffSection(reply: FastifyReply, { status, place, proof }: Shown): Html {
