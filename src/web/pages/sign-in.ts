@@ -48,6 +48,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
   const { name: typed = '', password = '', to } = fieldsOf(request.body)
   const attempt: Attempt = { name: nameOf(typed), address: request.ip }
   if (!(await countAttempt(redis, config.redis.prefix, attempt))) {
+    site.log.warn({ event: 'web', ip: request.ip }, 'too many attempts to sign in')
     return await failurePage(
       reply.header('retry-after', '900'),
       429,
