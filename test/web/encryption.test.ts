@@ -169,6 +169,8 @@ async function turnOn(client: WebClient): Promise<void> {
   expect(await client.post(`${home}/enable`, { 'accept-key-loss': 'yes', 'have-key-backup': 'yes' })).toMatchObject({
     status: 303,
   })
+  const { text: said } = await client.get(home)
+  expect(said).toContain('is made, and sealing begins')
   await until(async () => (await status()).state === 'on')
   await note()
 }
