@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { CommandError } from '../errors.ts'
 import type { Destination } from '../fetch/mailbox.ts'
-import type { NewAccount } from '../store/accounts.ts'
+import type { NewAccount } from '../store/account-changes.ts'
 import { firstLine } from './terminal.ts'
 
 /** As given, unchecked. */

@@ -2,7 +2,7 @@
 // with their lines; passwords are taken as they stand, spaces included, and never shown.
 import path from 'node:path'
 import { CommandError } from '../errors.ts'
-import type { NewAccount } from '../store/accounts.ts'
+import type { NewAccount } from '../store/account-changes.ts'
 import {
   accountDefaults,
   faultOfAddress,

@@ -7,13 +7,9 @@ import { CommandError } from '../errors.ts'
 import type { Destination, Login } from '../fetch/mailbox.ts'
 import {
   type AccountChange,
-  type AccountDestination,
-  type AccountDetail,
   addressTaken,
   findAddresses,
   findRemoved,
-  getAccount,
-  getDestination,
   insertAccount,
   insertOrRevive,
   lockAddresses,
@@ -24,9 +20,11 @@ import {
   removeAccount,
   updateAccount,
   updateEnabled,
-} from '../store/accounts.ts'
+} from '../store/account-changes.ts'
+import { type AccountDetail, getAccount } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
 import { inTransaction, isLocal } from '../store/database.ts'
+import { type AccountDestination, getDestination } from '../store/destinations.ts'
 import { keysOf, readKeyring } from '../vault/keyring.ts'
 import type { Provider } from '../vault/oauth-providers.ts'
 import { createSecretWriter, type WriteSecret } from '../vault/write-secret.ts'

@@ -6,7 +6,7 @@ import { AccountError } from '../errors.ts'
 import type { AfterIngest, Destination } from '../fetch/mailbox.ts'
 import type { StartFrom } from '../poll/cursor.ts'
 import type { OAuthClient } from '../vault/envelope.ts'
-import { destinationColumns, oauthColumns, toDestination, toOAuthClient } from './accounts.ts'
+import { destinationColumns, oauthColumns, toDestination, toOAuthClient } from './destinations.ts'
 import type { Lease } from './workers.ts'
 
 export interface PolledAccount {
