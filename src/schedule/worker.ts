@@ -9,7 +9,8 @@ import type { Events } from '../events.ts'
 import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Health } from '../health.ts'
 import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
-import { findDueAccount, type PollEnd, type PolledAccount, updatePollEnd } from '../store/polled-account.ts'
+import { openPollEnds, type PollEnd, type PollEnds } from '../store/poll-ends.ts'
+import { findDueAccount, type PolledAccount } from '../store/polled-account.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
 import { type PollJob, queueName, slotOf } from './queue.ts'
@@ -47,6 +48,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   const stop = new AbortController()
   const { signal } = stop
   const turns = createTurns(deps.concurrency)
+  const ends = openPollEnds(deps.db, deps.workerId)
   const polling: PollDeps = { ...deps, isCrowded: () => turns.waiting() > 0 }
   const running = new Map<number, Promise<void>>()
   const again = new Set<number>()
@@ -63,7 +65,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     const done = turns
       .take(signal, async () => {
         if (due !== undefined) deps.events.pollLate(Math.max(0, Date.now() - due))
-        const ended = await runPoll(accountId, deps, polling, signal)
+        const ended = await runPoll(accountId, { ...deps, ends }, polling, signal)
         if (ended !== undefined) goOn(accountId, ended, trusted)
       })
       .catch(() => {})
@@ -114,7 +116,6 @@ export function startWorker(deps: WorkerDeps): PollWorker {
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: 3,
-      skipVersionCheck: true,
     },
   )
   worker.on('error', error => deps.health.fail('redis', toQueueError(error)))
@@ -142,6 +143,8 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   }
 }
 
+type RunDeps = WorkerDeps & { ends: PollEnds }
+
 interface Ended {
   report: PollReport
   everyMs: number
@@ -150,7 +153,7 @@ interface Ended {
 /** Undefined for a poll that failed, or that was none of ours to make. */
 async function runPoll(
   accountId: number,
-  deps: WorkerDeps,
+  deps: RunDeps,
   polling: PollDeps,
   signal: AbortSignal,
 ): Promise<Ended | undefined> {
@@ -161,7 +164,7 @@ async function runPoll(
     if (account === undefined) return undefined
     deps.events.pollStarted(accountId)
     const report = await pollAccount(account, polling, signal)
-    await updatePollEnd(deps.db, accountId, deps.workerId, { state: 'active' })
+    await deps.ends.write(accountId, { state: 'active' }, account.code)
     deps.events.pollFinished(accountId, msSince(startedAt), report)
     if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
     deps.health.mend('raw')
@@ -176,7 +179,7 @@ async function endFailed(
   accountId: number,
   account: PolledAccount | undefined,
   error: unknown,
-  deps: WorkerDeps,
+  deps: RunDeps,
   signal: AbortSignal,
   startedAt: number,
 ): Promise<void> {
@@ -185,9 +188,9 @@ async function endFailed(
   const outcome = outcomeOf(error, (account?.failures ?? 0) + 1)
   if (error instanceof ServiceError && error.code.startsWith('raw.')) deps.health.fail('raw', error)
   if (!(error instanceof ServiceError && error.code === 'db.unreachable')) {
-    await updatePollEnd(deps.db, accountId, deps.workerId, toEnd(outcome)).catch(failure =>
-      deps.health.fail('database', failure),
-    )
+    await deps.ends
+      .write(accountId, toEnd(outcome), account?.code ?? null)
+      .catch(failure => deps.health.fail('database', failure))
   }
   deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
 }

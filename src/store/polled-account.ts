@@ -1,4 +1,4 @@
-// What a poll needs of an account's row, and what a poll's end is written back as. The row may have been written by a
+// What a poll needs of an account's row; its end is written back by poll-ends.ts. The row may have been written by a
 // helpdesk's plain SQL, so its texts are checked here.
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
@@ -93,39 +93,6 @@ function misconfigured(accountId: number, column: string, allowed: string): Acco
     temporary: false,
     hint: `set it to ${allowed}`,
   })
-}
-
-/** How a poll ended. `afterMs`: no attempt before then; null: at the next slot. */
-export type PollEnd =
-  | { state: 'active' }
-  | { state: 'failing' | 'waiting'; code: string; hint: string; afterMs: number | null }
-
-/** Writes the end of a poll, if the account still has this owner. */
-export async function updatePollEnd(db: Knex, accountId: number, owner: string, end: PollEnd): Promise<void> {
-  const now = db.raw('UTC_TIMESTAMP(3)')
-  const values =
-    end.state === 'active'
-      ? {
-          state: 'active',
-          code: null,
-          hint: null,
-          failures: 0,
-          last_success_at: now,
-          last_attempt_at: now,
-          next_attempt_at: null,
-        }
-      : {
-          state: end.state,
-          code: end.code,
-          hint: end.hint.slice(0, 1000),
-          failures: db.raw('LEAST(failures + 1, 1000000)'),
-          last_attempt_at: now,
-          next_attempt_at:
-            end.afterMs === null
-              ? null
-              : db.raw('UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND', [Math.round(end.afterMs * 1000)]),
-        }
-  await db('accounts').where({ id: accountId, lease_owner: owner }).update(values)
 }
 
 /** What the schedule of an account asks of its row. */
