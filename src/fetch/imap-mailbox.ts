@@ -78,8 +78,9 @@ async function* fetchPart(
   const query = { uid: true, size: true, internalDate: true, [part]: true }
   try {
     for await (const row of wire.client.fetch(toSet(uids), query, { uid: true })) {
-      const source = row[part]
-      if (source === undefined || !wanted.delete(row.uid)) continue
+      const source: unknown = row[part]
+      // NIL for a mail that went away meanwhile comes as `false`: it did not come, and is asked for again.
+      if (!Buffer.isBuffer(source) || !wanted.delete(row.uid)) continue
       yield { ...toMeta(row), source, complete: part === 'source' }
     }
   } catch (error) {

@@ -24,6 +24,8 @@ export interface Script {
   dropAt: Set<number>
   /** Listed by SEARCH, never sent by FETCH. */
   withheld: Set<number>
+  /** Sent as NIL, as servers do for a mail that somebody else just removed. */
+  nil: Set<number>
   /** RFC822.SIZE that it claims, by UID. */
   claimedSizes: Map<number, number>
 }
@@ -50,6 +52,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     byeAt: new Set(),
     dropAt: new Set(),
     withheld: new Set(),
+    nil: new Set(),
     claimedSizes: new Map(),
     ...script,
   }
@@ -146,6 +149,10 @@ function fetch(socket: Socket, script: Script, rest: string): boolean {
       continue
     }
     const label = whole ? 'BODY[]' : 'BODY[HEADER]'
+    if (script.nil.has(mail.uid)) {
+      socket.write(`${head} ${label} NIL)\r\n`)
+      continue
+    }
     socket.write(`${head} ${label} {${bytes.length}}\r\n`)
     if (script.dropAt.has(mail.uid)) {
       socket.end(bytes.subarray(0, Math.floor(bytes.length / 2)))
