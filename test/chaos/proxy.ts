@@ -135,8 +135,10 @@ async function pass(state: State, pair: Pair, side: Fuse['side']): Promise<void>
 
 async function holdUp(state: State): Promise<void> {
   if (performance.now() < state.delayedUntil) await wait(state.delayMs)
-  while (performance.now() < state.silentUntil) await wait(state.silentUntil - performance.now())
+  for (let ms = silentMs(state); ms > 0; ms = silentMs(state)) await wait(ms)
 }
+
+const silentMs = ({ silentUntil }: State): number => silentUntil - performance.now()
 
 /** True if the chunk is the one to be cut; `left` says where. */
 function burnsDown({ fuse }: State, chunk: Buffer, side: Fuse['side']): boolean {
