@@ -275,7 +275,17 @@ async function startWork(
     }),
   )
   running.sealing = sealing
-  running.beat = stack.use(startBeat({ ...deps, sealing, events, health, kept: keeper, openConnections: gate.open }))
+  running.beat = stack.use(
+    startBeat({
+      ...deps,
+      sealing,
+      events,
+      health,
+      kept: keeper,
+      openConnections: gate.open,
+      pollOverdue: id => running.polls?.overdue(id),
+    }),
+  )
   return vault
 }
 

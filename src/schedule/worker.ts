@@ -13,7 +13,7 @@ import { openPollEnds, type PollEnd, type PollEnds } from '../store/poll-ends.ts
 import { findDueAccount, type PolledAccount } from '../store/polled-account.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
-import { type PollJob, queueName, slotOf } from './queue.ts'
+import { keepRunning, type PollJob, queueName, slotOf } from './queue.ts'
 import { createTurns } from './turns.ts'
 
 export interface WorkerDeps extends Omit<PollDeps, 'isCrowded'> {
@@ -34,6 +34,8 @@ export interface PollWorker extends AsyncDisposable {
   /** The account's connection, that waited for mail, broke after so long. */
   lost(accountId: number, ageMs: number): void
   isRunning(accountId: number): boolean
+  /** No job called for the account though its slot is long over: it is polled all the same. */
+  overdue(accountId: number): void
   /** Takes nothing new, breaks off what is on the wire and waits until what was fetched is committed or rolled back. */
   quiet(): Promise<void>
 }
@@ -116,10 +118,13 @@ export function startWorker(deps: WorkerDeps): PollWorker {
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: 3,
+      autorun: false,
     },
   )
-  worker.on('error', error => deps.health.fail('redis', toQueueError(error)))
+  const failed = (error: unknown): void => deps.health.fail('redis', toQueueError(error))
+  worker.on('error', failed)
   worker.on('ready', () => deps.health.mend('redis'))
+  void keepRunning(worker, signal, failed)
   const endAll = async (): Promise<void> => {
     stop.abort(new Error('the daemon stops'))
     for (const timer of later.values()) clearTimeout(timer)
@@ -135,6 +140,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
       requestIn(accountId, reconnectMs(ageMs))
     },
     isRunning: accountId => running.has(accountId),
+    overdue: accountId => begin(accountId, undefined),
     quiet: endAll,
     async [Symbol.asyncDispose]() {
       await endAll()

@@ -102,26 +102,39 @@ export interface OwnedAccount {
   retryDue: boolean
   neverPolled: boolean
   awaitsKey: boolean
+  /** Two intervals have gone by without an attempt. */
+  overdue: boolean
 }
 
 /** The accounts that this worker owns and polls. */
 export async function findOwnedAccounts(db: Knex, owner: string): Promise<OwnedAccount[]> {
-  const rows: { id: number; poll_every_s: number; retry_due: number; never_polled: number; awaits_key: number }[] =
-    await db('accounts')
-      .where({ lease_owner: owner, enabled: true })
-      .whereNull('removed_at')
-      .select(
-        'id',
-        'poll_every_s',
-        db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
-        db.raw('(last_attempt_at IS NULL) AS never_polled'),
-        db.raw("(state = 'waiting' AND code = 'vault.key_missing') IS TRUE AS awaits_key"),
-      )
+  const rows: {
+    id: number
+    poll_every_s: number
+    retry_due: number
+    never_polled: number
+    awaits_key: number
+    overdue: number
+  }[] = await db('accounts')
+    .where({ lease_owner: owner, enabled: true })
+    .whereNull('removed_at')
+    .select(
+      'id',
+      'poll_every_s',
+      db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
+      db.raw('(last_attempt_at IS NULL) AS never_polled'),
+      db.raw("(state = 'waiting' AND code = 'vault.key_missing') IS TRUE AS awaits_key"),
+      db.raw(
+        `(COALESCE(last_attempt_at, created_at) < UTC_TIMESTAMP(3) - INTERVAL 2 * poll_every_s + 15 SECOND
+            AND (next_attempt_at IS NULL OR next_attempt_at <= UTC_TIMESTAMP(3))) IS TRUE AS overdue`,
+      ),
+    )
   return rows.map(row => ({
     id: row.id,
     pollEveryS: row.poll_every_s,
     retryDue: row.retry_due === 1,
     neverPolled: row.never_polled === 1,
     awaitsKey: row.awaits_key === 1,
+    overdue: row.overdue === 1,
   }))
 }

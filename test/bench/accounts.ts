@@ -94,7 +94,7 @@ async function measure(way: string, size: number): Promise<object> {
   if (way === 'push')
     await until(async () => (await daemon.metrics()).get('letterlock_imap_connections{state="waiting"}') === size, 500)
 
-  const redis = await findProcesses('redis-server', scene.directory)
+  const redis = await findProcesses('redis-server', scene.servers.redisUrl.slice('unix://'.length))
   const mariadb = await findProcesses('mariadbd', scene.directory)
   const before = {
     metrics: await daemon.metrics(),

@@ -31,7 +31,7 @@ export async function startOutages(accounts: number, everySeconds: number): Prom
   chmodSync(directory, 0o711)
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const users = Array.from({ length: accounts }, (_, i) => ({ name: `user${i}`, password: `password ${i}` }))
-  const servers = stack.use(await startServers({ directory, users, progress: () => {} }))
+  const servers = stack.use(await startServers({ directory, users, talk: false, progress: () => {} }))
   const link = (name: 'mariadb' | 'redis') => servers.links[name].ports[0]
   const config = toConfig({
     file: undefined,
