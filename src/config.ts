@@ -1,6 +1,7 @@
 // Configuration: one TOML file and the environment. `readSources` touches the world, `toConfig` is pure. All faults are
 // reported at once, each with its place, its name and what is allowed. Secrets are paths to files, never values.
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import path from 'node:path'
 import { parse as parseToml, TomlError } from 'smol-toml'
 import { z } from 'zod'
@@ -53,8 +54,26 @@ const schema = z.strictObject({
         .string()
         .regex(/^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$/i, { error: 'must be host:port, as 127.0.0.1:8025' })
         .refine(value => Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535, { error: 'has a port over 65535' })
-        .refine(isLoopback, { error: 'must be a loopback address (127.0.0.1, localhost or [::1])' })
         .default('127.0.0.1:8025'),
+      hosts: z
+        .string()
+        .refine(value => listOf(value).every(isHostName), {
+          error: 'must be names as in the browser’s address, without https:// and port, separated by commas',
+        })
+        .default(''),
+      tls_cert_file: file.default(''),
+      tls_key_file: file.default(''),
+      trusted_proxies: z
+        .string()
+        .refine(value => listOf(value).every(isNetwork), {
+          error: 'must be addresses or networks as 10.0.0.5 or 10.0.0.0/24, separated by commas',
+        })
+        .default(''),
+      session_idle_hours: z.int().min(1).max(720).default(12),
+      session_days: z.int().min(1).max(90).default(7),
+    })
+    .superRefine((web, context) => {
+      for (const [name, message] of faultsOfWeb(web)) context.addIssue({ code: 'custom', path: [name], message })
     })
     .prefault({}),
   mail: z.strictObject({ max_bytes: z.int().min(65_536).max(1_000_000_000).default(52_428_800) }).prefault({}),
@@ -238,6 +257,8 @@ const pathSettings = [
   'redis.ca_file',
   'data.directory',
   'encryption.key_file',
+  'web.tls_cert_file',
+  'web.tls_key_file',
   'raw.s3_credentials_file',
   'raw.s3_ca_file',
 ]
@@ -323,6 +344,63 @@ function isSafeEndpoint(value: string): boolean {
   const { protocol, host, username, password, pathname, search } = new URL(value)
   if (username !== '' || password !== '' || pathname !== '/' || search !== '') return false
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(host.includes(':') ? host : `${host}:80`))
+}
+
+/** The words of a list that is written as one text. */
+export function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map(word => word.trim())
+    .filter(word => word !== '')
+}
+
+function isHostName(name: string): boolean {
+  return /^([a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*|\[[0-9a-f:.]+\])$/i.test(name)
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const most = isIP(address) === 6 ? 128 : 32
+  return isIP(address) !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && +bits <= most))
+}
+
+interface WebSettings {
+  listen: string
+  hosts: string
+  tls_cert_file: string
+  tls_key_file: string
+  trusted_proxies: string
+}
+
+/** Passwords and tickets go over the wire: off the host only under TLS. */
+function faultsOfWeb(web: WebSettings): [name: string, fault: string][] {
+  const { listen, hosts, tls_cert_file: cert, tls_key_file: key, trusted_proxies: proxies } = web
+  const [tls, beyond] = [cert !== '' && key !== '', !isLoopback(listen)]
+  const host = listen.slice(0, listen.lastIndexOf(':'))
+  return [
+    ...((cert === '') === (key === '')
+      ? []
+      : [pair('tls_cert_file', 'and web.tls_key_file belong together: set both')]),
+    ...(beyond && !tls && proxies === ''
+      ? [
+          pair(
+            'listen',
+            'must be a loopback address (127.0.0.1, localhost or [::1]), unless web.tls_cert_file and web.tls_key_file, or web.trusted_proxies, are set',
+          ),
+        ]
+      : []),
+    ...(hosts === '' && (proxies !== '' || isWildcard(host))
+      ? [pair('hosts', 'must name the host as people type it into the browser, as tickets.example.com')]
+      : []),
+  ]
+}
+
+function pair(name: string, fault: string): [string, string] {
+  return [name, fault]
+}
+
+function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || /^\[[0:]+\]$/.test(host)
 }
 
 function isLoopback(listen: string): boolean {

@@ -30,12 +30,14 @@ import { migrate } from './store/migrate.ts'
 import { isShared, openRawStore } from './store/open-raw-store.ts'
 import { checkRawStore } from './store/raw-identity.ts'
 import type { RawStore } from './store/raw-store.ts'
+import { hasUsers } from './store/users.ts'
 import { removeWorker, type WorkerIdentity } from './store/workers.ts'
 import { keysOf } from './vault/keyring.ts'
 import { openThreadSecret } from './vault/thread-secret.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 import { createSecretWriter } from './vault/write-secret.ts'
 import { version } from './version.ts'
+import { createFirstAdmin } from './web/first-admin.ts'
 import { openServer } from './web/server.ts'
 
 export interface DaemonOptions {
@@ -44,6 +46,8 @@ export interface DaemonOptions {
   /** What a person who waits may read; default: standard error. */
   progress?: (line: string) => void
   log?: Log
+  /** Who may read the link for the first admin; default: standard error, if it is a terminal. */
+  tellLink?: (line: string) => void
   /** What the parsing threads run; tests give one that misbehaves on command. */
   parseScript?: URL
 }
@@ -87,7 +91,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const events = createEvents(log)
   await using stack = new AsyncDisposableStack()
   health.fail('start', new ServiceError('embedded.not_running', 'letterlock is starting', { temporary: true }))
-  const server = stack.use(await openServer(config.web.listen, health, events.registry))
+  const server = stack.use(await openServer(config.web, health, events.registry))
 
   const places = await startPlaces(config, options, stack, signal)
   const base: Base = { config, log, health, events, signal, stack }
@@ -98,11 +102,14 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   if (options.demo) await startDemo(base, db, options)
   const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
   const vault = await startWork(base, connections, worker, options)
+  const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
+  server.site = { config, db, redis: commands, raw, keys: keysOf(config), log, firstAdmin }
 
   health.mend('start')
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
-  const url = `http://${listening(server.addresses())}`
+  const url = `${config.web.tlsCertFile === '' ? 'http' : 'https'}://${listening(server.addresses())}`
   if (places.embedded) tellWhere(config, options, url)
+  if (firstAdmin !== undefined) tellFirstAdmin(base, options, `${url}${firstAdmin.path}`)
   const opened = stack.move()
   return {
     workerId: worker.id,
@@ -325,9 +332,21 @@ function listening(addresses: ReturnType<Awaited<ReturnType<typeof openServer>>[
   return first.family === 'IPv6' ? `[${first.address}]:${first.port}` : `${first.address}:${first.port}`
 }
 
+/** The link is a secret: it is for a person at the terminal, and for no log. */
+function tellFirstAdmin({ log }: Base, options: DaemonOptions, link: string): void {
+  const tell = options.tellLink ?? (process.stderr.isTTY ? toStderr : undefined)
+  if (tell === undefined) {
+    log.warn({ event: 'web' }, 'nobody can sign in to the web interface yet: run `letterlock user add NAME --admin`')
+    return
+  }
+  tell(
+    `nobody can sign in to the web interface yet; whoever opens this link within an hour becomes its first admin:\n  ${link}`,
+  )
+}
+
 function tellWhere(config: Config, options: DaemonOptions, url: string): void {
   const tell = options.progress ?? toStderr
-  tell(`letterlock runs: health and metrics at ${url}, mail and databases in ${config.data.directory}`)
+  tell(`letterlock runs: ${url} (with /ready and /metrics), mail and databases in ${config.data.directory}`)
   if (options.demo) {
     tell('three sample mailboxes are being read, and a new mail comes every 20 s. In another terminal:')
     tell('  npx letterlock ticket list')

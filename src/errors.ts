@@ -57,6 +57,8 @@ export type ServiceErrorCode =
   | 'redis.unsupported'
   | 'redis.unreachable'
   | 'vault.locked'
+  | 'web.busy'
+  | 'web.starting'
 
 export type ErrorCode = MessageErrorCode | AccountErrorCode | ServiceErrorCode
 

@@ -1,30 +1,149 @@
-// The listener on loopback.
+// The listener: plugins, limits, TLS, and everything that is answered. Health and metrics answer from the first moment, pages once the
+// daemon has what they work with (`server.site`).
+import { readFileSync, statSync } from 'node:fs'
+import cookie from '@fastify/cookie'
+import formbody from '@fastify/formbody'
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
+import { type Config, listOf } from '../config.ts'
 import { ServiceError } from '../errors.ts'
 import type { Health } from '../health.ts'
+import { addRoutes } from './access.ts'
+import { addAssets } from './assets.ts'
+import { addCsrf } from './csrf.ts'
+import { addFailures, failurePage } from './failures.ts'
+import { createHostCheck } from './hosts.ts'
 import { addProbes } from './probes.ts'
+import type { Site } from './site.ts'
 
-/** Opens the listener (`host:port`). Throws `config.invalid` where the address cannot be had. */
+type Web = Config['web']
+
+/** Opens the listener. Throws `config.invalid` where the address cannot be had, or the certificate not read. */
 export async function openServer(
-  listen: string,
+  web: Web,
   health: Health,
   registry: Registry,
 ): Promise<FastifyInstance & AsyncDisposable> {
-  const server = fastify({ logger: false, bodyLimit: 65_536, requestTimeout: 30_000, forceCloseConnections: true })
+  const server = createServer(web)
+  server.decorate('site', undefined as Site | undefined)
   addProbes(server, health, registry)
-  const at = listen.lastIndexOf(':')
-  const host = listen.slice(0, at).replace(/^\[|\]$/g, '')
+  await addPages(server, web)
+  await listen(server, web.listen)
+  const certificates = web.tlsCertFile === '' ? undefined : renewCertificates(server, web)
+  return Object.assign(server, {
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(certificates)
+      await server.close()
+    },
+  })
+}
+
+function createServer(web: Web): FastifyInstance {
+  const proxies = listOf(web.trustedProxies)
+  const options = {
+    logger: false,
+    bodyLimit: 65_536,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+    trustProxy: proxies.length === 0 ? false : proxies,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
+  } as const
+  if (web.tlsCertFile === '') return fastify(options)
+  return fastify({ ...options, https: readCertificate(web) }) as unknown as FastifyInstance
+}
+
+/** Nothing is loaded from elsewhere, nothing in the page itself is run or styled, and no other site frames it. */
+const policy = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'"],
+  connectSrc: ["'self'"],
+  frameSrc: ["'self'"],
+  formAction: ["'self'"],
+  baseUri: ["'none'"],
+  frameAncestors: ["'none'"],
+}
+
+/** For one address; a browser takes three requests for its first page. Guessing passwords has limits of its own (throttle.ts). */
+const requestsPerMinute = 3_000
+const probes: readonly (string | undefined)[] = ['/live', '/ready', '/metrics']
+
+async function addPages(server: FastifyInstance, web: Web): Promise<void> {
+  const isKnown = createHostCheck(web)
+  server.addHook('onRequest', async (request, reply) => {
+    if (isKnown(request.host ?? '') || probes.includes(request.routeOptions.url)) return undefined
+    return reply.send(await failurePage(reply, 421))
+  })
+  await server.register(rateLimit, {
+    max: requestsPerMinute,
+    timeWindow: 60_000,
+    allowList: request => probes.includes(request.routeOptions.url),
+    addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
+  })
+  await server.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: policy },
+    // `no-referrer` would make the browser hide from us, too, where a form comes from.
+    referrerPolicy: { policy: 'same-origin' },
+    strictTransportSecurity: web.tlsCertFile === '' && web.trustedProxies === '' ? false : { includeSubDomains: false },
+  })
+  await server.register(cookie)
+  server.removeAllContentTypeParsers()
+  await server.register(formbody)
+  await addCsrf(server)
+  addFailures(server)
+  await addAssets(server)
+  addRoutes(server)
+}
+
+async function listen(server: FastifyInstance, address: string): Promise<void> {
+  const at = address.lastIndexOf(':')
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '')
   try {
-    await server.listen({ host, port: Number(listen.slice(at + 1)) })
+    await server.listen({ host, port: Number(address.slice(at + 1)) })
   } catch (cause) {
     const why =
       (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'is in use by another program' : 'cannot be listened on'
-    throw new ServiceError('config.invalid', `the address ${listen} ${why}`, {
+    throw new ServiceError('config.invalid', `the address ${address} ${why}`, {
       temporary: false,
       hint: 'is another letterlock running? Otherwise set web.listen (LETTERLOCK_WEB_LISTEN) to another port',
       cause,
     })
   }
-  return Object.assign(server, { [Symbol.asyncDispose]: () => server.close() })
+}
+
+function readCertificate({ tlsCertFile, tlsKeyFile }: Web): { cert: Buffer; key: Buffer } {
+  const read = (file: string): Buffer => {
+    try {
+      return readFileSync(file)
+    } catch (cause) {
+      throw new ServiceError('config.invalid', `the file ${file} cannot be read`, {
+        temporary: false,
+        hint: 'check web.tls_cert_file and web.tls_key_file: that they exist and that the service user may read them',
+        cause,
+      })
+    }
+  }
+  return { cert: read(tlsCertFile), key: read(tlsKeyFile) }
+}
+
+const lookForCertificatesMs = 60_000
+
+/** A renewed certificate is used from the next connection on; one that cannot be read leaves the old in use. */
+function renewCertificates(server: FastifyInstance, web: Web): NodeJS.Timeout {
+  const stampOf = (): string => [web.tlsCertFile, web.tlsKeyFile].map(file => statSync(file).mtimeMs).join()
+  let used = stampOf()
+  const look = (): void => {
+    try {
+      const now = stampOf()
+      if (now === used) return
+      ;(server.server as unknown as import('node:https').Server).setSecureContext(readCertificate(web))
+      used = now
+    } catch {
+      // Half of the pair is written: the next look finds both.
+    }
+  }
+  return setInterval(look, lookForCertificatesMs).unref()
 }

@@ -1,0 +1,18 @@
+// The entries of the navigation, in their order. An entry is added with the page that it leads to.
+import type { Role } from '../store/users.ts'
+
+export type Section = 'tickets' | 'accounts' | 'quarantine' | 'queue' | 'encryption' | 'audit' | 'users'
+
+export interface NavigationLink {
+  section: Section
+  label: string
+  path: string
+  who: Role
+}
+
+const links: readonly NavigationLink[] = [{ section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin' }]
+
+/** Those that the role may see. */
+export function linksFor(role: Role): NavigationLink[] {
+  return links.filter(({ who }) => role === 'admin' || who === 'agent')
+}

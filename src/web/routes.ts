@@ -1,0 +1,34 @@
+// Every page and action: what is asked for, who may, who answers. A test walks this table with nobody, an agent and an admin; whatever
+// is not in it is not there. `public`: without a session too; `agent`: whoever is signed in; `admin`: admins alone.
+//
+// New pages: write `src/web/pages/NAME.ts`, add its routes here and its entry in navigation.ts.
+import type { Role } from '../store/users.ts'
+import { showAudit } from './pages/audit.ts'
+import { changePassword, endOwnSession, showSelf } from './pages/self.ts'
+import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/sign-in.ts'
+import type { Answer } from './site.ts'
+
+export interface Route {
+  method: 'GET' | 'POST'
+  path: string
+  who: 'public' | Role
+  answer: Answer
+  /** It sends a policy of its own for what the browser may load (mail HTML): the usual one would be added to it. */
+  ownPolicy?: true
+  /** Where a form is larger than 64 KiB. */
+  bodyLimit?: number
+}
+
+export const routes: readonly Route[] = [
+  { method: 'GET', path: '/', who: 'agent', answer: goToStart },
+  { method: 'GET', path: '/sign-in', who: 'public', answer: showSignIn },
+  { method: 'POST', path: '/sign-in', who: 'public', answer: signIn },
+  { method: 'GET', path: '/first-admin', who: 'public', answer: showFirstAdmin },
+  { method: 'POST', path: '/first-admin', who: 'public', answer: makeFirstAdmin },
+  { method: 'POST', path: '/sign-out', who: 'agent', answer: signOut },
+  { method: 'GET', path: '/you', who: 'agent', answer: showSelf },
+  { method: 'POST', path: '/you/password', who: 'agent', answer: changePassword },
+  { method: 'POST', path: '/you/sessions/:id/end', who: 'agent', answer: endOwnSession },
+
+  { method: 'GET', path: '/server/audit', who: 'admin', answer: showAudit },
+]

@@ -1,0 +1,56 @@
+// The session of a request, from its cookie.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { deleteSession, type Flash, findSession, insertSession, writeFlash } from '../store/sessions.ts'
+import { sessionCookie } from './csrf.ts'
+import { isSecure, limitsOf, sessionOf, siteOf } from './site.ts'
+
+/** Sets `request.session`. */
+export async function readSession(request: FastifyRequest): Promise<void> {
+  const token = request.cookies[sessionCookie(request)]
+  if (token === undefined || !/^[\w-]{43}$/.test(token)) return
+  const site = siteOf(request)
+  request.session = (await findSession(site.db, token, limitsOf(site))) ?? null
+}
+
+/** Always a new one: a token that somebody else may have put into the browser never becomes a signed-in one. */
+export async function beginSession(request: FastifyRequest, reply: FastifyReply, userId: number): Promise<void> {
+  const site = siteOf(request)
+  if (request.session !== null) await deleteSession(site.db, request.session.id)
+  const agent = request.headers['user-agent'] ?? ''
+  const token = await insertSession(site.db, { userId, address: request.ip, agent }, limitsOf(site))
+  reply.setCookie(sessionCookie(request), token, {
+    path: '/',
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: isSecure(request),
+    maxAge: site.config.web.sessionDays * 86_400,
+  })
+}
+
+export async function endSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (request.session !== null) await deleteSession(siteOf(request).db, request.session.id)
+  reply.clearCookie(sessionCookie(request), { path: '/', secure: isSecure(request) })
+}
+
+/** Where a form leads when its work is done: `return await goTo(request, reply, '/accounts', { tone: 'good', text: 'Saved.' })` */
+export async function goTo(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+  ...flash: readonly Flash[]
+): Promise<FastifyReply> {
+  if (flash.length > 0 && request.session !== null) await writeFlash(siteOf(request).db, sessionOf(request).id, flash)
+  return reply.redirect(safeTarget(path), 303)
+}
+
+/** The path if it is one of this server, else `/`. */
+export function safeTarget(path: unknown): string {
+  const here = 'http://here.invalid'
+  if (typeof path !== 'string' || path.length > longestTarget || !/^\/[\x21-\x7e]*$/.test(path)) return '/'
+  if (!URL.canParse(path, here)) return '/'
+  const { origin, pathname, search } = new URL(path, here)
+  const target = `${pathname}${search}`
+  return origin === here && /^\/(?![/\\])/.test(target) ? target : '/'
+}
+
+const longestTarget = 2_000

@@ -1,0 +1,62 @@
+// What the pages work with, once the daemon has it, and who asks.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Config } from '../config.ts'
+import { ServiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { RawStore } from '../store/raw-store.ts'
+import type { Session, SessionLimits } from '../store/sessions.ts'
+import type { KeyPlace } from '../vault/keyring.ts'
+import type { FirstAdmin } from './first-admin.ts'
+
+export interface Site {
+  config: Config
+  db: Knex
+  redis: Redis
+  raw: RawStore
+  keys: KeyPlace
+  log: Log
+  /** Lets somebody in who has the link of the first start; undefined where there is none. */
+  firstAdmin: FirstAdmin | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Undefined while the daemon starts. */
+    site: Site | undefined
+  }
+  interface FastifyRequest {
+    /** Who is signed in; null: nobody. */
+    session: Session | null
+  }
+}
+
+/** Throws while the daemon starts, which is shown as such. */
+export function siteOf(request: FastifyRequest): Site {
+  const { site } = request.server
+  if (site !== undefined) return site
+  throw new ServiceError('web.starting', 'letterlock is starting', { temporary: true })
+}
+
+/** Who is signed in, on a page that is not public. */
+export function sessionOf(request: FastifyRequest): Session {
+  if (request.session === null) throw new Error('a page that needs a session is answered without one')
+  return request.session
+}
+
+/** For the audit log. */
+export function actorOf(request: FastifyRequest): string {
+  return `${sessionOf(request).user.name} (web)`
+}
+
+export function limitsOf({ config }: Site): SessionLimits {
+  return { idleHours: config.web.sessionIdleHours, days: config.web.sessionDays }
+}
+
+/** True where the browser speaks TLS, with us or with a trusted proxy. */
+export function isSecure(request: FastifyRequest): boolean {
+  return request.protocol === 'https'
+}
+
+export type Answer = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>

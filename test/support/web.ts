@@ -1,0 +1,107 @@
+// Somebody at the web interface: over HTTP with cookies and forms, or in a browser.
+import axe from 'axe-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { insertUser, type Role } from '../../src/store/users.ts'
+import { hashPassword } from '../../src/vault/password-hash.ts'
+import type { World } from './daemon.ts'
+
+/** Every test user's. */
+export const webPassword = 'correct horse battery staple'
+let hashed: Promise<string> | undefined
+
+export async function addUser(world: Pick<World, 'db'>, name: string, role: Role): Promise<number> {
+  hashed ??= hashPassword(webPassword)
+  return await insertUser(world.db, { name, role, passwordHash: await hashed }, 'test')
+}
+
+export interface WebAnswer {
+  status: number
+  headers: Headers
+  text: string
+  /** Where it sends the browser, or null. */
+  location: string | null
+}
+
+export interface WebClient {
+  cookies: Map<string, string>
+  /** All bodies that came. */
+  bodies: string[]
+  get(path: string, headers?: Record<string, string>): Promise<WebAnswer>
+  /** With the token of a form, unless `fields` has one; redirects are not followed. */
+  post(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<WebAnswer>
+  signIn(name: string): Promise<WebAnswer>
+}
+
+export function createWebClient(url: string): WebClient {
+  const cookies = new Map<string, string>()
+  const bodies: string[] = []
+  const ask = async (path: string, init: RequestInit, headers: Record<string, string>): Promise<WebAnswer> => {
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await fetch(new URL(path, url), { ...init, redirect: 'manual', headers: { cookie, ...headers } })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (value === '') cookies.delete(name)
+      else cookies.set(name, value)
+    }
+    const text = await response.text()
+    bodies.push(text)
+    return { status: response.status, headers: response.headers, text, location: response.headers.get('location') }
+  }
+  const client: WebClient = {
+    cookies,
+    bodies,
+    get: (path, headers = {}) => ask(path, {}, headers),
+    async post(path, fields = {}, headers = {}) {
+      const _csrf = fields._csrf ?? (await tokenOf(client))
+      return await ask(path, { method: 'POST', body: new URLSearchParams({ ...fields, _csrf }) }, headers)
+    },
+    signIn: name => client.post('/sign-in', { name, password: webPassword, to: '/' }),
+  }
+  return client
+}
+
+/** A token for any form of this client. */
+export async function tokenOf(client: WebClient): Promise<string> {
+  const signIn = await client.get('/sign-in')
+  const { text } = signIn.status === 200 ? signIn : await client.get('/you')
+  return /name="_csrf" value="([^"]+)"/.exec(text)?.[1] ?? ''
+}
+
+export interface Look {
+  scheme?: 'light' | 'dark'
+  width?: 390 | 1440
+  javaScript?: boolean
+}
+
+/** A browser window of its own; `name` is signed in. */
+export async function openWindow(
+  browser: Browser,
+  url: string,
+  name: string | undefined,
+  look: Look = {},
+): Promise<Page> {
+  const { scheme = 'light', width = 1440, javaScript = true } = look
+  const context: BrowserContext = await browser.newContext({
+    baseURL: url,
+    colorScheme: scheme,
+    javaScriptEnabled: javaScript,
+    viewport: { width, height: 900 },
+  })
+  const page = await context.newPage()
+  if (name === undefined) return page
+  const client = createWebClient(url)
+  await client.signIn(name)
+  await context.addCookies([...client.cookies].map(([cookie, value]) => ({ name: cookie, value, url })))
+  return page
+}
+
+/** What axe finds on the page: rule and elements; none is right. */
+export async function accessibilityFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(
+    () => (globalThis as unknown as { axe: typeof axe }).axe.run() as Promise<{ violations: axe.Result[] }>,
+  )
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(node => `${id}: ${node.target.join(' ')}: ${node.failureSummary}`),
+  )
+}
