@@ -6,7 +6,7 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
-import type { Config } from './config.ts'
+import { type Config, listOf } from './config.ts'
 import { isAbort, ServiceError } from './errors.ts'
 import { createEvents, type Events } from './events.ts'
 import { createHostGate } from './fetch/host-gate.ts'
@@ -109,7 +109,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
   const url = `${config.web.tlsCertFile === '' ? 'http' : 'https'}://${listening(server.addresses())}`
   if (places.embedded) tellWhere(config, options, url)
-  if (firstAdmin !== undefined) tellFirstAdmin(base, options, `${url}${firstAdmin.path}`)
+  if (firstAdmin !== undefined) tellFirstAdmin(base, options, `${urlForPeople(config.web, url)}${firstAdmin.path}`)
   const opened = stack.move()
   return {
     workerId: worker.id,
@@ -330,6 +330,14 @@ function listening(addresses: ReturnType<Awaited<ReturnType<typeof openServer>>[
   const [first] = addresses
   if (first === undefined || typeof first === 'string') return first ?? ''
   return first.family === 'IPv6' ? `[${first.address}]:${first.port}` : `${first.address}:${first.port}`
+}
+
+/** Under the first of the names that people reach it by. */
+function urlForPeople({ hosts, trustedProxies, tlsCertFile }: Config['web'], url: string): string {
+  const [host] = listOf(hosts)
+  if (host === undefined) return url
+  if (trustedProxies !== '') return `https://${host}`
+  return `${tlsCertFile === '' ? 'http' : 'https'}://${host}:${new URL(url).port}`
 }
 
 /** The link is a secret: it is for a person at the terminal, and for no log. */

@@ -8,9 +8,15 @@ export interface NavigationLink {
   label: string
   path: string
   who: Role
+  /** Under one heading with others. */
+  group?: 'Server'
 }
 
-const links: readonly NavigationLink[] = [{ section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin' }]
+const links: readonly NavigationLink[] = [
+  { section: 'encryption', label: 'Encryption', path: '/server/encryption', who: 'admin', group: 'Server' },
+  { section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin', group: 'Server' },
+  { section: 'users', label: 'Users', path: '/server/users', who: 'admin', group: 'Server' },
+]
 
 /** Those that the role may see. */
 export function linksFor(role: Role): NavigationLink[] {
