@@ -5,6 +5,7 @@ import { assetPath } from './assets.ts'
 import { csrfField } from './csrf.ts'
 import { attributes, type Content, type Html, html } from './html.ts'
 import { linksFor, type Section } from './navigation.ts'
+import { prose } from './parts.ts'
 
 export interface Page {
   title: string
@@ -68,6 +69,6 @@ function whoIsHere(reply: FastifyReply, name: string): Html {
 }
 
 function said({ tone, text }: Flash): Html {
-  return html`<p class="flash ${tone}" role="status">${text}</p>
+  return html`<p class="flash ${tone}" role="status">${prose(text)}</p>
 `
 }

@@ -4,8 +4,10 @@
 // New pages: write `src/web/pages/NAME.ts`, add its routes here and its entry in navigation.ts.
 import type { Role } from '../store/users.ts'
 import { showAudit } from './pages/audit.ts'
+import { changeKey, checkAll, showCopies, showEncryption, tellEncryption, turnOff, turnOn } from './pages/encryption.ts'
 import { changePassword, endOwnSession, showSelf } from './pages/self.ts'
 import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/sign-in.ts'
+import { addUser, endSession, removeUser, setPassword, setRole, showUser, showUsers } from './pages/users.ts'
 import type { Answer } from './site.ts'
 
 export interface Route {
@@ -30,5 +32,21 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/you/password', who: 'agent', answer: changePassword },
   { method: 'POST', path: '/you/sessions/:id/end', who: 'agent', answer: endOwnSession },
 
+  { method: 'GET', path: '/server/encryption', who: 'admin', answer: showEncryption },
+  { method: 'GET', path: '/server/encryption/events', who: 'admin', answer: tellEncryption },
+  { method: 'GET', path: '/server/encryption/copies', who: 'admin', answer: showCopies },
+  { method: 'POST', path: '/server/encryption/enable', who: 'admin', answer: turnOn },
+  { method: 'POST', path: '/server/encryption/verify', who: 'admin', answer: checkAll },
+  { method: 'POST', path: '/server/encryption/rotate', who: 'admin', answer: changeKey },
+  { method: 'POST', path: '/server/encryption/disable', who: 'admin', answer: turnOff },
+
   { method: 'GET', path: '/server/audit', who: 'admin', answer: showAudit },
+
+  { method: 'GET', path: '/server/users', who: 'admin', answer: showUsers },
+  { method: 'POST', path: '/server/users', who: 'admin', answer: addUser },
+  { method: 'GET', path: '/server/users/:id', who: 'admin', answer: showUser },
+  { method: 'POST', path: '/server/users/:id/password', who: 'admin', answer: setPassword },
+  { method: 'POST', path: '/server/users/:id/role', who: 'admin', answer: setRole },
+  { method: 'POST', path: '/server/users/:id/remove', who: 'admin', answer: removeUser },
+  { method: 'POST', path: '/server/users/sessions/:id/end', who: 'admin', answer: endSession },
 ]

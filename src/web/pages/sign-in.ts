@@ -5,7 +5,7 @@ import { insertAudit } from '../../store/audit.ts'
 import { deleteEndedSessions } from '../../store/sessions.ts'
 import { findSignIn, insertUser, noteSignIn, toUserName, upgradeHash } from '../../store/users.ts'
 import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../vault/password-hash.ts'
-import { failurePage, sentence } from '../failures.ts'
+import { failurePage, inSentences } from '../failures.ts'
 import { html } from '../html.ts'
 import { page } from '../layout.ts'
 import { linksFor } from '../navigation.ts'
@@ -135,12 +135,7 @@ export async function makeFirstAdmin(request: FastifyRequest, reply: FastifyRepl
     return reply.redirect('/', 303)
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    const { message, hint } = error
     reply.code(422)
-    return await firstAdminPage(reply, {
-      token,
-      name,
-      fault: sentence(hint === undefined ? message : `${message}: ${hint}`),
-    })
+    return await firstAdminPage(reply, { token, name, fault: inSentences(error) })
   }
 }
