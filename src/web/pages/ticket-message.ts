@@ -22,7 +22,7 @@ ${whole !== null && html`<details><summary>Show quoted</summary>${words(whole, p
 <details${options.links === 'allowed' && html` open`}><summary>Show original</summary>
 ${facts(message)}
 ${message.hasHtml && frame(message, path, options)}
-<p class="actions"><a class="button" href="${path}/original">Keep the original (.eml, ${sizeOf(message.source.size)})</a></p>
+<p class="actions"><a class="button" href="${path}/original">Download the original (.eml, ${sizeOf(message.source.size)})</a></p>
 </details>
 </article>`
 }

@@ -55,7 +55,11 @@ ${arrival(found)}${table<ListedTicket>({
     { title: 'Ticket', cell: nameCell },
     { title: 'From', cell: ({ requester }) => person(requester) },
     { title: 'Account', cell: ({ account }) => account },
-    { title: 'Mails', cell: ({ messages }) => messages, align: 'right' },
+    {
+      title: 'Mails',
+      cell: ({ messages }) => html`${messages}<span class="narrow"> ${messages === 1 ? 'mail' : 'mails'}</span>`,
+      align: 'right',
+    },
     { title: 'Last change', cell: ({ updatedAt }) => time(updatedAt) },
   ],
 })}
