@@ -13,6 +13,7 @@ export interface NavigationLink {
 }
 
 const links: readonly NavigationLink[] = [
+  { section: 'tickets', label: 'Tickets', path: '/tickets', who: 'agent' },
   { section: 'encryption', label: 'Encryption', path: '/server/encryption', who: 'admin', group: 'Server' },
   { section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin', group: 'Server' },
   { section: 'users', label: 'Users', path: '/server/users', who: 'admin', group: 'Server' },

@@ -7,6 +7,16 @@ import { showAudit } from './pages/audit.ts'
 import { changeKey, checkAll, showCopies, showEncryption, tellEncryption, turnOff, turnOn } from './pages/encryption.ts'
 import { changePassword, endOwnSession, showSelf } from './pages/self.ts'
 import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/sign-in.ts'
+import { closeTicket, reopenTicket, showTicket, tellTicket } from './pages/ticket.ts'
+import {
+  sendFile,
+  sendInlinePicture,
+  sendOriginal,
+  sendPicture,
+  showMailHtml,
+  showMailText,
+} from './pages/ticket-files.ts'
+import { showTickets, tellTickets } from './pages/tickets.ts'
 import { addUser, endSession, removeUser, setPassword, setRole, showUser, showUsers } from './pages/users.ts'
 import type { Answer } from './site.ts'
 
@@ -49,4 +59,36 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/server/users/:id/role', who: 'admin', answer: setRole },
   { method: 'POST', path: '/server/users/:id/remove', who: 'admin', answer: removeUser },
   { method: 'POST', path: '/server/users/sessions/:id/end', who: 'admin', answer: endSession },
+
+  { method: 'GET', path: '/tickets', who: 'agent', answer: showTickets },
+  { method: 'GET', path: '/tickets/changes', who: 'agent', answer: tellTickets },
+  { method: 'GET', path: '/tickets/:ticket', who: 'agent', answer: showTicket },
+  { method: 'GET', path: '/tickets/:ticket/changes', who: 'agent', answer: tellTicket },
+  { method: 'POST', path: '/tickets/:ticket/close', who: 'agent', answer: closeTicket },
+  { method: 'POST', path: '/tickets/:ticket/reopen', who: 'agent', answer: reopenTicket },
+  { method: 'GET', path: '/tickets/:ticket/files/:file', who: 'agent', answer: sendFile, ownPolicy: true },
+  { method: 'GET', path: '/tickets/:ticket/files/:file/picture', who: 'agent', answer: sendPicture, ownPolicy: true },
+  {
+    method: 'GET',
+    path: '/tickets/:ticket/messages/:message/html',
+    who: 'agent',
+    answer: showMailHtml,
+    ownPolicy: true,
+  },
+  {
+    method: 'GET',
+    path: '/tickets/:ticket/messages/:message/text',
+    who: 'agent',
+    answer: showMailText,
+    ownPolicy: true,
+  },
+  {
+    method: 'GET',
+    path: '/tickets/:ticket/messages/:message/original',
+    who: 'agent',
+    answer: sendOriginal,
+    ownPolicy: true,
+  },
+  // The address itself is the permission: a mail's frame sends no cookies.
+  { method: 'GET', path: '/inline/:permission', who: 'public', answer: sendInlinePicture, ownPolicy: true },
 ]
