@@ -10,7 +10,10 @@ export interface NavigationLink {
   who: Role
 }
 
-const links: readonly NavigationLink[] = [{ section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin' }]
+const links: readonly NavigationLink[] = [
+  { section: 'accounts', label: 'Accounts', path: '/accounts', who: 'agent' },
+  { section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin' },
+]
 
 /** Those that the role may see. */
 export function linksFor(role: Role): NavigationLink[] {

@@ -3,6 +3,9 @@
 //
 // New pages: write `src/web/pages/NAME.ts`, add its routes here and its entry in navigation.ts.
 import type { Role } from '../store/users.ts'
+import { pauseAccount, pollNow, resumeAccount, showAccount, tellAccount, testAccount } from './pages/account.ts'
+import { addAccount, changeAccount, showEdit, showNewAccount } from './pages/account-changes.ts'
+import { showAccounts, tellAccounts } from './pages/accounts.ts'
 import { showAudit } from './pages/audit.ts'
 import { changePassword, endOwnSession, showSelf } from './pages/self.ts'
 import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/sign-in.ts'
@@ -29,6 +32,19 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/you', who: 'agent', answer: showSelf },
   { method: 'POST', path: '/you/password', who: 'agent', answer: changePassword },
   { method: 'POST', path: '/you/sessions/:id/end', who: 'agent', answer: endOwnSession },
+
+  { method: 'GET', path: '/accounts', who: 'agent', answer: showAccounts },
+  { method: 'GET', path: '/accounts/events', who: 'agent', answer: tellAccounts },
+  { method: 'GET', path: '/accounts/new', who: 'admin', answer: showNewAccount },
+  { method: 'POST', path: '/accounts/new', who: 'admin', answer: addAccount },
+  { method: 'GET', path: '/accounts/:id', who: 'agent', answer: showAccount },
+  { method: 'GET', path: '/accounts/:id/events', who: 'agent', answer: tellAccount },
+  { method: 'POST', path: '/accounts/:id/poll', who: 'agent', answer: pollNow },
+  { method: 'GET', path: '/accounts/:id/edit', who: 'admin', answer: showEdit },
+  { method: 'POST', path: '/accounts/:id/edit', who: 'admin', answer: changeAccount },
+  { method: 'POST', path: '/accounts/:id/test', who: 'admin', answer: testAccount },
+  { method: 'POST', path: '/accounts/:id/pause', who: 'admin', answer: pauseAccount },
+  { method: 'POST', path: '/accounts/:id/resume', who: 'admin', answer: resumeAccount },
 
   { method: 'GET', path: '/server/audit', who: 'admin', answer: showAudit },
 ]
