@@ -389,7 +389,7 @@ function faultsOfWeb(web: WebSettings): [name: string, fault: string][] {
           ),
         ]
       : []),
-    ...(hosts === '' && (proxies !== '' || isWildcard(host))
+    ...(hosts === '' && (proxies !== '' || (tls && isWildcard(host)))
       ? [pair('hosts', 'must name the host as people type it into the browser, as tickets.example.com')]
       : []),
   ]

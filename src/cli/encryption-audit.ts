@@ -1,8 +1,9 @@
 // `letterlock encryption audit`: where copies of plaintext passwords may still lie, until when, and what clears them.
 import type { Knex } from 'knex'
 import { insertAudit } from '../store/audit.ts'
-import { findKeys, readPlaintextSeen, readScrubbedAt, writeScrubbedAt } from '../store/encryption-keys.ts'
-import { findResidues, findWarnings, firstAdvice, plaintextHorizon, type Residue } from '../vault/residue.ts'
+import { writeScrubbedAt } from '../store/encryption-keys.ts'
+import { findWarnings, type Residue } from '../vault/residue.ts'
+import { doers, inWords, type ResidueReport, reportResidue } from '../vault/residue-report.ts'
 import { planScrub, type ScrubReport, scrub } from '../vault/scrub.ts'
 import { readServerFacts } from '../vault/server-facts.ts'
 import { actor } from './actor.ts'
@@ -23,11 +24,7 @@ export async function warnings(db: Knex): Promise<string[]> {
 }
 
 /** What `audit --json` prints. */
-interface Audit {
-  firstAdvice: string
-  /** When the last known copy in the database server goes by itself; null: none is known. */
-  plaintextHorizon: Date | 'never' | null
-  residues: Residue[]
+interface Audit extends ResidueReport {
   scrub: ScrubReport | null
 }
 
@@ -35,19 +32,8 @@ export async function auditResidue(options: EncryptionOptions & { scrub?: boolea
   await withKeys(options, async db => {
     if (options.scrub && options.dryRun) return await printPlan(db, options)
     const report = options.scrub ? await scrubNow(db, options) : null
-    const residues = await readResidues(db)
-    const audit: Audit = { firstAdvice, plaintextHorizon: plaintextHorizon(residues), residues, scrub: report }
+    const audit: Audit = { ...(await reportResidue(db, new Date())), scrub: report }
     await (options.json ? printJson([audit]) : printAudit(audit))
-  })
-}
-
-async function readResidues(db: Knex): Promise<Residue[]> {
-  const active = (await findKeys(db)).find(key => key.state === 'active')
-  return findResidues(await readServerFacts(db), {
-    lastPlaintextAt: (await readPlaintextSeen(db))?.at ?? null,
-    now: new Date(),
-    scrubbedAt: await readScrubbedAt(db),
-    sealedAt: active?.completedAt ?? null,
   })
 }
 
@@ -69,13 +55,7 @@ async function scrubNow(db: Knex, options: EncryptionOptions): Promise<ScrubRepo
 }
 
 const colours: Record<Residue['state'], Style> = { clean: 'green', dirty: 'red', unknown: 'yellow' }
-const doers: Record<Residue['who'], string> = {
-  we: 'letterlock can do it',
-  'database-admin': 'a database administrator can do it',
-  'system-admin': 'an administrator of the machine can do it',
-}
-
-async function printAudit({ plaintextHorizon: horizon, residues, scrub: report }: Audit): Promise<void> {
+async function printAudit({ firstAdvice, plaintextHorizon: horizon, residues, scrub: report }: Audit): Promise<void> {
   for (const line of report?.done ?? []) await print(`${paint('green', 'done')} ${line}`)
   for (const line of report?.notDone ?? []) await print(`${paint('yellow', 'not done')} ${line}`)
   await print(`First: ${firstAdvice}.`)
@@ -85,11 +65,5 @@ async function printAudit({ plaintextHorizon: horizon, residues, scrub: report }
     if (statements.length > 0) await print(`${' '.repeat(26)}${doers[who]}:`)
     for (const statement of statements) await print(`${' '.repeat(28)}${harmless(statement)}`)
   }
-  await print(
-    horizon === null
-      ? 'Plaintext horizon: no copy is known in the database server.'
-      : horizon === 'never'
-        ? 'Plaintext horizon: some copy stays until somebody clears it.'
-        : `Plaintext horizon: by ${horizon.toISOString()} the last known copy in the database server has gone by itself.`,
-  )
+  await print(`Plaintext horizon: ${inWords(horizon)}`)
 }

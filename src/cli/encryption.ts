@@ -1,18 +1,21 @@
-// `letterlock encryption …`: how it stands, turning it on and off, new keys, and the proof of a backup. The daemon does the work; these
-// commands make or check files, write down what is asked for, and wait.
-import { readFileSync, rmSync, statSync } from 'node:fs'
-import path from 'node:path'
+// `letterlock encryption …`: how it stands, turning it on and off, new keys, and the proof of a backup. The daemon does the work
+// (vault/switches.ts asks for it); these commands ask the person, and wait.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
-import { insertAudit } from '../store/audit.ts'
-import { updateKey } from '../store/encryption-keys.ts'
-import { encryptionState, problemsOf } from '../vault/encryption-state.ts'
+import { meanings } from '../vault/encryption-state.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
-import { createKeyFile, readKeyFile } from '../vault/key-file.ts'
-import { filesOf, type KeyPlace, keysOf, proofFileOf, readKeyring } from '../vault/keyring.ts'
-import { readFacts } from '../vault/read-facts.ts'
+import { filesOf, type KeyPlace, keysOf, readKeyring } from '../vault/keyring.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../vault/status.ts'
-import { beginUnsealing, cancelUnsealing } from '../vault/transitions.ts'
+import {
+  checkProof,
+  keyToGiveUp,
+  planEnable,
+  planRotation,
+  proveBackup,
+  rotate as switchKey,
+  disable as switchOff,
+  enable as switchOn,
+} from '../vault/switches.ts'
 import { actor } from './actor.ts'
 import { type GlobalOptions, withDatabase } from './connect.ts'
 import { waitForDaemon } from './encryption-wait.ts'
@@ -43,15 +46,6 @@ const colours: Record<EncryptionStatus['state'], Style> = {
   rotating: 'cyan',
   unsealing: 'cyan',
   locked: 'red',
-}
-
-const meanings: Record<EncryptionStatus['state'], string> = {
-  off: 'passwords are in plaintext',
-  sealing: 'passwords are being sealed',
-  on: 'every password is sealed',
-  rotating: 'passwords are being resealed under the next key',
-  unsealing: 'passwords are being put back in plaintext',
-  locked: 'sealed passwords cannot be opened here',
 }
 
 /** Lends a database and the place of the keys. */
@@ -114,17 +108,11 @@ export interface Acknowledgements {
 export async function enable(options: EncryptionOptions & Acknowledgements): Promise<void> {
   refuseWithoutAcknowledgements(options)
   await withKeys(options, async (db, place) => {
-    const facts = await readFacts(db, readKeyring(place))
-    const state = encryptionState(facts)
-    const [problem] = problemsOf(facts, filesOf(place))
-    if (state === 'locked') throw new CommandError('encryption is locked, and no key is made now', problem?.hint)
-    if (state === 'off' && facts.current.kind === 'refused')
-      throw new CommandError('the key file in place is refused', problem?.hint)
-    if (state === 'off' && facts.current.kind === 'absent') refuseReadOnly(place, 'encryption-key.bin')
+    const { state, step } = await planEnable(db, place)
     if (state === 'off' || state === 'unsealing') await askAcknowledgements(options, place)
     if (state === 'off') await warnOfResidue(db)
-    if (state === 'off' && facts.current.kind === 'absent') makeKeyFile(place.file)
-    if (state === 'unsealing') await takeBack(db, place)
+    await switchOn(db, place, actor())
+    if (step === 'make-key') remark(`made the key file ${place.file}: back it up now, apart from the database`)
     const end = await waitForDaemon(
       db,
       place,
@@ -138,13 +126,6 @@ export async function enable(options: EncryptionOptions & Acknowledgements): Pro
     )
     remark('`letterlock encryption audit` says where such copies may lie.')
   })
-}
-
-/** On second thoughts: the request goes, and the proof with it. */
-async function takeBack(db: Knex, place: KeyPlace): Promise<void> {
-  if (!(await cancelUnsealing(db, actor())))
-    throw new CommandError('encryption was turned off in this moment', 'run the command again')
-  rmSync(proofFileOf(place), { force: true })
 }
 
 function refuseWithoutAcknowledgements(options: Acknowledgements): void {
@@ -181,31 +162,6 @@ async function askToType(statement: string, words: string): Promise<void> {
   if (answer.trim().toLowerCase() !== words.toLowerCase()) throw new CommandError('nothing was done')
 }
 
-/** What systemd gives can be changed only there. */
-function refuseReadOnly(place: KeyPlace, name: string): void {
-  if (place.origin !== 'credential') return
-  throw new CommandError(
-    `the keys are given by systemd (${path.dirname(place.file)}) and cannot be written here`,
-    `make the file \`(umask 077; head -c 32 /dev/urandom > ${name})\`, name it in the unit with LoadCredential=${name}:PATH, and restart the service`,
-  )
-}
-
-function makeKeyFile(file: string): void {
-  try {
-    createKeyFile(file)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw new CommandError(`${file} has appeared in this moment`, 'run the command again')
-    throw new CommandError(
-      `the key file ${file} cannot be made (${code})`,
-      code === 'ENOENT'
-        ? `make the directory first: \`install -d -m 0700 ${path.dirname(file)}\``
-        : 'run the command on the server as root or as the service user, and check the disk',
-    )
-  }
-  remark(`made the key file ${file}: back it up now, apart from the database`)
-}
-
 async function warnOfResidue(db: Knex): Promise<void> {
   const { warnings } = await import('./encryption-audit.ts')
   for (const warning of await warnings(db)) remark(warning)
@@ -219,22 +175,16 @@ async function leaveToDaemon(db: Knex, place: KeyPlace, options: EncryptionOptio
 export async function rotate(options: EncryptionOptions): Promise<void> {
   await withKeys(options, async (db, place) => {
     const before = await readStatus(db, place, new Date())
-    if (before.state !== 'on' && before.state !== 'rotating') {
-      throw new CommandError(
-        `encryption is ${before.state}: a key is changed only while it is on`,
-        before.problems[0]?.hint ?? '`letterlock encryption status` says more',
-      )
-    }
-    const { next } = filesOf(place)
-    if (options.dryRun) {
+    if (options.dryRun && (before.state === 'on' || before.state === 'rotating')) {
+      const { next, retired } = filesOf(place)
       return await print(
-        `would make ${next}, reseal ${before.sealed} passwords under it, and keep the old key as ${filesOf(place).retired(before.keyId ?? '')}`,
+        `would make ${next}, reseal ${before.sealed} passwords under it, and keep the old key as ${retired(before.keyId ?? '')}`,
       )
     }
-    if (before.state === 'on' && before.nextKeyId === null) {
-      refuseReadOnly(place, 'encryption-key.next.bin')
+    if (planRotation(before, place) === 'make-key') {
       await confirm(`Reseal ${before.sealed} passwords under a new key? The old key file is kept.`, options)
-      makeKeyFile(next)
+      await switchKey(db, before, place, actor())
+      remark(`made the key file ${filesOf(place).next}: back it up now, apart from the database`)
     }
     const end = await waitForDaemon(
       db,
@@ -250,15 +200,8 @@ export async function rotate(options: EncryptionOptions): Promise<void> {
 export async function disable(options: EncryptionOptions): Promise<void> {
   await withKeys(options, async (db, place) => {
     const before = await readStatus(db, place, new Date())
-    if (before.state === 'off') throw new CommandError('encryption is off already')
-    if (before.state !== 'on' && before.state !== 'sealing' && before.state !== 'unsealing') {
-      throw new CommandError(
-        `encryption is ${before.state} and cannot be turned off now`,
-        before.problems[0]?.hint ?? 'wait until the rotation is through',
-      )
-    }
-    const keyId = before.keyId ?? ''
-    checkProof(proofFileOf(place), keyId)
+    const keyId = keyToGiveUp(before)
+    checkProof(place, keyId)
     if (options.dryRun)
       return await print(`would put ${before.sealed} passwords back in plaintext and retire the key ${keyId}`)
     if (before.state !== 'unsealing') {
@@ -266,8 +209,7 @@ export async function disable(options: EncryptionOptions): Promise<void> {
         `Put ${before.sealed} passwords back in plaintext? Whoever reads the database can read them then.`,
         options,
       )
-      if (!(await beginUnsealing(db, keyId, actor())))
-        throw new CommandError('the key changed in this moment', 'run the command again')
+      await switchOff(db, before, place, actor())
     }
     const end = await waitForDaemon(db, place, 'unsealed', status => status.state === 'off')
     if (end === undefined) return await leaveToDaemon(db, place, options)
@@ -277,49 +219,10 @@ export async function disable(options: EncryptionOptions): Promise<void> {
   })
 }
 
-const longestProof = 256
-
-/** That whoever asks may write to the server's files. Throws CommandError that says what to create. */
-function checkProof(file: string, keyId: string): void {
-  const steps = `prove your access to the server’s files: \`echo ${keyId} > ${file}\`, then run this again`
-  let text: string
-  try {
-    if (!statSync(file).isFile()) throw new CommandError(`${file} is no regular file`, steps)
-    text = readFileSync(file, 'utf8').slice(0, longestProof).trim()
-  } catch (error) {
-    if (error instanceof CommandError) throw error
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    throw new CommandError(`the proof ${file} ${missing ? 'is not there' : 'cannot be read'}`, steps)
-  }
-  if (text === keyId) return
-  throw new CommandError(`the proof ${file} ${text === '' ? 'is empty' : 'names another key'}`, steps)
-}
-
 export async function verifyBackup(options: EncryptionOptions & { verify: string }): Promise<void> {
   await withKeys(options, async (db, place) => {
-    const { keyId } = await readStatus(db, place, new Date())
-    if (keyId === null)
-      throw new CommandError('no key is in use, so there is no backup to prove', '`letterlock encryption enable` first')
-    refuseSameFile(options.verify, place)
-    const copy = readKeyFile(options.verify, 'credential')
-    if (copy.kind === 'absent') throw new CommandError(`there is no file ${options.verify}`, 'check the path')
-    if (copy.kind === 'refused') throw new CommandError(`${options.verify} is no copy of the key`, copy.hint)
-    if (copy.key.hex !== keyId) {
-      throw new CommandError(
-        `${options.verify} is the key ${copy.key.hex}, and the one in use is ${keyId}`,
-        `copy ${place.file} again`,
-      )
-    }
-    await updateKey(db, keyId, { backupProven: true })
-    await insertAudit(db, { actor: actor(), action: 'encryption.backup_proven', detail: { key: keyId } })
+    const keyId = await proveBackup(db, place, options.verify, actor())
     if (options.json) return await printJson([{ keyId, proven: true }])
     await print(paint('green', `${options.verify} is a copy of the key ${keyId}`))
   })
-}
-
-/** The key file is no backup of itself, by whatever name. */
-function refuseSameFile(copy: string, place: KeyPlace): void {
-  const [a, b] = [copy, place.file].map(file => statSync(file, { throwIfNoEntry: false }))
-  if (a === undefined || b === undefined || a.ino !== b.ino || a.dev !== b.dev) return
-  throw new CommandError(`${copy} is the key file itself`, 'copy it to another disk, and verify that copy')
 }

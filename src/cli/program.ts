@@ -7,6 +7,7 @@ import { addRuleCommands } from './rule-commands.ts'
 import { addQuarantineCommands, addSourceCommands } from './source-commands.ts'
 import { examples } from './terminal.ts'
 import { addTicketCommands } from './ticket-commands.ts'
+import { addUserCommands } from './user-commands.ts'
 
 export function createProgram(): Command {
   const program = new Command('letterlock')
@@ -37,6 +38,7 @@ Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or
   addSourceCommands(program.command('source').description('every mail ever taken in, and its end'))
   addQuarantineCommands(program.command('quarantine').description('mails that could not become a ticket'))
   addRuleCommands(program.command('rule').description('what an admin decides of mails before they become tickets'))
+  addUserCommands(program.command('user').description('people who sign in to the web interface'))
   addTools(program)
   return program
 }

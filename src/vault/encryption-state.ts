@@ -5,6 +5,16 @@ import type { KeyFileFact } from './key-file.ts'
 
 export type EncryptionState = 'off' | 'sealing' | 'on' | 'rotating' | 'unsealing' | 'locked'
 
+/** In a few words. */
+export const meanings: Readonly<Record<EncryptionState, string>> = {
+  off: 'passwords are in plaintext',
+  sealing: 'passwords are being sealed',
+  on: 'every password is sealed',
+  rotating: 'passwords are being resealed under the next key',
+  unsealing: 'passwords are being put back in plaintext',
+  locked: 'sealed passwords cannot be opened here',
+}
+
 export interface Facts {
   /** `encryption-key.bin` and `encryption-key.next.bin`. */
   current: KeyFileFact

@@ -3,6 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { CommandError, IngestError } from '../errors.ts'
 import { html } from './html.ts'
 import { page } from './layout.ts'
+import { prose } from './parts.ts'
 
 /** Thrown by a page: what was asked for is not there. */
 export class NotFound extends Error {
@@ -42,7 +43,10 @@ const words: Record<number, Words> = {
 export async function failurePage(reply: FastifyReply, status: number, text?: string): Promise<string> {
   const { title, text: usual } = words[status] ?? (words[status >= 500 ? 500 : 400] as Words)
   reply.code(status)
-  return await page(reply, { title, body: html`<p>${text ?? usual}</p><p><a href="/">To the start page</a></p>` })
+  return await page(reply, {
+    title,
+    body: html`<p>${prose(text ?? usual)}</p><p><a href="/">To the start page</a></p>`,
+  })
 }
 
 export function addFailures(server: FastifyInstance): void {
@@ -52,7 +56,7 @@ export function addFailures(server: FastifyInstance): void {
     if (status >= 500) note(request, error, status)
     // Headers that a page set before it failed (a type, a name for a download) are not those of this one.
     for (const name of ['content-disposition', 'content-length', 'content-encoding']) reply.removeHeader(name)
-    return await failurePage(reply, status, error instanceof CommandError ? inWords(error) : undefined)
+    return await failurePage(reply, status, error instanceof CommandError ? inSentences(error) : undefined)
   })
 }
 
@@ -65,7 +69,7 @@ function statusOf(error: FastifyError): number {
 }
 
 /** What a command would say: it was written for people, and names no secret. */
-function inWords({ message, hint }: CommandError): string {
+export function inSentences({ message, hint }: CommandError): string {
   return sentence(hint === undefined ? message : `${message}: ${hint}`)
 }
 

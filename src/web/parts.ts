@@ -17,6 +17,11 @@ export function badge(text: string, tone: Tone = 'plain'): Html {
   return html`<span class="badge ${tone}">${text}</span>`
 }
 
+/** A sentence of ours in which `commands` stand between backticks. */
+export function prose(text: string): Html {
+  return html`${text.split('`').map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`
+}
+
 export interface Column<T> {
   title: string
   cell(row: T): Content

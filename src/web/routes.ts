@@ -7,8 +7,12 @@ import { pauseAccount, pollNow, resumeAccount, showAccount, tellAccount, testAcc
 import { addAccount, changeAccount, showEdit, showNewAccount } from './pages/account-changes.ts'
 import { showAccounts, tellAccounts } from './pages/accounts.ts'
 import { showAudit } from './pages/audit.ts'
+import { changeKey, checkAll, showCopies, showEncryption, tellEncryption, turnOff, turnOn } from './pages/encryption.ts'
+import { exportQuarantined, retryQuarantined, showQuarantine, showQuarantined } from './pages/quarantine.ts'
+import { showBoard, showQueue } from './pages/queue.ts'
 import { changePassword, endOwnSession, showSelf } from './pages/self.ts'
 import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/sign-in.ts'
+import { addUser, endSession, removeUser, setPassword, setRole, showUser, showUsers } from './pages/users.ts'
 import type { Answer } from './site.ts'
 
 export interface Route {
@@ -46,5 +50,29 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/accounts/:id/pause', who: 'admin', answer: pauseAccount },
   { method: 'POST', path: '/accounts/:id/resume', who: 'admin', answer: resumeAccount },
 
+  { method: 'GET', path: '/quarantine', who: 'agent', answer: showQuarantine },
+  { method: 'GET', path: '/quarantine/:id', who: 'agent', answer: showQuarantined },
+  { method: 'GET', path: '/quarantine/:id/original', who: 'agent', answer: exportQuarantined },
+  { method: 'POST', path: '/quarantine/:id/retry', who: 'admin', answer: retryQuarantined },
+
+  { method: 'GET', path: '/server/encryption', who: 'admin', answer: showEncryption },
+  { method: 'GET', path: '/server/encryption/events', who: 'admin', answer: tellEncryption },
+  { method: 'GET', path: '/server/encryption/copies', who: 'admin', answer: showCopies },
+  { method: 'POST', path: '/server/encryption/enable', who: 'admin', answer: turnOn },
+  { method: 'POST', path: '/server/encryption/verify', who: 'admin', answer: checkAll },
+  { method: 'POST', path: '/server/encryption/rotate', who: 'admin', answer: changeKey },
+  { method: 'POST', path: '/server/encryption/disable', who: 'admin', answer: turnOff },
+
   { method: 'GET', path: '/server/audit', who: 'admin', answer: showAudit },
+
+  { method: 'GET', path: '/server/queue', who: 'admin', answer: showQueue },
+  { method: 'GET', path: '/server/queue/*', who: 'admin', answer: showBoard, ownPolicy: true },
+
+  { method: 'GET', path: '/server/users', who: 'admin', answer: showUsers },
+  { method: 'POST', path: '/server/users', who: 'admin', answer: addUser },
+  { method: 'GET', path: '/server/users/:id', who: 'admin', answer: showUser },
+  { method: 'POST', path: '/server/users/:id/password', who: 'admin', answer: setPassword },
+  { method: 'POST', path: '/server/users/:id/role', who: 'admin', answer: setRole },
+  { method: 'POST', path: '/server/users/:id/remove', who: 'admin', answer: removeUser },
+  { method: 'POST', path: '/server/users/sessions/:id/end', who: 'admin', answer: endSession },
 ]

@@ -33,6 +33,7 @@ test('the commands are the ones that scripts of operators know', () => {
     ...['list', 'show', 'export', 'recover'].map(name => `source ${name}`),
     ...['list', 'show', 'retry', 'export'].map(name => `quarantine ${name}`),
     ...['add', 'list', 'test', 'enable', 'disable', 'remove'].map(name => `rule ${name}`),
+    ...['add', 'list', 'passwd', 'remove'].map(name => `user ${name}`),
     'letterlock parse',
     'letterlock doctor',
     'letterlock completion',
@@ -69,7 +70,7 @@ test('no option takes a secret', () => {
     leaves.flatMap(leaf => leaf.options.filter(option => option.required).map(option => option.long)),
   )
   // A file's path, and the id of a key, which says nothing about it.
-  const harmless = ['--password-file', '--old-key-id']
+  const harmless = ['--client-secret-file', '--password-file', '--old-key-id']
   expect([...names].filter(name => /pass|secret|key|token/.test(name ?? ''))).toEqual(harmless)
 })
 

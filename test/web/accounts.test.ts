@@ -62,7 +62,7 @@ const idOf = (path: string | null) => Number(/^\/accounts\/(\d+)$/.exec(path ?? 
 
 /** Step, its end and the code, as they are shown. */
 function stepsIn(html: string): string[] {
-  return [...html.matchAll(/<li class="(ok|failed|untried)"><b>([^<]+)<\/b>[^]*?<\/li>/g)].map(([item, end, name]) => {
+  return [...html.matchAll(/<li class="(ok|failed|untried)"><b>([^<]+)<\/b>.*?<\/li>/gs)].map(([item, end, name]) => {
     const code = /<code>((?:imap|vault|account|oauth)\.[a-z_]+)<\/code>/.exec(item)?.[1]
     return [name, end, code].filter(Boolean).join(' ')
   })
@@ -74,7 +74,7 @@ test('an account is tested, saved, polled, paused and resumed', async () => {
   const id = idOf(added.location)
   expect((await admin.get(`/accounts/${id}`)).text).toContain(`first@example.com is account ${id}.`)
   await until(async () => (await world.db('accounts').where({ id }).first())?.last_success_at != null)
-  expect((await agent.get('/accounts')).text).toMatch(/first@example\.com[^]*active/)
+  expect((await agent.get('/accounts')).text).toMatch(/first@example\.com.*active/s)
   expect((await agent.post(`/accounts/${id}/poll`)).status).toBe(303)
   expect((await admin.post(`/accounts/${id}/pause`)).status).toBe(303)
   expect((await agent.get(`/accounts/${id}`)).text).toContain('an admin has stopped it')

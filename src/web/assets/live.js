@@ -1,5 +1,5 @@
-// The page says where it hears of changes; what is marked with data-live is then taken from a fresh copy of it. Whatever somebody types
-// into at the moment is left alone.
+// The page says where it hears of changes; what is marked with data-live is then taken from a fresh copy of it. Where somebody may be
+// filling in a form, data-live has a version, and it stays as it is until that changes.
 const from = document.body.dataset.liveFrom
 let wanted = false
 let busy = false
@@ -23,9 +23,15 @@ async function replace() {
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
   for (const old of document.querySelectorAll('[data-live][id]')) {
     const now = fresh.getElementById(old.id)
-    if (now === null || old.contains(document.activeElement) || old.innerHTML === now.innerHTML) continue
+    if (now === null || isSame(old, now)) continue
     old.replaceWith(document.adoptNode(now))
   }
+}
+
+/** With a version (data-live="…") until that is another one; else until its content is, and nobody is in it. */
+function isSame(old, now) {
+  if (old.dataset.live !== '') return old.dataset.live === now.dataset.live
+  return old.contains(document.activeElement) || old.innerHTML === now.innerHTML
 }
 
 const source = new EventSource(from)

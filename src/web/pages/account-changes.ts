@@ -26,7 +26,7 @@ import { createSecretWriter } from '../../vault/write-secret.ts'
 import { sentence } from '../failures.ts'
 import { html } from '../html.ts'
 import { page } from '../layout.ts'
-import { fieldsOf } from '../parts.ts'
+import { fieldsOf, prose } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, siteOf } from '../site.ts'
 import {
@@ -42,7 +42,7 @@ import {
 } from './account-form.ts'
 import { findWellKnown, type WellKnown, wellKnown } from './account-providers.ts'
 import { type Tested, type Tried, testServer } from './account-test.ts'
-import { pageWords, withCommands } from './account-words.ts'
+import { pageWords } from './account-words.ts'
 import { accountOf } from './accounts.ts'
 
 export async function showNewAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -74,7 +74,7 @@ function providerNote({ host, port, wants, note, oauth }: WellKnown): ReturnType
   const command = oauth && `letterlock account add ADDRESS --oauth ${oauth} --client-id ID`
   return html`<dl class="facts"><dt>Server</dt><dd>${host}, port ${port}, TLS</dd>
 <dt>Wants</dt><dd>${wants === 'app password' ? 'an app password' : wants === 'password' ? 'the password' : 'OAuth 2'}. ${note}</dd>
-${command !== undefined && html`<dt>With OAuth 2</dt><dd>${withCommands(`run \`${command}\` on the server; docs/oauth.md has the steps.`)}</dd>`}</dl>`
+${command !== undefined && html`<dt>With OAuth 2</dt><dd>${prose(`run \`${command}\` on the server; docs/oauth.md has the steps.`)}</dd>`}</dl>`
 }
 
 /** What a form asks for. */

@@ -5,10 +5,9 @@ import type { AccountDetail } from '../../store/accounts.ts'
 import type { AccountDestination } from '../../store/destinations.ts'
 import { assetPath } from '../assets.ts'
 import { attributes, type Content, type Html, html } from '../html.ts'
-import { badge, checkbox, field, form, type Tone } from '../parts.ts'
+import { badge, checkbox, field, form, prose, type Tone } from '../parts.ts'
 import type { WellKnown } from './account-providers.ts'
 import type { Step, StepName, Tested } from './account-test.ts'
-import { withCommands } from './account-words.ts'
 
 /** As it stands in the form, without the password. */
 export interface Typed {
@@ -171,7 +170,7 @@ ${textarea('ca', 'CA certificates', typed.ca, faults.ca, 'PEM, from “BEGIN CER
 function outcome(faults: Faults, fault: string | undefined): Html {
   const wrong = Object.keys(faults).length
   const text = fault ?? (wrong > 0 ? 'Nothing is saved yet: look at what is marked below.' : undefined)
-  return html`${text !== undefined && html`<p class="flash bad" role="alert">${withCommands(text)}</p>`}`
+  return html`${text !== undefined && html`<p class="flash bad" role="alert">${prose(text)}</p>`}`
 }
 
 function addressField(account: AccountDetail | undefined, { address }: Typed, faults: Faults): Html {
@@ -278,9 +277,9 @@ const ends: Readonly<Record<Step['end'], readonly [string, Tone]>> = {
 }
 
 export function stepList(steps: readonly Step[]): Html {
-  return html`<ol class="steps">${steps.map(
+  return html`<ol class="checks">${steps.map(
     ({ name, end, words, code }) => html`<li class="${end}"><b>${stepTitles[name]}</b> ${badge(...ends[end])}
-${end !== 'untried' && html`<span>${withCommands(words)}</span>`}${code !== undefined && html` <code>${code}</code>`}</li>
+${end !== 'untried' && html`<span>${prose(words)}</span>`}${code !== undefined && html` <code>${code}</code>`}</li>
 `,
   )}</ol>`
 }

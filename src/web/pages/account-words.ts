@@ -1,7 +1,6 @@
 // PURE. What is said of accounts on pages: states, and why something failed. Hints are written for people at a terminal; here the options
 // of commands become the names of fields, and commands that a page can do become what is on it.
 import type { AccountState } from '../../store/accounts.ts'
-import { type Html, html } from '../html.ts'
 import type { Tone } from '../parts.ts'
 
 export const stateTones: Readonly<Record<AccountState, Tone>> = {
@@ -66,9 +65,4 @@ export function pageWords(text: string, accountId?: number): string {
   const said = fields.reduce((words, [from, to]) => words.replace(from, to), bare)
   const named = accountId === undefined ? said : said.replace(/(`letterlock [^`]*)\bID\b/g, `$1${accountId}`)
   return `${named.charAt(0).toUpperCase()}${named.slice(1)}${/[.!?]$/.test(named) ? '' : '.'}`
-}
-
-/** What stands between backticks is a command. */
-export function withCommands(text: string): Html {
-  return html`${text.split('`').map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`
 }

@@ -10,12 +10,12 @@ import { providerName } from '../../vault/oauth-providers.ts'
 import { type Content, type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
 import { tellChanges } from '../live.ts'
-import { actionButton, badge, time } from '../parts.ts'
+import { actionButton, badge, prose, time } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, sessionOf, siteOf } from '../site.ts'
 import { readMailboxes, stepList } from './account-form.ts'
 import { testServer } from './account-test.ts'
-import { duration, stateTones, stateWords, withCommands } from './account-words.ts'
+import { duration, stateTones, stateWords } from './account-words.ts'
 import { accountOf, behind, nextPoll, reason } from './accounts.ts'
 
 export async function showAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -79,7 +79,7 @@ function signIn({ id, oauth, hasPassword }: AccountDetail): [string, Content][] 
   return [
     ['Signs in with', `OAuth 2 at ${oauth.issuer}`],
     ['Refresh token', oauth.hasRefreshToken ? 'stored' : badge('none', 'warn')],
-    ['To sign in again', withCommands(`run \`${command}\` on the server`)],
+    ['To sign in again', prose(`run \`${command}\` on the server`)],
   ]
 }
 

@@ -14,9 +14,9 @@ import { NotFound } from '../failures.ts'
 import { attributes, type Content, type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
 import { tellChanges } from '../live.ts'
-import { badge, fieldsOf, table, time } from '../parts.ts'
+import { badge, fieldsOf, prose, table, time } from '../parts.ts'
 import { sessionOf, siteOf } from '../site.ts'
-import { duration, pageWords, stateTones, withCommands } from './account-words.ts'
+import { duration, pageWords, stateTones } from './account-words.ts'
 import { toId } from './self.ts'
 
 const rowsAtOnce = 40
@@ -96,7 +96,7 @@ const columns = [
 /** Why no mail comes in; nothing while it does. */
 export function reason({ id, state, code, hint }: AccountView): Content {
   if (state === 'active' || code === null) return ''
-  return html`${hint !== null && withCommands(pageWords(hint, id))} <small><code>${code}</code></small>`
+  return html`${hint !== null && prose(pageWords(hint, id))} <small><code>${code}</code></small>`
 }
 
 export function nextPoll({ state, nextAttemptAt }: AccountView): Content {

@@ -5,14 +5,14 @@ import { insertAudit } from '../../store/audit.ts'
 import { deleteEndedSessions } from '../../store/sessions.ts'
 import { findSignIn, insertUser, noteSignIn, toUserName, upgradeHash } from '../../store/users.ts'
 import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../vault/password-hash.ts'
-import { failurePage, sentence } from '../failures.ts'
+import { failurePage, inSentences } from '../failures.ts'
 import { html } from '../html.ts'
 import { page } from '../layout.ts'
 import { linksFor } from '../navigation.ts'
 import { field, fieldsOf, form } from '../parts.ts'
 import { beginSession, endSession, safeTarget } from '../session.ts'
 import { limitsOf, sessionOf, siteOf } from '../site.ts'
-import { type Attempt, countAttempt, forgetAttempts } from '../throttle.ts'
+import { type Attempt, countAttempt, forgetAttempt } from '../throttle.ts'
 
 export async function goToStart(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const [first] = linksFor(sessionOf(request).user.role)
@@ -61,7 +61,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
     const fault = 'The name or the password is wrong.'
     return await signInPage(reply, { to: safeTarget(to), name: attempt.name, fault })
   }
-  await forgetAttempts(redis, config.redis.prefix, attempt)
+  await forgetAttempt(redis, config.redis.prefix, attempt)
   if (outdated) await upgradeHash(db, user.id, user.passwordHash, await hashPassword(password))
   await deleteEndedSessions(db, limitsOf(site))
   await beginSession(request, reply, user.id)
@@ -135,12 +135,7 @@ export async function makeFirstAdmin(request: FastifyRequest, reply: FastifyRepl
     return reply.redirect('/', 303)
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    const { message, hint } = error
     reply.code(422)
-    return await firstAdminPage(reply, {
-      token,
-      name,
-      fault: sentence(hint === undefined ? message : `${message}: ${hint}`),
-    })
+    return await firstAdminPage(reply, { token, name, fault: inSentences(error) })
   }
 }
