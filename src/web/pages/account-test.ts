@@ -74,7 +74,7 @@ async function tryOut(site: Site, tried: Tried): Promise<Tested> {
     if (!(error instanceof IngestError) && !signal.aborted) throw error
     done.push(...failedAt(error, done, accountId))
   }
-  return { steps: [...done, ...untried(done)], isWell: done.every(({ end }) => end === 'ok') }
+  return { steps: withUntried(done), isWell: done.every(({ end }) => end === 'ok') }
 }
 
 const securityWords: Readonly<Record<Destination['security'], string>> = {
@@ -156,7 +156,7 @@ const ofConnecting: ReadonlySet<string> = new Set([
   'imap.host_unreachable',
 ])
 
-function untried(done: readonly Step[]): Step[] {
-  const names = new Set(done.map(({ name }) => name))
-  return stepNames.filter(name => !names.has(name)).map(name => ({ name, end: 'untried', words: 'not tried' }))
+/** All steps, in their order. */
+function withUntried(done: readonly Step[]): Step[] {
+  return stepNames.map(name => done.find(step => step.name === name) ?? { name, end: 'untried', words: 'not tried' })
 }
