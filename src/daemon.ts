@@ -16,9 +16,10 @@ import { createHealth, type Health, type Part } from './health.ts'
 import { createLog, type Log } from './log.ts'
 import { openParsePool } from './parse/parse-pool.ts'
 import { createByteBudget } from './poll/byte-budget.ts'
-import type { Judging } from './poll/ingest-batch.ts'
+import type { IngestDeps, Judging } from './poll/ingest-batch.ts'
 import { createJudging } from './poll/judging.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
+import { retryQuarantined } from './poll/retry-quarantined.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
 import { openQueue } from './schedule/queue.ts'
 import { checkRedis, openRedis } from './schedule/redis.ts'
@@ -101,9 +102,13 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const raw = await connectRaw(base, db, worker)
   if (options.demo) await startDemo(base, db, options)
   const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
-  const vault = await startWork(base, connections, worker, options)
+  const { vault, ingest } = await startWork(base, connections, worker, options)
   const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
-  server.site = { config, db, redis: commands, raw, keys: keysOf(config), log, firstAdmin }
+  server.site = {
+    ...{ config, db, redis: commands, raw, keys: keysOf(config), log, firstAdmin },
+    ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse },
+    retry: id => retryQuarantined(db, raw, ingest.parse, ingest.judging, id),
+  }
 
   health.mend('start')
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
@@ -226,7 +231,7 @@ async function startWork(
   { databaseUrl, db, raw, redis, blocking }: Connections,
   worker: WorkerIdentity,
   options: DaemonOptions,
-): Promise<Vault> {
+): Promise<{ vault: Vault; ingest: IngestDeps }> {
   const { config, log, stack, health, events } = base
   const { prefix } = config.redis
   const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
@@ -255,10 +260,10 @@ async function startWork(
   const common = { db, redis, prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds, keyIds: vault.keyIds }
   const deps = { ...common, isRunning: (id: number) => running.polls?.isRunning(id) ?? false }
   await claimAccounts(deps)
+  const ingest = { ...ingestDeps(base, { db, raw }, options), judging: await openJudging(config, db) }
   running.polls = stack.use(
     startWorker({
-      ...ingestDeps(base, { db, raw }, options),
-      judging: await openJudging(config, db),
+      ...ingest,
       openSession: createPolledSessions({
         keeper,
         gate,
@@ -282,8 +287,18 @@ async function startWork(
     }),
   )
   running.sealing = sealing
-  running.beat = stack.use(startBeat({ ...deps, sealing, events, health, kept: keeper, openConnections: gate.open }))
-  return vault
+  running.beat = stack.use(
+    startBeat({
+      ...deps,
+      sealing,
+      events,
+      health,
+      kept: keeper,
+      openConnections: gate.open,
+      pollOverdue: id => running.polls?.overdue(id),
+    }),
+  )
+  return { vault, ingest }
 }
 
 /** The secret for tokens is opened now, so that it is known when its key goes away. */

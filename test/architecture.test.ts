@@ -40,7 +40,7 @@ const mayUse: Record<string, readonly string[]> = {
   thread: [],
   store: [],
   vault: ['store'],
-  web: ['store', 'vault', 'schedule', 'parse'],
+  web: ['store', 'vault', 'schedule', 'parse', 'thread'],
   embedded: ['store'],
   cli: ['store', 'vault', 'schedule', 'fetch', 'parse', 'thread', 'poll', 'embedded'],
 }

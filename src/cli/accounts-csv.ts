@@ -2,16 +2,16 @@
 // with their lines; passwords are taken as they stand, spaces included, and never shown.
 import path from 'node:path'
 import { CommandError } from '../errors.ts'
-import type { NewAccount } from '../store/accounts.ts'
+import type { NewAccount } from '../store/account-changes.ts'
 import {
   accountDefaults,
   faultOfAddress,
   faultOfPassword,
   type GivenSettings,
   portOf,
-  readPasswordFile,
   toSettings,
-} from './account-settings.ts'
+} from '../store/account-settings.ts'
+import { readCa, readPasswordFile } from './account-settings.ts'
 
 const columns = [
   'address',
@@ -97,7 +97,7 @@ function toAccount(row: Row, folder: string, faults: string[]): NewAccount | und
     ...(mailboxes === undefined ? {} : { mailbox: mailboxes.split('|').map(name => name.trim()) }),
     ...(ca === undefined ? {} : { ca: path.resolve(folder, ca) }),
   }
-  const settings = toSettings(given, faults, name => (name === 'mailbox' ? 'mailboxes' : name))
+  const settings = toSettings(given, faults, name => (name === 'mailbox' ? 'mailboxes' : name), readCa)
   if (row.host === undefined) faults.push('the host is missing')
   const secret = toPassword(password, password_file, folder, faults)
   if (settings.host === undefined || addressFault !== undefined) return undefined

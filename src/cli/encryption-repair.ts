@@ -1,7 +1,8 @@
 // `letterlock encryption recover` and `accept-destination`: what an operator decides when a key is lost, or an account moved.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
-import { findDestinations, getAccount, getDestination } from '../store/accounts.ts'
+import { getAccount } from '../store/accounts.ts'
+import { findDestinations, getDestination } from '../store/destinations.ts'
 import { acceptDestination } from '../vault/accept-destination.ts'
 import { commandThatSets } from '../vault/credentials.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'

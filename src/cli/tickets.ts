@@ -2,9 +2,8 @@
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
-import { insertAudit } from '../store/audit.ts'
-import { inTransaction } from '../store/database.ts'
 import {
+  changeTicketStatus,
   findAttachmentPlace,
   findTickets,
   getRawPlace,
@@ -12,7 +11,6 @@ import {
   getTicketRow,
   type MessageView,
   type TicketDetail,
-  updateTicketStatus,
 } from '../store/tickets.ts'
 import { actor } from './actor.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
@@ -89,12 +87,7 @@ export async function showTicket(which: string, options: ShowOptions): Promise<v
 export async function setTicketStatus(which: string, status: 'open' | 'closed', options: GlobalOptions): Promise<void> {
   await withDatabase(options, async db => {
     const ticket = await getTicketRow(db, which)
-    const changed = await inTransaction(db, async trx => {
-      if (!(await updateTicketStatus(trx, ticket.id, status))) return false
-      const action = status === 'closed' ? 'ticket.close' : 'ticket.reopen'
-      await insertAudit(trx, { actor: actor(), action, detail: { ticket: ticket.id } })
-      return true
-    })
+    const changed = await changeTicketStatus(db, ticket.id, status, actor())
     await print(`ticket ${ticket.id} (${ticket.ref}) is ${status}${changed ? '' : ' already'}`)
   })
 }

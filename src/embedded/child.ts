@@ -1,6 +1,6 @@
 // A server process of ours. It has a session of its own, so that a Ctrl-C at the terminal reaches only us and we stop the servers
 // in order; and the kernel stops it when we die (setpriv --pdeathsig), so that not even kill -9 leaves one behind. One that ends
-// while we run, killed by the kernel for want of memory for example, is started again.
+// while we run, killed by the kernel for want of memory for example, is started again, for as long as it takes.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs'
@@ -31,6 +31,7 @@ interface Process extends AsyncDisposable {
 
 const readyWithinMs = 60_000
 const restartAfterMs = 500
+const longestRestartMs = 30_000
 
 /** Starts the server, waits until it is ready and keeps it running. Throws `embedded.failed` with the last line of its log. */
 export async function startServer(start: ServerStart): Promise<AsyncDisposable> {
@@ -47,16 +48,25 @@ export async function startServer(start: ServerStart): Promise<AsyncDisposable> 
 /** Resolves when the server is stopped for good. */
 async function keep(first: Process, start: ServerStart, stop: AbortController): Promise<void> {
   const stopped = once(stop.signal, 'abort')
-  for (let process = first; ; ) {
+  for (let process: Process | undefined = first; process !== undefined; ) {
     await Promise.race([process.ended, stopped])
-    if (stop.signal.aborted) return await process[Symbol.asyncDispose]()
+    // What it had started may live on and hold its ports and its locks.
+    await process[Symbol.asyncDispose]()
+    if (stop.signal.aborted) return
     start.progress(`${start.name} has ended unexpectedly and is started again (see ${start.logFile})`)
+    process = await restart(start)
+  }
+}
+
+/** Tries until it runs; undefined when it is not wanted any more. */
+async function restart(start: ServerStart): Promise<Process | undefined> {
+  for (let waitMs = restartAfterMs; ; waitMs = Math.min(longestRestartMs, waitMs * 2)) {
     try {
-      await wait(restartAfterMs, undefined, { signal: start.signal })
-      process = await startProcess(start)
+      await wait(waitMs, undefined, { signal: start.signal })
+      return await startProcess(start)
     } catch (error) {
-      if (!start.signal.aborted) start.progress((error as Error).message)
-      return
+      if (start.signal.aborted) return undefined
+      start.progress((error as Error).message)
     }
   }
 }

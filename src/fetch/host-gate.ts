@@ -155,7 +155,7 @@ export function createHostGate(options: HostGateOptions): HostGate {
         if (ofHost.has(error.code)) throw rest(host, error)
         // It answered, whatever it said.
         host.failures = 0
-        if (error.code === 'imap.throttled' && host.open > 0) lower(host)
+        if (error.code === 'imap.throttled' && host.open > 0 && !isOfUser(error)) lower(host)
         throw error
       } finally {
         host.opening -= 1
@@ -168,6 +168,11 @@ export function createHostGate(options: HostGateOptions): HostGate {
     },
     open: () => [...hosts.values()].reduce((sum, host) => sum + host.open, 0),
   }
+}
+
+/** Refused at the login: it is this user who has too many, and others may have theirs. */
+function isOfUser(error: AccountError): boolean {
+  return (error.cause as { authenticationFailed?: boolean } | undefined)?.authenticationFailed === true
 }
 
 function again(error: AccountError, retryAfterMs: number): AccountError {

@@ -124,7 +124,8 @@ function certificate({ code = '' }: Failure): Meaning | undefined {
     code === 'ERR_TLS_CERT_ALTNAME_INVALID'
       ? 'set --host to a name that the certificate bears'
       : 'give the CA’s certificate with --ca FILE if the server is one of your own; otherwise somebody may be in between'
-  return { code: 'imap.tls_untrusted', temporary: false, what, hint: ofTime ? renew : hint }
+  // Only of a clock that is wrong, here or there, does waiting cure anything.
+  return { code: 'imap.tls_untrusted', temporary: code === 'CERT_NOT_YET_VALID', what, hint: ofTime ? renew : hint }
 }
 
 function starttls(failure: Failure): Meaning | undefined {

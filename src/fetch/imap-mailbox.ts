@@ -94,8 +94,8 @@ async function* fetchPart(
   const query = { uid: true, size: true, internalDate: true, [part]: true }
   try {
     for await (const row of wire.client.fetch(toSet(uids), query, { uid: true })) {
-      const source = row[part]
-      // NIL comes as null: the server has it and does not send it.
+      const source: unknown = row[part]
+      // NIL (`null` or `false` here): the server does not send it, or somebody else removed it meanwhile. It did not come.
       if (!Buffer.isBuffer(source) || !wanted.delete(row.uid)) continue
       yield { ...toMeta(row), source, complete: part === 'source' }
     }

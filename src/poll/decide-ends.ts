@@ -2,7 +2,7 @@
 // in the order given; a mail may belong to a ticket that an earlier mail of the same batch opens.
 import { createHash } from 'node:crypto'
 import type { FetchedMessage } from '../fetch/mailbox.ts'
-import type { Address, Bounce, ParsedMessage } from '../parse/parsed-message.ts'
+import type { Address, Bounce, Kind, ParsedMessage } from '../parse/parsed-message.ts'
 import type { RawPlace } from '../store/raw-store.ts'
 import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../thread/hold.ts'
 import { applyRules, type Rule } from '../thread/rules.ts'
@@ -37,7 +37,7 @@ export interface BatchTicket {
   requester: string
   closed: boolean
   /** Set for a ticket that the batch opens. */
-  opened: { subject: string; requester: Address; at: Date; linked: BatchTicket | null } | null
+  opened: { kind: Kind; subject: string; requester: Address; at: Date; linked: BatchTicket | null } | null
   /** Messages that the batch adds. */
   added: number
   reopened: boolean
@@ -250,7 +250,7 @@ function openTicket(message: ParsedMessage, at: Date, linked: BatchTicket | null
       requester: requester.address.toLowerCase(),
       closed: false,
     }),
-    opened: { subject: message.subject, requester, at, linked },
+    opened: { kind: message.kind, subject: message.subject, requester, at, linked },
     lastAt: at,
   }
 }

@@ -14,6 +14,8 @@ export interface BeatDeps extends SchedulerDeps {
   health: Health
   sealing: Pick<Sealing, 'repair' | 'request'>
   kept: Pick<SessionKeeper, 'retain' | 'counts'>
+  /** Polls an account that no job called for in time: whatever is wrong with Redis, mail comes in. */
+  pollOverdue(accountId: number): void
   /** Open connections to mail servers. */
   openConnections(): number
 }
@@ -66,6 +68,7 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
     deps.kept.retain(owned)
     events.connections({ open: deps.openConnections(), ...deps.kept.counts() })
     health.mend('database')
+    for (const { id } of claim.owned.filter(account => account.overdue)) deps.pollOverdue(id)
   } catch (error) {
     health.fail('database', error)
     return last

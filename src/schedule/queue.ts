@@ -1,7 +1,8 @@
 // Names, job data, ids and options of the queue: the only place that spells them. Each worker has a queue of its own with one
 // job scheduler for every account that it owns; a job's data is the account's id and nothing else.
 import { createHash } from 'node:crypto'
-import { type JobsOptions, Queue } from 'bullmq'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type JobsOptions, Queue, type Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 
 export interface PollJob {
@@ -36,6 +37,21 @@ export function openSealingQueue(redis: Redis, prefix: string, workerId: string)
 
 export function sealingQueueName(workerId: string): string {
   return `sealing-${workerId}`
+}
+
+/**
+ * Keeps a worker (made with `autorun: false`) at its queue until it is stopped. The library's own start gives up for good where Redis breaks
+ * at that very moment.
+ */
+export async function keepRunning(
+  worker: Worker,
+  signal: AbortSignal,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    await worker.run().catch(failed)
+    await wait(1_000, undefined, { signal }).catch(() => {})
+  }
 }
 
 const sealingJobName = 'seal'

@@ -128,7 +128,10 @@ async function compareAll(queue: PollQueue, owned: readonly OwnedAccount[]): Pro
   const unsound = owned.filter(({ id, pollEveryS }) => {
     const everyMs = pollEveryS * 1000
     const found = scheduled.get(id)
-    return found === undefined || Number(found.every) !== everyMs || (found.next ?? 0) <= Date.now() - 2 * everyMs
+    // Far behind it is dead, far ahead it was made by a clock that has been set back since.
+    return (
+      found === undefined || Number(found.every) !== everyMs || Math.abs((found.next ?? 0) - Date.now()) >= 2 * everyMs
+    )
   })
   await inGroups(unsound, ({ id, pollEveryS }) => schedule(queue, id, pollEveryS * 1000))
   return unsound.filter(account => !scheduled.has(account.id) && account.neverPolled).map(({ id }) => id)

@@ -6,7 +6,7 @@ import { isAbort, ServiceError } from '../errors.ts'
 import type { Health } from '../health.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
-import { addSweep, openSealingQueue, repairSweep, type SealingJob, sealingQueueName } from './queue.ts'
+import { addSweep, keepRunning, openSealingQueue, repairSweep, type SealingJob, sealingQueueName } from './queue.ts'
 
 export interface SealingDeps {
   vault: Pick<Vault, 'work'>
@@ -53,11 +53,12 @@ export function startSealing(deps: SealingDeps): Sealing {
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: 3,
-      skipVersionCheck: true,
+      autorun: false,
     },
   )
   // What is wrong with Redis is told by the polls' queue.
   worker.on('error', () => {})
+  void keepRunning(worker, stop.signal, () => {})
   return {
     request: () => void addSweep(queue).catch(() => {}),
     repair: () => repairSweep(queue),

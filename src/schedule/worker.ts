@@ -9,10 +9,11 @@ import type { Events } from '../events.ts'
 import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Health } from '../health.ts'
 import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
-import { findDueAccount, type PollEnd, type PolledAccount, updatePollEnd } from '../store/polled-account.ts'
+import { openPollEnds, type PollEnd, type PollEnds } from '../store/poll-ends.ts'
+import { findDueAccount, type PolledAccount } from '../store/polled-account.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
-import { type PollJob, queueName, slotOf } from './queue.ts'
+import { keepRunning, type PollJob, queueName, slotOf } from './queue.ts'
 import { createTurns } from './turns.ts'
 
 export interface WorkerDeps extends Omit<PollDeps, 'isCrowded'> {
@@ -33,6 +34,8 @@ export interface PollWorker extends AsyncDisposable {
   /** The account's connection, that waited for mail, broke after so long. */
   lost(accountId: number, ageMs: number): void
   isRunning(accountId: number): boolean
+  /** No job called for the account though its slot is long over: it is polled all the same. */
+  overdue(accountId: number): void
   /** Takes nothing new, breaks off what is on the wire and waits until what was fetched is committed or rolled back. */
   quiet(): Promise<void>
 }
@@ -47,6 +50,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   const stop = new AbortController()
   const { signal } = stop
   const turns = createTurns(deps.concurrency)
+  const ends = openPollEnds(deps.db, deps.workerId)
   const polling: PollDeps = { ...deps, isCrowded: () => turns.waiting() > 0 }
   const running = new Map<number, Promise<void>>()
   const again = new Set<number>()
@@ -63,7 +67,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     const done = turns
       .take(signal, async () => {
         if (due !== undefined) deps.events.pollLate(Math.max(0, Date.now() - due))
-        const ended = await runPoll(accountId, deps, polling, signal)
+        const ended = await runPoll(accountId, { ...deps, ends }, polling, signal)
         if (ended !== undefined) goOn(accountId, ended, trusted)
       })
       .catch(() => {})
@@ -114,11 +118,13 @@ export function startWorker(deps: WorkerDeps): PollWorker {
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: 3,
-      skipVersionCheck: true,
+      autorun: false,
     },
   )
-  worker.on('error', error => deps.health.fail('redis', toQueueError(error)))
+  const failed = (error: unknown): void => deps.health.fail('redis', toQueueError(error))
+  worker.on('error', failed)
   worker.on('ready', () => deps.health.mend('redis'))
+  void keepRunning(worker, signal, failed)
   const endAll = async (): Promise<void> => {
     stop.abort(new Error('the daemon stops'))
     for (const timer of later.values()) clearTimeout(timer)
@@ -134,6 +140,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
       requestIn(accountId, reconnectMs(ageMs))
     },
     isRunning: accountId => running.has(accountId),
+    overdue: accountId => begin(accountId, undefined),
     quiet: endAll,
     async [Symbol.asyncDispose]() {
       await endAll()
@@ -141,6 +148,8 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     },
   }
 }
+
+type RunDeps = WorkerDeps & { ends: PollEnds }
 
 interface Ended {
   report: PollReport
@@ -150,7 +159,7 @@ interface Ended {
 /** Undefined for a poll that failed, or that was none of ours to make. */
 async function runPoll(
   accountId: number,
-  deps: WorkerDeps,
+  deps: RunDeps,
   polling: PollDeps,
   signal: AbortSignal,
 ): Promise<Ended | undefined> {
@@ -161,7 +170,7 @@ async function runPoll(
     if (account === undefined) return undefined
     deps.events.pollStarted(accountId)
     const report = await pollAccount(account, polling, signal)
-    await updatePollEnd(deps.db, accountId, deps.workerId, { state: 'active' })
+    await deps.ends.write(accountId, { state: 'active' }, account.code)
     deps.events.pollFinished(accountId, msSince(startedAt), report)
     if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
     deps.health.mend('raw')
@@ -176,7 +185,7 @@ async function endFailed(
   accountId: number,
   account: PolledAccount | undefined,
   error: unknown,
-  deps: WorkerDeps,
+  deps: RunDeps,
   signal: AbortSignal,
   startedAt: number,
 ): Promise<void> {
@@ -185,9 +194,9 @@ async function endFailed(
   const outcome = outcomeOf(error, (account?.failures ?? 0) + 1)
   if (error instanceof ServiceError && error.code.startsWith('raw.')) deps.health.fail('raw', error)
   if (!(error instanceof ServiceError && error.code === 'db.unreachable')) {
-    await updatePollEnd(deps.db, accountId, deps.workerId, toEnd(outcome)).catch(failure =>
-      deps.health.fail('database', failure),
-    )
+    await deps.ends
+      .write(accountId, toEnd(outcome), account?.code ?? null)
+      .catch(failure => deps.health.fail('database', failure))
   }
   deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
 }

@@ -1,10 +1,9 @@
-// Accounts as operators see and change them. What a poll needs of an account is in polled-account.ts.
+// Accounts as operators see them. How they are changed is in account-changes.ts, what a poll needs of one in polled-account.ts.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import type { Destination } from '../fetch/mailbox.ts'
-import type { OAuthClient, SecretKind } from '../vault/envelope.ts'
-import type { WriteSecret } from '../vault/write-secret.ts'
-import { inTransaction } from './database.ts'
+import type { OAuthClient } from '../vault/envelope.ts'
+import { type OAuthRow, oauthColumns, toOAuthClient } from './destinations.ts'
 
 export type AccountState = 'active' | 'failing' | 'waiting' | 'paused'
 
@@ -124,6 +123,50 @@ export async function findAccounts(db: Knex): Promise<AccountView[]> {
   return ((await selectAccounts(db)) as Row[]).map(toView)
 }
 
+export interface AccountFilter {
+  /** `unwell`: failing or waiting. */
+  state?: AccountState | 'unwell'
+  /** A part of the address. */
+  address?: string
+  /** Only those with a larger id. */
+  afterId?: number
+  limit: number
+}
+
+/** A part of the list, in the order of ids. */
+export async function findSomeAccounts(db: Knex, filter: AccountFilter): Promise<AccountView[]> {
+  const { state, address, afterId, limit } = filter
+  const query = selectAccounts(db).limit(limit)
+  if (state === 'paused') query.where({ enabled: false })
+  else if (state !== undefined)
+    query.where({ enabled: true }).whereIn('state', state === 'unwell' ? ['failing', 'waiting'] : [state])
+  if (address !== undefined) query.whereRaw("address LIKE ? ESCAPE '!'", [`%${address.replace(/[!%_]/g, '!$&')}%`])
+  if (afterId !== undefined) query.where('id', '>', afterId)
+  return ((await query) as Row[]).map(toView)
+}
+
+/** How many accounts are in which state. */
+export async function countAccounts(db: Knex): Promise<Record<AccountState, number>> {
+  const rows: { enabled: number; state: Row['state']; n: number }[] = await db('accounts')
+    .whereNull('removed_at')
+    .groupBy('enabled', 'state')
+    .select('enabled', 'state')
+    .count({ n: '*' })
+  const count = { active: 0, failing: 0, waiting: 0, paused: 0 }
+  for (const { enabled, state, n } of rows) count[enabled === 1 ? state : 'paused'] += Number(n)
+  return count
+}
+
+/** The host whose worker polls it now, or undefined. */
+export async function findPollingHost(db: Knex, id: number): Promise<string | undefined> {
+  const row = await db('accounts')
+    .join('workers', 'workers.id', 'accounts.lease_owner')
+    .where('accounts.id', id)
+    .whereRaw('workers.lease_until > UTC_TIMESTAMP(3)')
+    .first('workers.host as host')
+  return row?.host
+}
+
 /** `which` is an id or an address. Throws CommandError where there is none, or an address names several. */
 export async function getAccount(db: Knex, which: string): Promise<AccountDetail> {
   const query = selectAccounts(db)
@@ -172,320 +215,4 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
     ownCa: row.ca_pem !== null,
     createdAt: row.created_at,
   }
-}
-
-/** Where an account's secrets may go: its mail server, and what its tokens come from. */
-export interface AccountDestination extends Destination {
-  /** Null: it signs in with a password. */
-  oauth: OAuthClient | null
-}
-
-/** The destination of the account's connections, with its own CA. */
-export async function getDestination(db: Knex, id: number): Promise<AccountDestination> {
-  const found = (await findDestinations(db, [id])).get(id)
-  if (found === undefined) throw new CommandError(`there is no account ${id}`, '`letterlock account list` shows all')
-  return found
-}
-
-/** The same of many, by account id. */
-export async function findDestinations(db: Knex, ids: readonly number[]): Promise<Map<number, AccountDestination>> {
-  const rows: (DestinationRow & OAuthRow)[] = await db('accounts')
-    .whereIn('id', ids)
-    .select('id', ...destinationColumns, ...oauthColumns)
-  return new Map(rows.map(row => [row.id, { ...toDestination(row), oauth: toOAuthClient(row) }]))
-}
-
-export const oauthColumns = [
-  'oauth_token_endpoint',
-  'oauth_issuer',
-  'oauth_client_id',
-  'oauth_client_auth',
-  'oauth_scope',
-] as const
-
-type OAuthRow = Record<(typeof oauthColumns)[number], string>
-
-export function toOAuthClient(row: OAuthRow): OAuthClient | null {
-  if (row.oauth_token_endpoint === '') return null
-  return {
-    issuer: row.oauth_issuer,
-    tokenEndpoint: row.oauth_token_endpoint,
-    clientId: row.oauth_client_id,
-    clientAuth: row.oauth_client_auth === 'basic' ? 'basic' : 'post',
-    scope: row.oauth_scope,
-  }
-}
-
-export const destinationColumns = ['address', 'host', 'port', 'security', 'username', 'ca_pem'] as const
-
-interface DestinationRow {
-  id: number
-  address: string
-  host: string
-  port: number
-  security: Destination['security']
-  username: string
-  ca_pem: string | null
-}
-
-export function toDestination(row: DestinationRow): Destination {
-  return {
-    host: row.host,
-    port: row.port,
-    security: row.security,
-    username: row.username === '' ? row.address : row.username,
-    caPem: row.ca_pem,
-  }
-}
-
-export interface NewAccount {
-  address: string
-  host: string
-  port: number
-  security: Destination['security']
-  /** '' for the address. */
-  username: string
-  caPem: string | null
-  everySeconds: number
-  /** Has a kept connection wait for mail between polls. */
-  push: boolean
-  afterIngest: string
-  startFrom: string
-  mailboxes: readonly string[]
-  enabled: boolean
-  password: string | null
-  /** Instead of a password. */
-  oauth?: NewOAuth | null
-}
-
-/** Signing in with OAuth 2, and what it takes. */
-export interface NewOAuth {
-  client: OAuthClient
-  refreshToken: string
-  /** Null: a public client. */
-  clientSecret: string | null
-}
-
-/** Adds an account with its mailboxes and password. Throws CommandError for an address that is there already. */
-export async function insertAccount(db: Knex, account: NewAccount, writeSecret: WriteSecret): Promise<number> {
-  return await inTransaction(db, async trx => {
-    await lockAddresses(trx)
-    const [same] = await findAddresses(trx, [account.address])
-    if (same !== undefined) throw addressTaken(same.id)
-    return await insertOrRevive(trx, account, writeSecret)
-  })
-}
-
-export function addressTaken(id: number): CommandError {
-  return new CommandError(
-    `the address is account ${id} already`,
-    `change it with \`letterlock account set ${id}\`, or remove it first`,
-  )
-}
-
-/** A row that is always there stands for all addresses: of two who add the same one at the same moment, the second finds it. */
-export async function lockAddresses(trx: Knex.Transaction): Promise<void> {
-  await trx('schema_version').forUpdate().first('id')
-}
-
-/** Accounts that have one of these addresses. */
-export async function findAddresses(
-  db: Knex,
-  addresses: readonly string[],
-): Promise<{ id: number; address: string }[]> {
-  return await db('accounts')
-    .whereIn('address', addresses)
-    .whereNull('removed_at')
-    .orderBy('id')
-    .select('id', 'address')
-}
-
-/**
- * An address that was removed comes back as the account that it was, so that reading goes on where it stopped: nothing is taken in
- * twice, nothing that came in between is left out, and answers find their tickets. `startFrom` decides of mailboxes never read.
- */
-export async function insertOrRevive(
-  trx: Knex.Transaction,
-  account: NewAccount,
-  writeSecret: WriteSecret,
-): Promise<number> {
-  const columns = { address: account.address, start_from: account.startFrom, ...columnsOf(account) }
-  const removed = await findRemoved(trx, account.address)
-  const id = removed ?? ((await trx('accounts').insert(columns))[0] as number)
-  if (removed !== undefined)
-    await trx('accounts')
-      .where({ id })
-      .update({ ...columns, ...asNew(trx) })
-  await replaceMailboxes(trx, id, account.mailboxes)
-  await storeSecrets(trx, id, account, writeSecret)
-  return id
-}
-
-/** The account that had this address until it was removed. */
-export async function findRemoved(db: Knex, address: string): Promise<number | undefined> {
-  const row = await db('accounts')
-    .where({ address })
-    .whereNotNull('removed_at')
-    .orderBy('id', 'desc')
-    .forUpdate()
-    .first('id')
-  return row?.id
-}
-
-function asNew(trx: Knex): Record<string, unknown> {
-  return {
-    removed_at: null,
-    state: 'active',
-    code: null,
-    hint: null,
-    failures: 0,
-    last_attempt_at: null,
-    last_success_at: null,
-    next_attempt_at: null,
-    created_at: trx.raw('UTC_TIMESTAMP(3)'),
-  }
-}
-
-/** What may be changed; what is left out stays. */
-export type AccountChange = Partial<Omit<NewAccount, 'address' | 'mailboxes' | 'startFrom'>> & {
-  mailboxes?: readonly string[]
-}
-
-/**
- * Changes an account. Where its server or user changes, the password is asked for again: whoever may write an account must not
- * be able to have a stored password sent elsewhere. Throws CommandError.
- */
-export async function updateAccount(
-  db: Knex,
-  id: number,
-  change: AccountChange,
-  writeSecret: WriteSecret,
-): Promise<void> {
-  await inTransaction(db, async trx => {
-    await trx('accounts').where({ id }).forUpdate().first('id')
-    const before = await getDestination(trx, id)
-    const moved = movedPart(before, change)
-    if (moved !== undefined && (change.password ?? change.oauth ?? null) === null) throw refuseToMove(id, moved, before)
-    await trx('accounts')
-      .where({ id })
-      .update({ ...columnsOf(change), next_attempt_at: null })
-    if (change.mailboxes !== undefined) await replaceMailboxes(trx, id, change.mailboxes)
-    await storeSecrets(trx, id, change, writeSecret)
-  })
-}
-
-function refuseToMove(id: number, moved: string, { oauth }: AccountDestination): CommandError {
-  if (oauth === null) {
-    return new CommandError(
-      `the ${moved} of account ${id} cannot be changed without its password`,
-      'give the password too (--password-stdin): a stored one is never sent to another server',
-    )
-  }
-  return new CommandError(
-    `the ${moved} of account ${id} cannot be changed without signing in again`,
-    'give --oauth PROVIDER too: stored tokens are never sent to another server',
-  )
-}
-
-/** What of the way to the server would change, in a word for people, or undefined. */
-export function movedPart(before: Destination, change: AccountChange): string | undefined {
-  if (change.host !== undefined && change.host !== before.host) return 'host'
-  if (change.port !== undefined && change.port !== before.port) return 'port'
-  if (change.security !== undefined && change.security !== before.security) return 'security'
-  if (change.username !== undefined && change.username !== before.username) return 'user name'
-  if (change.caPem !== undefined && change.caPem !== before.caPem) return 'CA'
-  return undefined
-}
-
-function columnsOf(change: AccountChange): Record<string, unknown> {
-  const columns = {
-    host: change.host,
-    port: change.port,
-    security: change.security,
-    username: change.username,
-    ca_pem: change.caPem,
-    poll_every_s: change.everySeconds,
-    push: change.push,
-    after_ingest: change.afterIngest,
-    enabled: change.enabled,
-    ...oauthColumnsOf(change),
-  }
-  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
-}
-
-/** An account signs in one way: who gives a password gives the other up. */
-function oauthColumnsOf({ oauth, password }: AccountChange): Record<string, unknown> {
-  const client = oauth?.client ?? (password == null ? undefined : noOAuth)
-  if (client === undefined) return {}
-  return {
-    oauth_token_endpoint: client.tokenEndpoint,
-    oauth_issuer: client.issuer,
-    oauth_client_id: client.clientId,
-    oauth_client_auth: client.clientAuth,
-    oauth_scope: client.scope,
-  }
-}
-
-const noOAuth: OAuthClient = { issuer: '', tokenEndpoint: '', clientId: '', clientAuth: 'post', scope: '' }
-
-/** Mailboxes that are no longer named keep their cursor, and are no longer polled. */
-async function replaceMailboxes(trx: Knex, accountId: number, names: readonly string[]): Promise<void> {
-  await trx('mailboxes').where({ account_id: accountId }).whereNotIn('name', names).update({ enabled: false })
-  for (const name of names) {
-    await trx('mailboxes').insert({ account_id: accountId, name }).onConflict().merge({ enabled: true })
-  }
-}
-
-/** Writes what is given in the form that holds now, takes away what it replaces, and has it tried at once. */
-async function storeSecrets(
-  trx: Knex.Transaction,
-  accountId: number,
-  { password, oauth }: Pick<AccountChange, 'password' | 'oauth'>,
-  writeSecret: WriteSecret,
-): Promise<void> {
-  if (password == null && oauth == null) return
-  const given = oauth
-    ? { 'oauth-refresh-token': oauth.refreshToken, 'oauth-client-secret': oauth.clientSecret }
-    : { password }
-  const kinds = Object.entries(given).filter((entry): entry is [SecretKind, string] => typeof entry[1] === 'string')
-  await trx('credentials')
-    .where({ account_id: accountId })
-    .whereNotIn(
-      'kind',
-      kinds.map(([kind]) => kind),
-    )
-    .delete()
-  for (const [kind, secret] of kinds) await writeSecret(trx, accountId, secret, { kind })
-  await trx('accounts').where({ id: accountId }).update({ next_attempt_at: null })
-}
-
-/** Pauses or resumes. */
-export async function updateEnabled(db: Knex, id: number, enabled: boolean): Promise<void> {
-  await db('accounts').where({ id }).update({ enabled, next_attempt_at: null })
-}
-
-/** Due at once; returns the worker that owns it, or null. */
-export async function makeDue(db: Knex, id: number): Promise<string | null> {
-  await db('accounts').where({ id }).update({ next_attempt_at: null })
-  const row = await db('accounts')
-    .join('workers', 'workers.id', 'accounts.lease_owner')
-    .where('accounts.id', id)
-    .whereRaw('workers.lease_until > UTC_TIMESTAMP(3)')
-    .first('workers.id as owner')
-  return row?.owner ?? null
-}
-
-/** Takes the account out of service: its secrets are deleted, its tickets and sources stay. */
-export async function removeAccount(db: Knex, id: number): Promise<void> {
-  await inTransaction(db, async trx => {
-    await trx('credentials').where({ account_id: id }).delete()
-    await trx('accounts')
-      .where({ id })
-      .update({
-        removed_at: trx.raw('UTC_TIMESTAMP(3)'),
-        enabled: false,
-        lease_owner: null,
-        fence: trx.raw('fence + 1'),
-      })
-  })
 }

@@ -150,6 +150,7 @@ interface RawClient {
     config: Knex.Config,
   ): {
     query(connection: unknown, query: { sql?: string } | string): Promise<unknown>
+    acquireConnection(): Promise<unknown>
     acquireRawConnection(): Promise<unknown>
     connectionSettings: { socketPath?: string; host?: string; port?: number }
   }
@@ -167,13 +168,26 @@ class SafeClient extends MysqlClient {
     }
   }
 
+  /** A server that takes connections and says nothing ends in the pool's own time limit. */
+  override async acquireConnection(): Promise<unknown> {
+    try {
+      return await super.acquireConnection()
+    } catch (error) {
+      throw this.#toConnectError(error)
+    }
+  }
+
   override async acquireRawConnection(): Promise<unknown> {
     try {
       return await super.acquireRawConnection()
     } catch (error) {
-      const { socketPath, host, port } = this.connectionSettings
-      throw toDatabaseError(error, 'connect', ` at ${socketPath ?? `${host}:${port}`}`)
+      throw this.#toConnectError(error)
     }
+  }
+
+  #toConnectError(error: unknown): ServiceError {
+    const { socketPath, host, port } = this.connectionSettings
+    return toDatabaseError(error, 'connect', ` at ${socketPath ?? `${host}:${port}`}`)
   }
 }
 

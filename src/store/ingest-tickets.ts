@@ -17,6 +17,7 @@ export async function insertTickets(
   const rows = [...byRef].map(([ref, ticket]) => ({
     ref,
     account_id: accountId,
+    kind: ticket.opened?.kind ?? 'human',
     subject: cut(ticket.opened?.subject ?? '', 1000),
     requester_name: cut(ticket.opened?.requester.name ?? '', 500),
     requester_address: cut(ticket.opened?.requester.address ?? '', 500),

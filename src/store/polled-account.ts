@@ -1,4 +1,4 @@
-// What a poll needs of an account's row, and what a poll's end is written back as. The row may have been written by a
+// What a poll needs of an account's row; its end is written back by poll-ends.ts. The row may have been written by a
 // helpdesk's plain SQL, so its texts are checked here.
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
@@ -6,7 +6,7 @@ import { AccountError } from '../errors.ts'
 import type { AfterIngest, Destination } from '../fetch/mailbox.ts'
 import type { StartFrom } from '../poll/cursor.ts'
 import type { OAuthClient } from '../vault/envelope.ts'
-import { destinationColumns, oauthColumns, toDestination, toOAuthClient } from './accounts.ts'
+import { destinationColumns, oauthColumns, toDestination, toOAuthClient } from './destinations.ts'
 import type { Lease } from './workers.ts'
 
 export interface PolledAccount {
@@ -95,39 +95,6 @@ function misconfigured(accountId: number, column: string, allowed: string): Acco
   })
 }
 
-/** How a poll ended. `afterMs`: no attempt before then; null: at the next slot. */
-export type PollEnd =
-  | { state: 'active' }
-  | { state: 'failing' | 'waiting'; code: string; hint: string; afterMs: number | null }
-
-/** Writes the end of a poll, if the account still has this owner. */
-export async function updatePollEnd(db: Knex, accountId: number, owner: string, end: PollEnd): Promise<void> {
-  const now = db.raw('UTC_TIMESTAMP(3)')
-  const values =
-    end.state === 'active'
-      ? {
-          state: 'active',
-          code: null,
-          hint: null,
-          failures: 0,
-          last_success_at: now,
-          last_attempt_at: now,
-          next_attempt_at: null,
-        }
-      : {
-          state: end.state,
-          code: end.code,
-          hint: end.hint.slice(0, 1000),
-          failures: db.raw('LEAST(failures + 1, 1000000)'),
-          last_attempt_at: now,
-          next_attempt_at:
-            end.afterMs === null
-              ? null
-              : db.raw('UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND', [Math.round(end.afterMs * 1000)]),
-        }
-  await db('accounts').where({ id: accountId, lease_owner: owner }).update(values)
-}
-
 /** What the schedule of an account asks of its row. */
 export interface OwnedAccount {
   id: number
@@ -135,26 +102,39 @@ export interface OwnedAccount {
   retryDue: boolean
   neverPolled: boolean
   awaitsKey: boolean
+  /** Two intervals have gone by without an attempt. */
+  overdue: boolean
 }
 
 /** The accounts that this worker owns and polls. */
 export async function findOwnedAccounts(db: Knex, owner: string): Promise<OwnedAccount[]> {
-  const rows: { id: number; poll_every_s: number; retry_due: number; never_polled: number; awaits_key: number }[] =
-    await db('accounts')
-      .where({ lease_owner: owner, enabled: true })
-      .whereNull('removed_at')
-      .select(
-        'id',
-        'poll_every_s',
-        db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
-        db.raw('(last_attempt_at IS NULL) AS never_polled'),
-        db.raw("(state = 'waiting' AND code = 'vault.key_missing') IS TRUE AS awaits_key"),
-      )
+  const rows: {
+    id: number
+    poll_every_s: number
+    retry_due: number
+    never_polled: number
+    awaits_key: number
+    overdue: number
+  }[] = await db('accounts')
+    .where({ lease_owner: owner, enabled: true })
+    .whereNull('removed_at')
+    .select(
+      'id',
+      'poll_every_s',
+      db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
+      db.raw('(last_attempt_at IS NULL) AS never_polled'),
+      db.raw("(state = 'waiting' AND code = 'vault.key_missing') IS TRUE AS awaits_key"),
+      db.raw(
+        `(COALESCE(last_attempt_at, created_at) < UTC_TIMESTAMP(3) - INTERVAL 2 * poll_every_s + 15 SECOND
+            AND (next_attempt_at IS NULL OR next_attempt_at <= UTC_TIMESTAMP(3))) IS TRUE AS overdue`,
+      ),
+    )
   return rows.map(row => ({
     id: row.id,
     pollEveryS: row.poll_every_s,
     retryDue: row.retry_due === 1,
     neverPolled: row.never_polled === 1,
     awaitsKey: row.awaits_key === 1,
+    overdue: row.overdue === 1,
   }))
 }

@@ -101,6 +101,11 @@ export async function isSessionAlive(db: Knex, session: Session, limits: Session
   return (await lasting(db, limits).where({ 'sessions.id': id, role: user.role }).first('sessions.id')) !== undefined
 }
 
+/** What is kept of the session's token: a key for what belongs to this session alone. Undefined once it has ended. */
+export async function findSessionKey(db: Knex, id: number, limits: SessionLimits): Promise<Buffer | undefined> {
+  return (await lasting(db, limits).where({ 'sessions.id': id }).first('token_sha256'))?.token_sha256
+}
+
 const mostFlashBytes = 2_000
 
 export async function writeFlash(db: Knex, id: number, flash: readonly Flash[]): Promise<void> {

@@ -2,6 +2,8 @@
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import type { Address, Bounce, HtmlNotes, Kind } from '../parse/parsed-message.ts'
+import { insertAudit } from './audit.ts'
+import { inTransaction } from './database.ts'
 import type { RawPlace } from './raw-store.ts'
 
 /** As `ticket list --json` prints it. */
@@ -150,12 +152,27 @@ export async function getTicketRow(db: Knex, which: string): Promise<TicketRow> 
 }
 
 /** True if it had another one. */
-export async function updateTicketStatus(db: Knex, id: number, status: 'open' | 'closed'): Promise<boolean> {
+async function updateTicketStatus(db: Knex, id: number, status: 'open' | 'closed'): Promise<boolean> {
   const changed = await db('tickets')
     .where({ id })
     .whereNot({ status })
     .update({ status, updated_at: db.raw('UTC_TIMESTAMP(3)') })
   return changed > 0
+}
+
+/** Closes or reopens it, and writes who did; true if it was otherwise before. */
+export async function changeTicketStatus(
+  db: Knex,
+  id: number,
+  status: 'open' | 'closed',
+  actor: string,
+): Promise<boolean> {
+  return await inTransaction(db, async trx => {
+    if (!(await updateTicketStatus(trx, id, status))) return false
+    const action = status === 'closed' ? 'ticket.close' : 'ticket.reopen'
+    await insertAudit(trx, { actor, action, detail: { ticket: id } })
+    return true
+  })
 }
 
 /** The ticket with its messages. Throws CommandError where there is none. */

@@ -2,10 +2,10 @@
 // database is not enough to have a password or a token sent somewhere else.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
-import { type AccountDestination, getDestination } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
 import { type CredentialRow, lockAccountCredentials, writeCredential } from '../store/credentials.ts'
 import { inTransaction } from '../store/database.ts'
+import { type AccountDestination, getDestination } from '../store/destinations.ts'
 import { commandThatSets } from './credentials.ts'
 import { destinationOf, type Key, keyHexOf, open, seal } from './envelope.ts'
 import { type KeyPlace, type Keyring, readKeyring } from './keyring.ts'

@@ -1,7 +1,7 @@
 // Opens sealed rows to see whether they can be opened, and lends what comes out to nobody.
 import type { Knex } from 'knex'
-import { findDestinations } from '../store/accounts.ts'
 import { type CredentialRow, findCredentials } from '../store/credentials.ts'
+import { findDestinations } from '../store/destinations.ts'
 import { destinationOf, open } from './envelope.ts'
 import type { Keyring } from './keyring.ts'
 import { faultCodes, type RowFault } from './seal-batch.ts'

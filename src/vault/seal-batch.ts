@@ -3,7 +3,6 @@
 // it, opens and compares. So a password that changes meanwhile is neither lost nor overwritten, and a key that vanished or was replaced
 // writes nothing.
 import type { Knex } from 'knex'
-import { findDestinations } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
 import {
   type CredentialFilter,
@@ -16,6 +15,7 @@ import {
   updateUnsealed,
 } from '../store/credentials.ts'
 import { inTransaction } from '../store/database.ts'
+import { findDestinations } from '../store/destinations.ts'
 import { type Destination16, destinationOf, type Envelope, open, seal } from './envelope.ts'
 import { type KeyPlace, type Keyring, readKeyring } from './keyring.ts'
 import { lockWriteKey } from './write-key.ts'

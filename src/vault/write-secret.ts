@@ -1,8 +1,8 @@
 // How a new secret gets into its row: sealed once a key is active, so that it never stands in a statement in the clear.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
-import { getDestination } from '../store/accounts.ts'
 import { writeCredential } from '../store/credentials.ts'
+import { getDestination } from '../store/destinations.ts'
 import { type Destination16, destinationOf, type SecretKind, seal } from './envelope.ts'
 import { type KeyPlace, readKeyring } from './keyring.ts'
 import { lockWriteKey } from './write-key.ts'

@@ -35,7 +35,7 @@ export interface MailDocument {
 
 /** The document that shows `html`, as it was stored. */
 export function mailDocument<A extends InlineImage>(html: string, options: MailHtmlOptions<A>): MailDocument {
-  const sandbox = options.links === 'allowed' ? 'allow-popups allow-popups-to-escape-sandbox' : ''
+  const sandbox = sandboxOf(options.links)
   const policy = [
     "default-src 'none'",
     `img-src 'self' data:${options.images === 'allowed' ? ' https: http:' : ''}`,
@@ -56,6 +56,11 @@ export function mailDocument<A extends InlineImage>(html: string, options: MailH
     },
     sandbox,
   }
+}
+
+/** What a frame may do that shows such a document: nothing, or open links in windows of their own. */
+export function sandboxOf(links: 'blocked' | 'allowed'): string {
+  return links === 'allowed' ? 'allow-popups allow-popups-to-escape-sandbox' : ''
 }
 
 function head(policy: string): string {

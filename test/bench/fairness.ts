@@ -71,7 +71,7 @@ if (values.push === 'on') await until(async () => (await waiting()) === quiet, 5
 
 const alone = await deliverQuiet('alone')
 progress(`writing a backlog of ${backlog} mails of ${mailBytes} bytes …`)
-writeBacklog()
+await writeBacklog()
 await insertBenchAccounts(db, { host, port: ports.tls, security: 'tls', caPem }, users.slice(0, 1).map(account))
 await until(async () => (await progressOfBacklog()) > 0)
 const startedAt = performance.now()
@@ -140,7 +140,7 @@ function smallMail(id: string): Buffer {
   )
 }
 
-function writeBacklog(): void {
+async function writeBacklog(): Promise<void> {
   const line = `${'QmFja2xvZyA'.repeat(7).slice(0, 76)}\r\n`
   const file = Buffer.from(line.repeat(Math.floor(mailBytes / line.length)))
   const tail = Buffer.from('\r\n--b--\r\n')
@@ -149,5 +149,7 @@ function writeBacklog(): void {
       `From: Customer <c${i % 997}@customers.example>\r\nTo: support@bench.example\r\nSubject: ${i}\r\nMessage-ID: <huge-${i}@bench.example>\r\nDate: Thu, 26 Nov 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nSee the file.\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n`,
     )
     dovecot.deliver('huge', 'INBOX', [Buffer.concat([head, file, tail])])
+    // The connections to the database live meanwhile.
+    if (i % 20 === 0) await new Promise(resolve => setImmediate(resolve))
   }
 }

@@ -45,6 +45,7 @@ export async function openScene(): Promise<BenchScene> {
 
 export interface BenchDaemon extends AsyncDisposable {
   pid: number
+  url: string
   /** The metrics as name with labels → value. */
   metrics(): Promise<Map<string, number>>
 }
@@ -141,6 +142,7 @@ export async function startBenchDaemon(
   await until(async () => (await fetch(`${url}/ready`).catch(() => undefined))?.ok === true)
   return {
     pid: child.pid as number,
+    url,
     metrics: async () => toMetrics(await (await fetch(`${url}/metrics`)).text()),
     [Symbol.asyncDispose]: () => end(child),
   }

@@ -1,6 +1,7 @@
-// `npm run chaos -- --seed S --minutes M [--weaken lease|transaction|pause] [--verbose] [--keep]`: one chaos run, its report, exit code 1 if it found
-// anything. `--weaken` makes the daemons worse (weaken/): `lease` and `transaction` must be found out, `pause` must not.
+// `npm run chaos -- --seed S --minutes M [--weaken lease|transaction|pause] [--only KIND,KIND] [--verbose] [--keep]`: one chaos run, its
+// report, exit code 1 if it found anything. `--only` leaves out all other kinds of faults (plan.ts names them). `--weaken` makes the daemons worse (weaken/): `lease` and `transaction` must be found out, `pause` must not.
 import { parseArgs } from 'node:util'
+import type { FaultKind } from './plan.ts'
 import { hasFailed, toText } from './report.ts'
 import { runChaos } from './run.ts'
 
@@ -9,6 +10,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     minutes: { type: 'string', default: '1' },
     weaken: { type: 'string' },
+    only: { type: 'string' },
     keep: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
@@ -25,6 +27,7 @@ const report = await runChaos({
   seed,
   minutes: Number(values.minutes),
   preload: values.weaken === undefined ? undefined : new URL(`./weaken/${values.weaken}.ts`, import.meta.url),
+  only: values.only?.split(',') as FaultKind[] | undefined,
   keep: values.keep,
   tell: line => {
     if (values.verbose) process.stdout.write(`${((performance.now() - startedAt) / 1000).toFixed(1)} ${line}\n`)

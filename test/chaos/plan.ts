@@ -48,7 +48,7 @@ const everyMs: Record<FaultKind, number> = {
   flush: 30_000,
   clock: 25_000,
   'uid validity': 15_000,
-  sleeper: 20_000,
+  sleeper: 15_000,
 }
 
 /** Nothing happens before everything has run once. */
@@ -100,6 +100,6 @@ function faultOf(kind: FaultKind, random: () => number): Fault {
     case 'uid validity':
       return { kind, pick: random() }
     case 'sleeper':
-      return { kind, victim: oneOf(daemonNames), afterMs: between(0, 300), forMs: between(7_000, 11_000) }
+      return { kind, victim: oneOf(daemonNames), afterMs: between(0, 2_500), forMs: between(7_000, 11_000) }
   }
 }

@@ -2,6 +2,7 @@
 // slow only waits, as packets that are sent again do; what is cut is reset on both sides.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type NetConnectOpts, type Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 
 export interface Link extends AsyncDisposable {
   /** In the order of the targets. */
@@ -84,12 +85,9 @@ export async function openLink(targets: readonly NetConnectOpts[]): Promise<Link
     silence(forMs, end) {
       const waiting = [...state.pairs]
       state.silentUntil = performance.now() + forMs
-      for (const { near, far } of waiting) for (const socket of [near, far]) socket.pause()
+      if (end === 'go on') return
       setTimeout(() => {
-        for (const pair of waiting) {
-          if (end === 'break') reset(state, pair)
-          else for (const socket of [pair.near, pair.far]) socket.resume()
-        }
+        for (const pair of waiting) reset(state, pair)
       }, forMs).unref()
     },
     mend() {
@@ -116,39 +114,44 @@ function carry(state: State, near: Socket, target: NetConnectOpts): void {
     socket.on('error', () => reset(state, pair))
     socket.on('close', () => reset(state, pair))
   }
-  pass(state, pair, 'questions')
-  pass(state, pair, 'answers')
+  void pass(state, pair, 'questions')
+  void pass(state, pair, 'answers')
 }
 
-function pass(state: State, pair: Pair, side: Fuse['side']): void {
+/** One chunk after another, so that nothing overtakes what was held up. */
+async function pass(state: State, pair: Pair, side: Fuse['side']): Promise<void> {
   const [from, to] = side === 'questions' ? [pair.near, pair.far] : [pair.far, pair.near]
-  from.on('data', chunk => {
-    const silentMs = state.silentUntil - performance.now()
-    const delayMs = performance.now() < state.delayedUntil ? state.delayMs : 0
-    const waitMs = Math.max(silentMs, delayMs)
-    if (waitMs <= 0) return send(state, pair, chunk, side, to)
-    from.pause()
-    setTimeout(() => {
-      send(state, pair, chunk, side, to)
-      from.resume()
-    }, waitMs)
-  })
-  from.on('end', () => to.end())
-  to.on('drain', () => from.resume())
+  try {
+    for await (const chunk of from as AsyncIterable<Buffer>) {
+      await holdUp(state)
+      if (!state.pairs.has(pair)) return
+      if (burnsDown(state, chunk, side)) {
+        to.write(chunk.subarray(0, state.fuse?.left ?? 0), () => reset(state, pair))
+        state.fuse?.blown()
+        state.fuse = null
+        return
+      }
+      if (!to.write(chunk)) await once(to, 'drain')
+    }
+    to.end()
+  } catch {
+    reset(state, pair)
+  }
 }
 
-function send(state: State, pair: Pair, chunk: Buffer, side: Fuse['side'], to: Socket): void {
-  if (to.destroyed) return
-  const { fuse } = state
-  const burns = fuse !== null && fuse.side === side && (!fuse.bulk || chunk.length >= bulkBytes)
-  if (burns && fuse.left < chunk.length) {
-    state.fuse = null
-    fuse.blown()
-    to.write(chunk.subarray(0, fuse.left), () => reset(state, pair))
-    return
-  }
-  if (burns) fuse.left -= chunk.length
-  if (!to.write(chunk)) (to === pair.near ? pair.far : pair.near).pause()
+async function holdUp(state: State): Promise<void> {
+  if (performance.now() < state.delayedUntil) await wait(state.delayMs)
+  for (let ms = silentMs(state); ms > 0; ms = silentMs(state)) await wait(ms)
+}
+
+const silentMs = ({ silentUntil }: State): number => silentUntil - performance.now()
+
+/** True if the chunk is the one to be cut; `left` says where. */
+function burnsDown({ fuse }: State, chunk: Buffer, side: Fuse['side']): boolean {
+  if (fuse === null || fuse.side !== side || (fuse.bulk && chunk.length < bulkBytes)) return false
+  if (fuse.left < chunk.length) return true
+  fuse.left -= chunk.length
+  return false
 }
 
 function reset(state: State, pair: Pair): void {

@@ -18,7 +18,7 @@ import { randomOf } from '../support/random.ts'
 import { check } from './checks.ts'
 import { carryOut } from './faults.ts'
 import { createOtherClients } from './other-clients.ts'
-import { planFaults } from './plan.ts'
+import { type FaultKind, planFaults } from './plan.ts'
 import { createPost } from './post.ts'
 import { createRegister } from './register.ts'
 import type { Report } from './report.ts'
@@ -31,6 +31,8 @@ export interface ChaosOptions {
   minutes: number
   /** A module that the daemons load first, to make them worse: a run with one must fail. */
   preload?: URL | undefined
+  /** No other kinds than these. */
+  only?: readonly FaultKind[] | undefined
   /** Leaves the directory behind, for a person to look at the logs. */
   keep?: boolean
   /** A line for each thing that happens. */
@@ -41,8 +43,9 @@ const settleWithinMs = 240_000
 const helpEveryMs = 1_000
 
 export async function runChaos(options: ChaosOptions): Promise<Report> {
-  const { seed, minutes, preload, keep = false, tell = () => {} } = options
-  const plan = planFaults(randomOf(seed), minutes * 60_000)
+  const { seed, minutes, preload, only, keep = false, tell = () => {} } = options
+  const all = planFaults(randomOf(seed), minutes * 60_000)
+  const plan = all.filter(({ fault }) => only?.includes(fault.kind) ?? true)
   await using scene = await openScene({ preload, keep, progress: tell })
   tell(`all of it lies in ${scene.directory}`)
   const register = createRegister()

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { type Config, toConfig } from '../../src/config.ts'
-import { insertAccount } from '../../src/store/accounts.ts'
+import { insertAccount } from '../../src/store/account-changes.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { openRawDirectory } from '../../src/store/raw-directory.ts'
@@ -76,7 +76,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
   const disk = mountDisk(data)
   if (disk !== undefined) stack.use(disk)
   const users = plans.map((_, i) => ({ name: `user${i}`, password: `a right Passw0rd: ü ${i}` }))
-  const servers = stack.use(await startServers({ directory, users, progress: options.progress }))
+  const servers = stack.use(await startServers({ directory, users, talk: options.keep, progress: options.progress }))
   const config = configOf(servers, data)
   const db = openDatabase(servers.databaseUrl, config.database)
   stack.defer(() => db.destroy())

@@ -1,6 +1,6 @@
 // The three servers and what can be done to them as processes. They are embedded ones, which start again half a second after they were
 // killed; only the daemons go through the links, the harness itself goes to the servers' own sockets.
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { type Dovecot, dovecotPrograms, startDovecot } from '../../src/embedded/dovecot.ts'
 import { startEmbedded } from '../../src/embedded/servers.ts'
@@ -23,18 +23,22 @@ export interface Servers extends AsyncDisposable {
 export interface ServersOptions {
   directory: string
   users: readonly { name: string; password: string }[]
+  /** Dovecot writes down what clients say and hear, under `dovecot/talk`. */
+  talk: boolean
   progress(line: string): void
 }
 
 /** A restart takes a second or two; a machine that does much else may need more. */
 const backWithinMs = 60_000
 
-export async function startServers({ directory, users, progress }: ServersOptions): Promise<Servers> {
+export async function startServers({ directory, users, talk, progress }: ServersOptions): Promise<Servers> {
   const { signal } = new AbortController()
   await using stack = new AsyncDisposableStack()
   const options = { directory: path.join(directory, 'servers'), mariadb: true, redis: true, progress, signal }
   const embedded = stack.use(await startEmbedded({ ...options, programs: dovecotPrograms }))
-  const dovecot = stack.use(await startDovecot({ directory: path.join(directory, 'dovecot'), users, progress, signal }))
+  const claims = { servers: options.directory, dovecot: path.join(directory, 'dovecot') }
+  const settings = talk ? recordTalk(claims.dovecot, users) : ''
+  const dovecot = stack.use(await startDovecot({ directory: claims.dovecot, users, settings, progress, signal }))
   const databaseSocket = new URL(embedded.databaseUrl).searchParams.get('socket') ?? ''
   const redisSocket = embedded.redisUrl.slice('unix://'.length)
   const { tls, starttls, cleartext } = dovecot.ports
@@ -43,12 +47,7 @@ export async function startServers({ directory, users, progress }: ServersOption
     redis: stack.use(await openLink([{ path: redisSocket }])),
     dovecot: stack.use(await openLink([tls, starttls, cleartext].map(port => ({ port, host: '127.0.0.1' })))),
   }
-  const claims: Record<ServerName, string> = {
-    mariadb: options.directory,
-    redis: options.directory,
-    dovecot: path.join(directory, 'dovecot'),
-  }
-  const leaderOf = (name: ServerName) => findLeader(claims[name], name)
+  const leaderOf = (name: ServerName) => findLeader(name === 'dovecot' ? claims.dovecot : claims.servers, name)
   const opened = stack.move()
   return {
     databaseUrl: embedded.databaseUrl,
@@ -72,6 +71,16 @@ export async function startServers({ directory, users, progress }: ServersOption
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+/** Lines of dovecot.conf for it; the directories are made. */
+function recordTalk(directory: string, users: ServersOptions['users']): string {
+  const folder = path.join(directory, 'talk')
+  for (const { name } of users) {
+    mkdirSync(path.join(folder, name), { recursive: true, mode: 0o777 })
+    chmodSync(path.join(folder, name), 0o777)
+  }
+  return `protocol imap {\n  rawlog_dir = ${folder}/%u\n}\n`
 }
 
 /** The first process of the server, by what its claim has written down, or undefined while it is down. */

@@ -1,7 +1,7 @@
 // The private Dovecot: three listeners, its certificates, its ports.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -10,6 +10,7 @@ import { connect as connectTls } from 'node:tls'
 import { ImapFlow } from 'imapflow'
 import { expect, test } from 'vitest'
 import { type DovecotOptions, startDovecot } from '../../src/embedded/dovecot.ts'
+import { until } from '../support/until.ts'
 
 const user = { name: 'someone', password: 'geheim: ü "\\ %u {x}' }
 
@@ -146,6 +147,23 @@ test('when the parent is killed Dovecot ends, connections and all, and the next 
     await ended
     expect(dovecot.ports).toEqual(ports)
     expect(await greeting(connect(dovecot.ports.cleartext, '127.0.0.1'))).toMatch(/^\* OK/)
+  })
+})
+
+test('a start that fails after Dovecot was killed is tried again until it works', async () => {
+  await withDirectory(async directory => {
+    const told: string[] = []
+    await using dovecot = await start(directory, { progress: line => told.push(line) })
+    const port = dovecot.ports.cleartext
+    const { servers } = JSON.parse(readFileSync(path.join(directory, 'running.json'), 'utf8'))
+    const config = path.join(directory, 'settings/dovecot.conf')
+    const text = readFileSync(config, 'utf8')
+    writeFileSync(config, `${text}no_such_setting = yes\n`)
+    process.kill(servers[0].pid, 'SIGKILL')
+    await until(async () => told.some(line => line.includes('no_such_setting')))
+    writeFileSync(config, text)
+    const said = await until(() => greeting(connect(port, '127.0.0.1')).catch(() => undefined))
+    expect(said).toMatch(/^\* OK/)
   })
 })
 

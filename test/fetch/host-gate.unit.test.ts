@@ -78,6 +78,16 @@ test('a server that says there are too many gets no more than it bears', async (
   })
 })
 
+test('a user who has too many connections takes none from the others', async () => {
+  const gate = createHostGate({ connections: 10, waitMs: 20 })
+  await gate.connect(account, place, signal, async () => session())
+  const cause = { authenticationFailed: true }
+  const refusal = new AccountError('imap.throttled', 'no', { temporary: true, cause })
+  await expect(gate.connect({ id: 2 }, place, signal, () => Promise.reject(refusal))).rejects.toBe(refusal)
+  await gate.connect({ id: 3 }, place, signal, async () => session())
+  expect(gate.open()).toBe(2)
+})
+
 test('keeps a fifth of the places for polls', async () => {
   const gate = createHostGate({ connections: 5 })
   for (let id = 1; id <= 4; id++) await gate.connect({ id }, place, signal, async () => session())

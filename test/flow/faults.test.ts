@@ -124,6 +124,19 @@ test('a mail that the server lists and does not send is asked for again, not pas
   expect(await ends(world.db)).toEqual({ created: 6 })
 })
 
+test('a mail that is removed while it is fetched, and comes as NIL, keeps no other from coming in', async () => {
+  await using server = await startScriptedServer({ mails: mails(6), nil: new Set([4]) })
+  await using world = await createWorld()
+  const id = await world.add(server.destination, secret)
+  await world.start()
+  await until(async () => (await getAccount(world.db, String(id))).code)
+  expect((await getAccount(world.db, String(id))).code).toBe('imap.refused')
+  expect(await ends(world.db)).toEqual({ created: 3 })
+  server.script.mails = server.script.mails.filter(({ uid }) => uid !== 4)
+  await world.poll(id)
+  expect(await ends(world.db)).toEqual({ created: 5 })
+})
+
 test('a server without UIDPLUS is never asked to expunge: the mail is marked and stays', async () => {
   await using server = await startScriptedServer({ mails: mails(2), capabilities: ['IMAP4rev1'] })
   await using world = await createWorld()

@@ -42,3 +42,17 @@ test('after Redis lost everything the schedules are back within thirty seconds',
   for (let i = 0; i < accounts; i++) await world.ticket(`after-${i}`)
   expect((performance.now() - startedAt) / 1000).toBeLessThan(30 + 20)
 })
+
+test.runIf(process.env.TEST_LONG)('while Redis cannot be reached mail comes in all the same, if later', async () => {
+  await using world = await startOutages(accounts, 1)
+  const { servers, daemon } = world
+  world.deliver(0, 'before')
+  await world.ticket('before')
+  servers.links.redis.cut(90_000)
+  await until(async () => !(await isReady(daemon.url)))
+  world.deliver(1, 'meanwhile')
+  await world.ticket('meanwhile')
+  expect(await isReady(daemon.url)).toBe(false)
+  servers.links.redis.mend()
+  await until(() => isReady(daemon.url))
+})

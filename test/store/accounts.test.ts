@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import {
-  findAccounts,
-  getAccount,
-  getDestination,
   insertAccount,
   makeDue,
   type NewAccount,
   removeAccount,
   updateAccount,
   updateEnabled,
-} from '../../src/store/accounts.ts'
+} from '../../src/store/account-changes.ts'
+import { findAccounts, getAccount } from '../../src/store/accounts.ts'
+import { getDestination } from '../../src/store/destinations.ts'
 import { createTestDatabase, type TestDatabase, writeWithoutKey } from '../support/servers.ts'
 
 let database: TestDatabase

@@ -41,6 +41,8 @@ export interface Script {
   unlisted: Set<number>
   /** While false, IDLE is a promise that is not kept: nothing is told. */
   tells: boolean
+  /** Sent as NIL, as servers do for a mail that somebody else just removed. */
+  nil: Set<number>
   /** RFC822.SIZE that it claims, by UID. */
   claimedSizes: Map<number, number>
   /** INTERNALDATE of all mails, as it stands on the wire. */
@@ -87,6 +89,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     withheld: new Set(),
     unlisted: new Set(),
     tells: true,
+    nil: new Set(),
     claimedSizes: new Map(),
     internalDate: '"24-Nov-2026 10:00:00 +0000"',
     form: 'literal',
@@ -264,7 +267,7 @@ function fetch({ socket, script, mails }: Session, rest: string): string | undef
       return undefined
     } else {
       socket.write(`${head} ${whole ? 'BODY[]' : 'BODY[HEADER]'} `)
-      socket.write(toWire(bytes, script.form))
+      socket.write(toWire(bytes, script.nil.has(mail.uid) ? 'nil' : script.form))
       socket.write(')\r\n')
     }
     for (const text of script.chatter) socket.write(`* ${text}\r\n`)

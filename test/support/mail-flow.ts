@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openSession } from '../../src/fetch/imap-session.ts'
 import type { Destination } from '../../src/fetch/mailbox.ts'
 import { getAccount } from '../../src/store/accounts.ts'
 import { openRawDirectory } from '../../src/store/raw-directory.ts'
@@ -61,6 +62,22 @@ function testMailFlow(server: () => FlowServer): void {
     expect(kept).toEqual([first, reply])
     expect((await server().mails(box)).map(mail => mail.flags.includes('\\Seen'))).toEqual([false, false, false])
   })
+
+  test('mail is told of while the connection waits, though the next poll is an hour away', async context => {
+    await using world = await createWorld()
+    const box = newBox()
+    await server().deliver(box, [rawMail({ id: 'first@x' })])
+    const destination = server().destination('tls')
+    await using session = await openSession({ id: 0 }, destination, Buffer.from(server().user.password))
+    if (!session.capabilities.has('IDLE')) context.skip('this server has no IDLE')
+    await polled(world, [box], { push: true })
+    for (const id of ['second@x', 'third@x']) {
+      const before = Number((await ends(world.db)).created)
+      await server().deliver(box, [rawMail({ id })])
+      // Some servers look only once a minute themselves.
+      await until(async () => (await ends(world.db)).created === before + 1, 100_000)
+    }
+  }, 240_000)
 
   test('odd bytes are kept as the server gives them', async () => {
     await using world = await createWorld()

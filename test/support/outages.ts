@@ -6,7 +6,7 @@ import type { Knex } from 'knex'
 import { toConfig } from '../../src/config.ts'
 import { type Daemon, startDaemon } from '../../src/daemon.ts'
 import { createLog } from '../../src/log.ts'
-import { insertAccount } from '../../src/store/accounts.ts'
+import { insertAccount } from '../../src/store/account-changes.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { type Servers, startServers } from '../chaos/servers.ts'
@@ -31,7 +31,7 @@ export async function startOutages(accounts: number, everySeconds: number): Prom
   chmodSync(directory, 0o711)
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const users = Array.from({ length: accounts }, (_, i) => ({ name: `user${i}`, password: `password ${i}` }))
-  const servers = stack.use(await startServers({ directory, users, progress: () => {} }))
+  const servers = stack.use(await startServers({ directory, users, talk: false, progress: () => {} }))
   const link = (name: 'mariadb' | 'redis') => servers.links[name].ports[0]
   const config = toConfig({
     file: undefined,

@@ -67,6 +67,14 @@ export async function tokenOf(client: WebClient): Promise<string> {
   return /name="_csrf" value="([^"]+)"/.exec(text)?.[1] ?? ''
 }
 
+/** Where the page's link of that relation leads. */
+export function linkOf({ text }: Pick<WebAnswer, 'text'>, relation: 'prev' | 'next'): string | undefined {
+  const href = new RegExp(`rel="${relation}" href="([^"]+)"`).exec(text)?.[1]
+  return href?.replace(/&(?:amp|#x([0-9A-F]+));/g, (_, hex?: string) =>
+    hex === undefined ? '&' : String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+}
+
 export interface Look {
   scheme?: 'light' | 'dark'
   width?: 390 | 1440

@@ -1,4 +1,5 @@
 // Who may: every route with nobody, an agent and an admin, against the table.
+import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
 import { type Route, routes } from '../../src/web/routes.ts'
@@ -75,7 +76,7 @@ test('nothing answers that is not in the table, but health, metrics and what pag
   const tree = server.printRoutes({ commonPrefix: false })
   const found = [...tree.matchAll(/(?:^|[├└]── )(\/?\S*) \(([^)]*)\)/gm)].length
   const pages = new Set(routes.map(({ path }) => path)).size
-  const assets = 3
+  const assets = readdirSync('src/web/assets').length
   const probes = 3
   expect({ tree, found }).toMatchObject({ found: pages + assets + probes })
 })

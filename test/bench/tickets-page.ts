@@ -1,0 +1,137 @@
+// What the pages of tickets cost a server with many of them: the list under every kind of filter, at its first page and deep in it, and
+// a ticket. Times are of one request after the other, over HTTP on loopback, with a session.
+//
+//   node test/bench/tickets-page.ts [--tickets 100000] [--accounts 20] [--requests 60]
+import { parseArgs } from 'node:util'
+import type { Knex } from 'knex'
+import { insertUser } from '../../src/store/users.ts'
+import { hashPassword } from '../../src/vault/password-hash.ts'
+import { createWebClient, linkOf, type WebClient, webPassword } from '../support/web.ts'
+import {
+  insertBenchAccounts,
+  median,
+  openBenchDatabase,
+  openScene,
+  progress,
+  round,
+  startBenchDaemon,
+} from './scene.ts'
+
+const { values } = parseArgs({
+  options: {
+    tickets: { type: 'string', default: '100000' },
+    accounts: { type: 'string', default: '20' },
+    requests: { type: 'string', default: '60' },
+  },
+})
+const tickets = Number(values.tickets)
+const accounts = Number(values.accounts)
+const requests = Number(values.requests)
+const name = 'bench_tickets'
+/** A ticket a second. */
+const startedAt = Date.UTC(2025, 11, 31) - tickets * 1_000
+
+await using stack = new AsyncDisposableStack()
+const scene = stack.use(await openScene())
+const { db, url: databaseUrl } = stack.use(await openBenchDatabase(scene, name))
+await insertBenchAccounts(
+  db,
+  { host: '127.0.0.1', port: 9, security: 'tls', caPem: null },
+  Array.from({ length: accounts }, (_, i) => ({
+    username: `desk${i}`,
+    password: null,
+    everySeconds: 3_600,
+    push: false,
+  })),
+)
+progress(`${tickets} tickets …`)
+await fill(db)
+await insertUser(db, { name: 'grace', role: 'agent', passwordHash: await hashPassword(webPassword) }, 'bench')
+const daemon = stack.use(await startBenchDaemon(scene, name, databaseUrl))
+const client = createWebClient(daemon.url)
+await client.signIn('grace')
+
+const account = 'desk3@bench.example'
+const rows: object[] = []
+for (const [what, path] of [
+  ['open', '/tickets'],
+  ['closed', '/tickets?status=closed'],
+  ['all', '/tickets?status=all'],
+  ['one account, all', `/tickets?status=all&account=${account}`],
+  ['a rare kind', '/tickets?status=all&kind=bounce'],
+  ['one account, a rare kind', `/tickets?status=all&account=${account}&kind=bounce`],
+] as const) {
+  rows.push({ what: `list: ${what}`, ...(await measure(client, () => path)) })
+  progress(JSON.stringify(rows.at(-1)))
+}
+const deep = await deepPaths(client)
+rows.push({
+  what: `list: all, ${deep.length} pages deep and more`,
+  ...(await measure(client, i => deep[deep.length - 1 - (i % 20)] ?? '')),
+})
+rows.push({ what: 'list: all, just before a place in the middle', ...(await measure(client, i => middle(i))) })
+rows.push({ what: 'a ticket', ...(await measure(client, i => `/tickets/${1 + ((i * 7_919) % tickets)}`)) })
+rows.push({ what: 'a ticket of 2,000 mails', ...(await measure(client, () => `/tickets/${tickets}`)) })
+process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
+
+async function measure(by: WebClient, path: (i: number) => string): Promise<object> {
+  const times: number[] = []
+  let bytes = 0
+  for (let i = -5; i < requests; i++) {
+    const from = performance.now()
+    const { status, text } = await by.get(path(Math.abs(i)))
+    if (i >= 0) times.push(performance.now() - from)
+    if (status !== 200) throw new Error(`${path(i)} answers ${status}`)
+    bytes = text.length
+  }
+  return { medianMs: round(median(times), 1), worstMs: round(Math.max(...times), 1), bytes }
+}
+
+/** The pages of the list by following its links, as far as a few hundred. */
+async function deepPaths(by: WebClient): Promise<string[]> {
+  const paths = ['/tickets?status=all']
+  while (paths.length < 300) {
+    const next = linkOf(await by.get(paths.at(-1) ?? ''), 'next')
+    if (next === undefined) break
+    paths.push(next)
+  }
+  // And the very end of it, which no link leads to at once.
+  return [...paths, `/tickets?status=all&before=${startedAt + 60_000}-0`]
+}
+
+function middle(i: number): string {
+  const at = startedAt + Math.floor(tickets / 2 - i) * 1_000
+  return `/tickets?status=all&after=${at}-1`
+}
+
+async function fill(to: Knex): Promise<void> {
+  const digits =
+    '(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)'
+  const numbers = `(SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d + 100000 * g.d + 1 AS n
+    FROM ${digits} a, ${digits} b, ${digits} c, ${digits} e, ${digits} f, ${digits} g HAVING n <= ?) AS numbers`
+  const [{ first }] = (await to('accounts').min({ first: 'id' })) as [{ first: number }]
+  await to.raw(
+    `INSERT INTO tickets (id, ref, account_id, kind, subject, requester_name, requester_address, status, messages, created_at, updated_at)
+     SELECT n, CONCAT('LL-', LPAD(n DIV 10000, 4, '0'), '-', LPAD(n MOD 10000, 4, '0')), ? + n MOD ?,
+       IF(n MOD 997 = 0, 'bounce', IF(n MOD 5 = 0, 'auto-generated', 'human')), CONCAT('a question about order ', n), CONCAT('Customer ', n),
+       CONCAT('customer', n MOD 5000, '@example.org'), IF(n MOD 10 = 0, 'open', 'closed'), 2,
+       FROM_UNIXTIME(? / 1000 + n), FROM_UNIXTIME(? / 1000 + n)
+     FROM ${numbers} ORDER BY n`,
+    [first, accounts, startedAt, startedAt, tickets],
+  )
+  await to('mailboxes').insert({ account_id: first, name: 'INBOX' })
+  const { id: mailbox } = await to('mailboxes').first('id')
+  await to.raw(
+    `INSERT INTO sources (id, account_id, mailbox_id, uid_validity, uid, size, complete, result, ticket_id)
+     SELECT n, ?, ?, 1, n, 3000, 1, 'created', LEAST((n + 1) DIV 2, ?) FROM ${numbers} ORDER BY n`,
+    [first, mailbox, tickets, 2 * tickets + 2_000],
+  )
+  await to.raw(
+    `INSERT INTO messages (ticket_id, source_id, kind, reasons_json, thread_reason, from_address, from_name, to_json, cc_json, reply_to_json, subject, text, html, reply)
+     SELECT ticket_id, id, 'human', '[]', 'new', 'customer@example.org', 'A customer', '[{"name":"","address":"support@example.com"}]', '[]', '[]',
+       'a question', REPEAT('words of a mail and what it quotes\\n', 40), REPEAT('<p>words</p>', 100), REPEAT('words of a mail\\n', 20)
+     FROM sources`,
+  )
+  await to.raw(`INSERT INTO participants (ticket_id, address) SELECT id, requester_address FROM tickets`)
+  for (const table of ['tickets', 'messages', 'sources', 'participants']) await to.raw(`ANALYZE TABLE ${table}`)
+}
