@@ -38,7 +38,7 @@ test('whoever starts for the first time is led from the link to the first page, 
     await page.keyboard.press('Tab')
   }
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: 'Encryption', level: 1 }).waitFor()
+  await page.getByRole('heading', { name: 'Tickets', level: 1 }).waitFor()
   await page.keyboard.press('Tab')
   expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content')
   await page.context().close()
