@@ -1,5 +1,6 @@
 // A selected mailbox, on imapflow. Mail is fetched with BODY.PEEK[] (nothing is marked as read), one command a batch.
 import type { FetchMessageObject } from 'imapflow'
+import { AccountError } from '../errors.ts'
 import type { Wire } from './imap-session.ts'
 import { toState } from './imap-session.ts'
 import type { AfterIngest, FetchedMessage, Mailbox, MessageMeta } from './mailbox.ts'
@@ -14,23 +15,31 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   /** UIDs that SEARCH gave and that are not listed yet, ascending: a large mailbox is not searched anew for every window. */
   let found: number[] = []
   const sizes = new Map<number, number>()
+  /** UIDs mean something in this mailbox alone: where another one is selected by now nothing is asked and nothing changed. */
+  const selected = (): Wire => {
+    if (client.mailbox === opened) return wire
+    throw new AccountError('imap.connection_lost', `account ${wire.accountId}: the mailbox is no longer selected`, {
+      temporary: true,
+      hint: 'it is tried again by itself',
+    })
+  }
   return {
     name,
     state,
     async list(firstUid, limit) {
       if (firstUid > maxUid) return []
       found = found.filter(uid => uid >= firstUid)
-      if (found.length === 0) found = await search(wire, { uid: `${firstUid}:*` }, firstUid)
-      const metas = await listWindow(wire, firstUid, found.slice(0, limit))
+      if (found.length === 0) found = await search(selected(), { uid: `${firstUid}:*` }, firstUid)
+      const metas = await listWindow(selected(), firstUid, found.slice(0, limit))
       const window = metas.slice(0, limit)
       sizes.clear()
       for (const meta of window) sizes.set(meta.uid, meta.size)
       return window
     },
-    listSince: since => search(wire, { since }, 1),
-    fetch: (uids, maxBytes) => fetchMails(wire, uids, maxBytes, sizes),
-    stillThere: async uids => new Set(uids.length === 0 ? [] : await search(wire, { uid: toSet(uids) }, 1)),
-    settle: (uids, action) => settle(wire, uids, action),
+    listSince: since => search(selected(), { since }, 1),
+    fetch: (uids, maxBytes) => fetchMails(selected(), uids, maxBytes, sizes),
+    stillThere: async uids => new Set(uids.length === 0 ? [] : await search(selected(), { uid: toSet(uids) }, 1)),
+    settle: (uids, action) => settle(selected(), uids, action),
   }
 }
 

@@ -170,7 +170,7 @@ function createSession(wire: Wire): ImapSession {
     },
     capabilities: new Set([...client.capabilities.keys()].map(name => name.toUpperCase())),
     async isAlive() {
-      watch.end()
+      await watch.end()
       if (!client.usable) return false
       await client.noop().catch(() => {})
       return client.usable

@@ -9,8 +9,11 @@ export interface Watch {
   note(name: string, state: MailboxState): void
   /** True once the wait has begun; false where the server cannot. `news` is called at most once. */
   begin(names: readonly string[], news: () => void): Promise<boolean>
-  /** The mailboxes are about to be looked at: what was heard so far is no news any more. */
-  end(): void
+  /**
+   * The mailboxes are about to be looked at: what was heard so far is no news any more. Resolves once no command of the wait can come
+   * between those that follow: one that selects a mailbox late would have them work on the wrong one.
+   */
+  end(): Promise<void>
 }
 
 /** What is used of imapflow beyond its published types. */
@@ -30,6 +33,7 @@ export function createWatch(client: ImapFlow, examine: (name: string) => Promise
   let wait: { news(): void } | null = null
   let heard = false
   let notified = ''
+  let preparing: Promise<void> = Promise.resolve()
   const tell = (): void => {
     const told = wait
     heard = true
@@ -85,15 +89,21 @@ export function createWatch(client: ImapFlow, examine: (name: string) => Promise
       if (first === undefined || !client.capabilities.has('IDLE') || inside.skipIdle) return false
       const mine = { news }
       wait = mine
-      await select(first)
-      if (wait === mine && others.length > 0) await notify(others)
+      const prepare = async (): Promise<void> => {
+        await select(first)
+        if (wait === mine && others.length > 0) await notify(others)
+      }
+      const prepared = prepare()
+      preparing = prepared.catch(() => {})
+      await prepared
       if (wait !== mine) return true
       if (heard) tell()
       else void idle(mine).catch(() => {})
       return true
     },
-    end() {
+    async end() {
       wait = null
+      await preparing
       heard = false
     },
   }

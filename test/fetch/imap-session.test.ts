@@ -28,3 +28,20 @@ test.each(['tls', 'starttls', 'cleartext'] as const)('reads mail byte for byte o
   expect(listed).toMatchObject([{ uid: 1, size: mail.length }])
   expect(await readAll(mailbox.fetch([1], 1e6))).toEqual([{ uid: 1, source: mail }])
 })
+
+test('a wait that has only begun never has the commands after it work on another mailbox', async () => {
+  dovecot.deliver(user.name, 'Elsewhere', [rawMail({ id: 'elsewhere@x' })])
+  dovecot.deliver(user.name, 'INBOX', [rawMail({ id: 'inbox-1@x' }), rawMail({ id: 'inbox-2@x' })])
+  await using session = await openSession(account, dovecot.destination('tls'), password())
+  for (let i = 0; i < 20; i++) {
+    const first = await session.select('Elsewhere', 'read-only')
+    const waiting = session.watch(['INBOX'], () => {})
+    expect(await session.isAlive()).toBe(true)
+    const mailbox = await session.select('Elsewhere', 'read-write')
+    expect(await mailbox.list(1, 10)).toHaveLength(1)
+    expect(await waiting).toBe(true)
+    expect(await mailbox.list(1, 10)).toHaveLength(1)
+    // Of the one that was selected before nothing is asked any more.
+    await expect(first.list(1, 10)).rejects.toMatchObject({ code: 'imap.connection_lost' })
+  }
+})
