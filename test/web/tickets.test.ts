@@ -268,6 +268,33 @@ test('an inline picture is seen by its address until the session ends, and by no
   expect((await stranger.get(path)).status).toBe(404)
 })
 
+test('an attachment that has no place in its mail is cut out by parsing it again', async () => {
+  const { db } = desk.world
+  // A multipart without parts inside: such a mail is read leniently.
+  await desk.deliver(
+    multipart('mixed', head('Mended mail', 'mended@x'), [
+      { headers: ['Content-Type: multipart/alternative; boundary="nowhere"'], body: '' },
+      { headers: ['Content-Type: text/plain'], body: 'words' },
+      {
+        headers: ['Content-Type: application/pdf', 'Content-Disposition: attachment; filename="mended.pdf"'],
+        body: '%PDF-1.5',
+      },
+    ]),
+  )
+  const client = await agent()
+  const { id, part_offset } = await db('attachments').where({ filename: 'mended.pdf' }).first('id', 'part_offset')
+  expect(part_offset).toBeNull()
+  const path = `/tickets/${await desk.ticket('Mended')}/files/${id}`
+  expect(await client.get(path)).toMatchObject({ status: 200, text: '%PDF-1.5' })
+  await db('attachments')
+    .where({ id })
+    .update({ sha256: '0'.repeat(64) })
+  expect(await client.get(path)).toMatchObject({
+    status: 409,
+    text: expect.stringContaining('cannot be cut out of its mail'),
+  })
+})
+
 test('bounces and automatic answers say what they are', async () => {
   await desk.deliver(
     rawMail({

@@ -83,7 +83,9 @@ async function headSection(request: FastifyRequest, reply: FastifyReply, ticket:
   const { id, ref, account, status, kind, createdAt, requester, tags, linked, linking, bounced } = ticket
   const token = await tokenOf(request, ref)
   const action = status === 'open' ? 'close' : 'reopen'
-  return html`<section class="ticket-head">
+  // It changes when the ticket does, not with the token of its form.
+  const version = [status, linked?.id, linking[0]?.id, bounced.length, tags.length].join()
+  return html`<section class="ticket-head" id="head" data-live="${version}">
 <p class="about"><code>${ref}</code> ${status === 'open' ? badge('open', 'good') : badge('closed')} ${kindBadge(kind)} ${tags.map(
     tag => [badge(plainLine(tag), 'busy'), ' '],
   )}</p>
