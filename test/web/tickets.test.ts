@@ -2,6 +2,7 @@
 // folded, what comes while one looks, what is asked for only when it is wanted.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { up } from '../../migrations/20261126_04_ticket_lists.ts'
 import { findTicketPage, type TicketsWanted } from '../../src/store/tickets-list.ts'
 import { png } from '../html/watched-page.ts'
 import { openChromium } from '../support/chromium.ts'
@@ -119,6 +120,16 @@ test('the list by kind and by account, and in words where it is empty', async ()
     ['before=1-1', 'There is nothing older.'],
   ] as const)
     expect((await client.get(`/tickets?${query}`)).text, query).toContain(words)
+})
+
+test('tickets of an older program get the kind of the mail that opened them', async () => {
+  const { db } = desk.world
+  const kinds = () => db('tickets').orderBy('id').pluck('kind')
+  const before = await kinds()
+  expect(new Set(before)).toEqual(new Set(['human', 'auto-generated']))
+  await db('tickets').update({ kind: 'human', updated_at: db.ref('updated_at') })
+  await up(db)
+  expect(await kinds()).toEqual(before)
 })
 
 test('pages by key, forth and back, each ticket once', async () => {

@@ -94,7 +94,7 @@ ${bounced.map(undelivered)}
 <dt>From</dt><dd>${person(requester)}</dd>
 <dt>To account</dt><dd>${account}</dd>
 <dt>Since</dt><dd>${time(createdAt)}</dd>
-${token !== undefined && html`<dt>For answers</dt><dd><code class="token">[${token}]</code> <span class="hint">in the subject of an answer brings it back here</span></dd>`}
+${token !== undefined && html`<dt>For answers</dt><dd><code class="token">[${token}]</code> <span class="hint">in its subject brings an answer back here</span></dd>`}
 ${linked !== undefined && html`<dt>Refers to</dt><dd>${ticketLink(linked)}</dd>`}
 ${linking.length > 0 && html`<dt>Referred to by</dt><dd><ul class="plain">${linking.map(each => html`<li>${ticketLink(each)}</li>`)}</ul></dd>`}
 </dl>
