@@ -6,7 +6,7 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
-import type { Config } from './config.ts'
+import { type Config, listOf } from './config.ts'
 import { isAbort, ServiceError } from './errors.ts'
 import { createEvents, type Events } from './events.ts'
 import { createHostGate } from './fetch/host-gate.ts'
@@ -16,9 +16,10 @@ import { createHealth, type Health, type Part } from './health.ts'
 import { createLog, type Log } from './log.ts'
 import { openParsePool } from './parse/parse-pool.ts'
 import { createByteBudget } from './poll/byte-budget.ts'
-import type { Judging } from './poll/ingest-batch.ts'
+import type { IngestDeps, Judging } from './poll/ingest-batch.ts'
 import { createJudging } from './poll/judging.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
+import { retryQuarantined } from './poll/retry-quarantined.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
 import { openQueue } from './schedule/queue.ts'
 import { checkRedis, openRedis } from './schedule/redis.ts'
@@ -101,15 +102,19 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const raw = await connectRaw(base, db, worker)
   if (options.demo) await startDemo(base, db, options)
   const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
-  const vault = await startWork(base, connections, worker, options)
+  const { vault, ingest } = await startWork(base, connections, worker, options)
   const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
-  server.site = { config, db, redis: commands, raw, keys: keysOf(config), log, firstAdmin }
+  server.site = {
+    ...{ config, db, redis: commands, raw, keys: keysOf(config), log, firstAdmin },
+    ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse },
+    retry: id => retryQuarantined(db, raw, ingest.parse, ingest.judging, id),
+  }
 
   health.mend('start')
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
   const url = `${config.web.tlsCertFile === '' ? 'http' : 'https'}://${listening(server.addresses())}`
   if (places.embedded) tellWhere(config, options, url)
-  if (firstAdmin !== undefined) tellFirstAdmin(base, options, `${url}${firstAdmin.path}`)
+  if (firstAdmin !== undefined) tellFirstAdmin(base, options, `${urlForPeople(config.web, url)}${firstAdmin.path}`)
   const opened = stack.move()
   return {
     workerId: worker.id,
@@ -226,7 +231,7 @@ async function startWork(
   { databaseUrl, db, raw, redis, blocking }: Connections,
   worker: WorkerIdentity,
   options: DaemonOptions,
-): Promise<Vault> {
+): Promise<{ vault: Vault; ingest: IngestDeps }> {
   const { config, log, stack, health, events } = base
   const { prefix } = config.redis
   const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
@@ -255,10 +260,10 @@ async function startWork(
   const common = { db, redis, prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds, keyIds: vault.keyIds }
   const deps = { ...common, isRunning: (id: number) => running.polls?.isRunning(id) ?? false }
   await claimAccounts(deps)
+  const ingest = { ...ingestDeps(base, { db, raw }, options), judging: await openJudging(config, db) }
   running.polls = stack.use(
     startWorker({
-      ...ingestDeps(base, { db, raw }, options),
-      judging: await openJudging(config, db),
+      ...ingest,
       openSession: createPolledSessions({
         keeper,
         gate,
@@ -293,7 +298,7 @@ async function startWork(
       pollOverdue: id => running.polls?.overdue(id),
     }),
   )
-  return vault
+  return { vault, ingest }
 }
 
 /** The secret for tokens is opened now, so that it is known when its key goes away. */
@@ -330,6 +335,14 @@ function listening(addresses: ReturnType<Awaited<ReturnType<typeof openServer>>[
   const [first] = addresses
   if (first === undefined || typeof first === 'string') return first ?? ''
   return first.family === 'IPv6' ? `[${first.address}]:${first.port}` : `${first.address}:${first.port}`
+}
+
+/** Under the first of the names that people reach it by. */
+function urlForPeople({ hosts, trustedProxies, tlsCertFile }: Config['web'], url: string): string {
+  const [host] = listOf(hosts)
+  if (host === undefined) return url
+  if (trustedProxies !== '') return `https://${host}`
+  return `${tlsCertFile === '' ? 'http' : 'https'}://${host}:${new URL(url).port}`
 }
 
 /** The link is a secret: it is for a person at the terminal, and for no log. */

@@ -9,9 +9,9 @@ import {
   faultOfPassword,
   type GivenSettings,
   portOf,
-  readPasswordFile,
   toSettings,
-} from './account-settings.ts'
+} from '../store/account-settings.ts'
+import { readCa, readPasswordFile } from './account-settings.ts'
 
 const columns = [
   'address',
@@ -97,7 +97,7 @@ function toAccount(row: Row, folder: string, faults: string[]): NewAccount | und
     ...(mailboxes === undefined ? {} : { mailbox: mailboxes.split('|').map(name => name.trim()) }),
     ...(ca === undefined ? {} : { ca: path.resolve(folder, ca) }),
   }
-  const settings = toSettings(given, faults, name => (name === 'mailbox' ? 'mailboxes' : name))
+  const settings = toSettings(given, faults, name => (name === 'mailbox' ? 'mailboxes' : name), readCa)
   if (row.host === undefined) faults.push('the host is missing')
   const secret = toPassword(password, password_file, folder, faults)
   if (settings.host === undefined || addressFault !== undefined) return undefined

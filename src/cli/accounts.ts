@@ -21,6 +21,17 @@ import {
   updateAccount,
   updateEnabled,
 } from '../store/account-changes.ts'
+import {
+  accountDefaults,
+  faultOfAddress,
+  faultOfPassword,
+  type GivenSettings,
+  portOf,
+  type Settings,
+  toSettings,
+  toStart,
+  withUsualPort,
+} from '../store/account-settings.ts'
 import { type AccountDetail, getAccount } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
 import { inTransaction, isLocal } from '../store/database.ts'
@@ -29,17 +40,7 @@ import { keysOf, readKeyring } from '../vault/keyring.ts'
 import type { Provider } from '../vault/oauth-providers.ts'
 import { createSecretWriter, type WriteSecret } from '../vault/write-secret.ts'
 import { type OAuthOptions, readKnown, readProvider, type SignedIn, signIn } from './account-oauth.ts'
-import {
-  accountDefaults,
-  faultOfAddress,
-  faultOfPassword,
-  type GivenSettings,
-  portOf,
-  readPasswordFile,
-  type Settings,
-  toSettings,
-  toStart,
-} from './account-settings.ts'
+import { readCa, readPasswordFile } from './account-settings.ts'
 import type { AccountLine } from './accounts-csv.ts'
 import { actor } from './actor.ts'
 import { type GlobalOptions, withDatabase, withRedis } from './connect.ts'
@@ -94,7 +95,7 @@ async function signInFirst(db: Knex, provider: Provider, options: AccountOptions
 
 /** Checks what was given; all faults at once. Throws CommandError. */
 function readSettings(options: AccountOptions, faults: string[] = []): Settings {
-  const settings = toSettings(options, faults, name => `--${name}`)
+  const settings = toSettings(options, faults, name => `--${name}`, readCa)
   if (faults.length === 0) return settings
   throw usage(faults.join('\n       '), '`letterlock account add --help` has examples')
 }
@@ -231,15 +232,7 @@ async function completeChange(
   secrets: { password?: string | undefined; oauth?: NewOAuth },
 ): Promise<AccountChange> {
   const given = Object.entries(secrets).filter(([, secret]) => secret !== undefined)
-  const change: AccountChange = { ...settings, ...Object.fromEntries(given) }
-  const { security, port } = settings
-  if (
-    security !== undefined &&
-    security !== before.security &&
-    port === undefined &&
-    before.port === portOf(before.security)
-  )
-    change.port = portOf(security)
+  const change: AccountChange = { ...withUsualPort(before, settings), ...Object.fromEntries(given) }
   const moved = movedPart(before, change)
   if (moved === undefined || given.length > 0 || before.oauth !== null || !isInteractive()) return change
   return { ...change, password: await askPassword(`The ${moved} of account ${id} changes. Its password again: `) }

@@ -123,6 +123,50 @@ export async function findAccounts(db: Knex): Promise<AccountView[]> {
   return ((await selectAccounts(db)) as Row[]).map(toView)
 }
 
+export interface AccountFilter {
+  /** `unwell`: failing or waiting. */
+  state?: AccountState | 'unwell'
+  /** A part of the address. */
+  address?: string
+  /** Only those with a larger id. */
+  afterId?: number
+  limit: number
+}
+
+/** A part of the list, in the order of ids. */
+export async function findSomeAccounts(db: Knex, filter: AccountFilter): Promise<AccountView[]> {
+  const { state, address, afterId, limit } = filter
+  const query = selectAccounts(db).limit(limit)
+  if (state === 'paused') query.where({ enabled: false })
+  else if (state !== undefined)
+    query.where({ enabled: true }).whereIn('state', state === 'unwell' ? ['failing', 'waiting'] : [state])
+  if (address !== undefined) query.whereRaw("address LIKE ? ESCAPE '!'", [`%${address.replace(/[!%_]/g, '!$&')}%`])
+  if (afterId !== undefined) query.where('id', '>', afterId)
+  return ((await query) as Row[]).map(toView)
+}
+
+/** How many accounts are in which state. */
+export async function countAccounts(db: Knex): Promise<Record<AccountState, number>> {
+  const rows: { enabled: number; state: Row['state']; n: number }[] = await db('accounts')
+    .whereNull('removed_at')
+    .groupBy('enabled', 'state')
+    .select('enabled', 'state')
+    .count({ n: '*' })
+  const count = { active: 0, failing: 0, waiting: 0, paused: 0 }
+  for (const { enabled, state, n } of rows) count[enabled === 1 ? state : 'paused'] += Number(n)
+  return count
+}
+
+/** The host whose worker polls it now, or undefined. */
+export async function findPollingHost(db: Knex, id: number): Promise<string | undefined> {
+  const row = await db('accounts')
+    .join('workers', 'workers.id', 'accounts.lease_owner')
+    .where('accounts.id', id)
+    .whereRaw('workers.lease_until > UTC_TIMESTAMP(3)')
+    .first('workers.host as host')
+  return row?.host
+}
+
 /** `which` is an id or an address. Throws CommandError where there is none, or an address names several. */
 export async function getAccount(db: Knex, which: string): Promise<AccountDetail> {
   const query = selectAccounts(db)

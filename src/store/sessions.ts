@@ -63,7 +63,7 @@ interface Row {
 /** A minute more or less does not matter for hours without a request. */
 const seenEverySeconds = 60
 
-/** The session of the token while it lasts; what it had to say is said once. */
+/** The session of the token while it lasts. */
 export async function findSession(db: Knex, token: string, limits: SessionLimits): Promise<Session | undefined> {
   const row: Row | undefined = await lasting(db, limits)
     .where({ token_sha256: hashOf(token) })

@@ -12,7 +12,7 @@ export async function addCsrf(server: FastifyInstance): Promise<void> {
   await server.register(csrfProtection, {
     sessionPlugin: '@fastify/cookie',
     cookieKey: 'letterlock-form',
-    cookieOpts: { path: '/', sameSite: 'strict', httpOnly: true },
+    cookieOpts: { path: '/', sameSite: 'lax', httpOnly: true },
     getToken: request => (request.body as Record<string, unknown> | undefined)?.[csrfFieldName] as string,
     getUserInfo: sessionMark,
     // What it is mixed with (the session's token) is the secret.
@@ -37,7 +37,7 @@ export function csrfField(reply: FastifyReply): Html {
   const secure = isSecure(reply.request)
   const token = reply.generateCsrf({
     path: '/',
-    sameSite: 'strict',
+    sameSite: 'lax',
     httpOnly: true,
     secure,
     userInfo: sessionMark(reply.request),

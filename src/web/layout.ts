@@ -1,11 +1,12 @@
 // The one frame around every page: title, navigation, what the last action came to, and the page itself.
 import type { FastifyReply } from 'fastify'
-import type { Flash } from '../store/sessions.ts'
+import { type Flash, writeFlash } from '../store/sessions.ts'
 import { assetPath } from './assets.ts'
 import { csrfField } from './csrf.ts'
 import { attributes, type Content, type Html, html } from './html.ts'
-import { linksFor, type Section } from './navigation.ts'
+import { linksFor, type NavigationLink, type Section } from './navigation.ts'
 import { prose } from './parts.ts'
+import { siteOf } from './site.ts'
 
 export interface Page {
   title: string
@@ -21,6 +22,8 @@ export interface Page {
 /** Sends a page. `return await page(reply, { title, body })` */
 export async function page(reply: FastifyReply, { title, body, section, live, refreshSeconds }: Page): Promise<string> {
   const { session } = reply.request
+  // What was to be said is said by this page.
+  if (session !== null && session.flash.length > 0) await writeFlash(siteOf(reply.request).db, session.id, [])
   reply.type('text/html; charset=utf-8').header('cache-control', 'no-store')
   const shown = html`<!doctype html>
 <html lang="en">
@@ -56,12 +59,21 @@ ${body}
 }
 
 function navigation(role: 'admin' | 'agent', section: Section | undefined): Html {
+  const links = linksFor(role)
+  const server = links.filter(({ group }) => group === 'Server')
   return html`<nav aria-label="Main"><ul>
-${linksFor(role).map(
-  link =>
-    html`<li><a href="${link.path}"${attributes({ 'aria-current': link.section === section && 'page' })}>${link.label}</a></li>
-`,
-)}</ul></nav>`
+${links.filter(({ group }) => group === undefined).map(link => entry(link, section))}${
+  server.length > 0 &&
+  html`<li class="group"><span id="nav-server">Server</span><ul aria-labelledby="nav-server">
+${server.map(link => entry(link, section))}</ul></li>
+`
+}</ul></nav>`
+}
+
+function entry(link: NavigationLink, section: Section | undefined): Html {
+  const current = attributes({ 'aria-current': link.section === section && 'page' })
+  return html`<li><a href="${link.path}"${current}>${link.label}</a></li>
+`
 }
 
 function whoIsHere(reply: FastifyReply, name: string): Html {

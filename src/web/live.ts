@@ -23,7 +23,7 @@ export async function tellChanges(
   look: () => Promise<string>,
 ): Promise<FastifyReply> {
   // 204: the browser does not ask again.
-  if (open.size >= mostOpen) return reply.code(204).send()
+  if (open.size >= mostOpen || request.method === 'HEAD') return reply.code(204).send()
   const before = await look()
   reply.hijack()
   reply.raw.writeHead(200, { ...plainHeaders(reply), 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })

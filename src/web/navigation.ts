@@ -8,11 +8,18 @@ export interface NavigationLink {
   label: string
   path: string
   who: Role
+  /** Under one heading with others. */
+  group?: 'Server'
 }
 
 const links: readonly NavigationLink[] = [
   { section: 'tickets', label: 'Tickets', path: '/tickets', who: 'agent' },
-  { section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin' },
+  { section: 'accounts', label: 'Accounts', path: '/accounts', who: 'agent' },
+  { section: 'quarantine', label: 'Quarantine', path: '/quarantine', who: 'agent' },
+  { section: 'encryption', label: 'Encryption', path: '/server/encryption', who: 'admin', group: 'Server' },
+  { section: 'audit', label: 'Audit log', path: '/server/audit', who: 'admin', group: 'Server' },
+  { section: 'queue', label: 'Queue', path: '/server/queue', who: 'admin', group: 'Server' },
+  { section: 'users', label: 'Users', path: '/server/users', who: 'admin', group: 'Server' },
 ]
 
 /** Those that the role may see. */

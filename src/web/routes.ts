@@ -3,8 +3,13 @@
 //
 // New pages: write `src/web/pages/NAME.ts`, add its routes here and its entry in navigation.ts.
 import type { Role } from '../store/users.ts'
+import { pauseAccount, pollNow, resumeAccount, showAccount, tellAccount, testAccount } from './pages/account.ts'
+import { addAccount, changeAccount, showEdit, showNewAccount } from './pages/account-changes.ts'
+import { showAccounts, tellAccounts } from './pages/accounts.ts'
 import { showAudit } from './pages/audit.ts'
 import { changeKey, checkAll, showCopies, showEncryption, tellEncryption, turnOff, turnOn } from './pages/encryption.ts'
+import { exportQuarantined, retryQuarantined, showQuarantine, showQuarantined } from './pages/quarantine.ts'
+import { showBoard, showQueue } from './pages/queue.ts'
 import { changePassword, endOwnSession, showSelf } from './pages/self.ts'
 import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/sign-in.ts'
 import { closeTicket, reopenTicket, showTicket, tellTicket } from './pages/ticket.ts'
@@ -42,6 +47,24 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/you/password', who: 'agent', answer: changePassword },
   { method: 'POST', path: '/you/sessions/:id/end', who: 'agent', answer: endOwnSession },
 
+  { method: 'GET', path: '/accounts', who: 'agent', answer: showAccounts },
+  { method: 'GET', path: '/accounts/events', who: 'agent', answer: tellAccounts },
+  { method: 'GET', path: '/accounts/new', who: 'admin', answer: showNewAccount },
+  { method: 'POST', path: '/accounts/new', who: 'admin', answer: addAccount },
+  { method: 'GET', path: '/accounts/:id', who: 'agent', answer: showAccount },
+  { method: 'GET', path: '/accounts/:id/events', who: 'agent', answer: tellAccount },
+  { method: 'POST', path: '/accounts/:id/poll', who: 'agent', answer: pollNow },
+  { method: 'GET', path: '/accounts/:id/edit', who: 'admin', answer: showEdit },
+  { method: 'POST', path: '/accounts/:id/edit', who: 'admin', answer: changeAccount },
+  { method: 'POST', path: '/accounts/:id/test', who: 'admin', answer: testAccount },
+  { method: 'POST', path: '/accounts/:id/pause', who: 'admin', answer: pauseAccount },
+  { method: 'POST', path: '/accounts/:id/resume', who: 'admin', answer: resumeAccount },
+
+  { method: 'GET', path: '/quarantine', who: 'agent', answer: showQuarantine },
+  { method: 'GET', path: '/quarantine/:id', who: 'agent', answer: showQuarantined },
+  { method: 'GET', path: '/quarantine/:id/original', who: 'agent', answer: exportQuarantined },
+  { method: 'POST', path: '/quarantine/:id/retry', who: 'admin', answer: retryQuarantined },
+
   { method: 'GET', path: '/server/encryption', who: 'admin', answer: showEncryption },
   { method: 'GET', path: '/server/encryption/events', who: 'admin', answer: tellEncryption },
   { method: 'GET', path: '/server/encryption/copies', who: 'admin', answer: showCopies },
@@ -51,6 +74,9 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/server/encryption/disable', who: 'admin', answer: turnOff },
 
   { method: 'GET', path: '/server/audit', who: 'admin', answer: showAudit },
+
+  { method: 'GET', path: '/server/queue', who: 'admin', answer: showQueue },
+  { method: 'GET', path: '/server/queue/*', who: 'admin', answer: showBoard, ownPolicy: true },
 
   { method: 'GET', path: '/server/users', who: 'admin', answer: showUsers },
   { method: 'POST', path: '/server/users', who: 'admin', answer: addUser },

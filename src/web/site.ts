@@ -4,9 +4,13 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
+import type { openSession } from '../fetch/imap-session.ts'
 import type { Log } from '../log.ts'
+import type { ParsedMessage } from '../parse/parsed-message.ts'
+import type { RetryEnd } from '../poll/retry-quarantined.ts'
 import type { RawStore } from '../store/raw-store.ts'
 import type { Session, SessionLimits } from '../store/sessions.ts'
+import type { OpenSecret } from '../vault/credentials.ts'
 import type { KeyPlace } from '../vault/keyring.ts'
 import type { FirstAdmin } from './first-admin.ts'
 
@@ -17,6 +21,14 @@ export interface Site {
   raw: RawStore
   keys: KeyPlace
   log: Log
+  /** Lends an account's stored password or token. */
+  openSecret: OpenSecret
+  /** To try a mail server out. */
+  openSession: typeof openSession
+  /** In a thread, with a deadline. Throws MessageError. */
+  parse(source: Uint8Array): Promise<ParsedMessage>
+  /** Takes a quarantined mail in again. Throws CommandError where there is none. */
+  retry(sourceId: number): Promise<RetryEnd>
   /** Lets somebody in who has the link of the first start; undefined where there is none. */
   firstAdmin: FirstAdmin | undefined
 }

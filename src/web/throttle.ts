@@ -1,6 +1,6 @@
 // Guessing of passwords: how often one may be tried for one user from one address, for one user from anywhere, and from one address for
-// anybody. All hosts count together, in Redis. Counted before the password is looked at, so that tries at the same time count too; who
-// knows the password begins again at nothing. Without Redis nobody signs in.
+// anybody. All hosts count together, in Redis. Counted before the password is looked at, so that tries at the same time count too; a right
+// password is taken off again. Without Redis nobody signs in.
 import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import type { Redis } from 'ioredis'
@@ -39,10 +39,12 @@ export async function countAttempt(redis: Redis, prefix: string, attempt: Attemp
   return counters.every(({ most }, i) => Number(answers[2 * i]?.[1]) <= most)
 }
 
-/** The password was right. */
-export async function forgetAttempts(redis: Redis, prefix: string, attempt: Attempt): Promise<void> {
-  const keys = counters.map(counter => keyOf(prefix, counter, attempt))
-  await redis.del(...keys).catch(() => 0)
+/** The password was right: what is counted is guesses. Whoever guesses at others’ gains nothing by signing in as himself between. */
+export async function forgetAttempt(redis: Redis, prefix: string, attempt: Attempt): Promise<void> {
+  const [both, ...others] = counters.map(counter => keyOf(prefix, counter, attempt))
+  const command = redis.multi().del(both ?? '')
+  for (const key of others) command.decr(key).expire(key, windowSeconds, 'LT')
+  await command.exec().catch(() => null)
 }
 
 /** Hashed: what was typed as a name may be a password. */

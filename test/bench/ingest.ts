@@ -8,6 +8,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import type { Knex } from 'knex'
 import { toConfig } from '../../src/config.ts'
 import { startDovecot } from '../../src/embedded/dovecot.ts'
 import { startEmbedded } from '../../src/embedded/servers.ts'
@@ -16,6 +17,7 @@ import { openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { createSecretWriter } from '../../src/vault/write-secret.ts'
+import { costOf } from './scene.ts'
 
 const { values } = parseArgs({
   options: {
@@ -56,6 +58,8 @@ async function measure(round: number): Promise<object> {
     mailsPerSecond: letterlock.seconds === null ? null : Math.round(count / letterlock.seconds),
     timesMbsync: mbsync === null ? null : Number((letterlock.seconds / mbsync).toFixed(2)),
     peakRssMb: letterlock.peakRssMb,
+    daemonCpuMsPerMail: letterlock.cpuMsPerMail,
+    databaseBytesPerMail: letterlock.databaseBytesPerMail,
   }
 }
 
@@ -154,7 +158,9 @@ SyncState ${target}/state-
 }
 
 /** From the start of a daemon's poll to the last row; the daemon is a process of its own. */
-async function runLetterlock(round: number): Promise<{ seconds: number; peakRssMb: number }> {
+async function runLetterlock(
+  round: number,
+): Promise<{ seconds: number; peakRssMb: number; databaseBytesPerMail: number; cpuMsPerMail: number }> {
   const directory = path.join(root, `data-${round}`)
   const name = `bench_${round}`
   const databaseUrl = servers.databaseUrl.replace('/letterlock?', `/${name}?`)
@@ -204,12 +210,24 @@ async function runLetterlock(round: number): Promise<{ seconds: number; peakRssM
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]
   const rows = await db('messages').count({ n: '*' }).first()
   if (Number(rows?.n) !== count) throw new Error(`${rows?.n} messages instead of ${count}`)
+  const cpuMsPerMail = Number(((costOf([child.pid as number]).cpuSeconds * 1000) / count).toFixed(2))
   child.kill('SIGTERM')
   await once(child, 'exit')
+  const databaseBytesPerMail = await bytesPerMail(db, name)
   await db.destroy()
   await server.raw(`DROP DATABASE ${name}`)
   await server.destroy()
-  return { seconds, peakRssMb: Math.round(Number(peak) / 1024) }
+  return { seconds, peakRssMb: Math.round(Number(peak) / 1024), databaseBytesPerMail, cpuMsPerMail }
+}
+
+/** Rows and indexes, as the server counts its pages. */
+async function bytesPerMail(db: Knex, name: string): Promise<number> {
+  await db.raw('ANALYZE TABLE sources, tickets, messages, attachments, message_ids, participants')
+  const [rows] = (await db.raw(
+    'SELECT SUM(data_length + index_length) AS bytes FROM information_schema.tables WHERE table_schema = ?',
+    [name],
+  )) as [{ bytes: string }[]]
+  return Math.round(Number(rows[0]?.bytes) / count)
 }
 
 /** As `npm start` and the service give them. */

@@ -103,6 +103,38 @@ export async function openWindow(
   return page
 }
 
+const mostBytes = 60_000
+
+/**
+ * Goes to the page and returns what is wrong with it: what axe finds, what the browser complains of (a broken policy, a script that failed),
+ * requests to elsewhere, a first load over 60 kB, a page that must be scrolled sideways. None is right.
+ */
+export async function faultsOfPage(page: Page, path: string): Promise<string[]> {
+  const faults: string[] = []
+  const complain = (message: { type(): string; text(): string }): void => {
+    // That a page is one of failure is no fault of it.
+    if (message.type() === 'error' && !message.text().includes('the server responded with a status of'))
+      faults.push(`console: ${message.text()}`)
+  }
+  const crash = (error: Error): void => void faults.push(`script: ${error.message}`)
+  const request = (asked: { url(): string }): void => {
+    if (new URL(asked.url()).origin !== new URL(page.url()).origin && page.url() !== 'about:blank')
+      faults.push(`elsewhere: ${asked.url()}`)
+  }
+  page.on('console', complain).on('pageerror', crash).on('request', request)
+  await page.goto(path, { waitUntil: 'load' })
+  faults.push(...(await accessibilityFaults(page)))
+  const { bytes, sideways } = (await page.evaluate(`({
+    bytes: [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+      .reduce((sum, entry) => sum + entry.encodedBodySize + 300, 0),
+    sideways: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+  })`)) as { bytes: number; sideways: boolean }
+  if (bytes > mostBytes || bytes < 1_000) faults.push(`${bytes} bytes at the first load`)
+  if (sideways) faults.push('scrolls sideways')
+  page.off('console', complain).off('pageerror', crash).off('request', request)
+  return faults.map(fault => `${path}: ${fault}`)
+}
+
 /** What axe finds on the page: rule and elements; none is right. */
 export async function accessibilityFaults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)

@@ -11,7 +11,7 @@ import { proveBackup } from '../../src/vault/switches.ts'
 import { openChromium } from '../support/chromium.ts'
 import { createWorld, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
-import { addUser, createWebClient, openWindow, type WebClient } from '../support/web.ts'
+import { addUser, createWebClient, openWindow, type WebClient, webPassword } from '../support/web.ts'
 
 let dovecot: TestDovecot
 let world: World
@@ -38,10 +38,40 @@ const place = (name: string) => path.join(world.directory, name)
 const keys = () => keyPlaceOf(world.config.encryption.keyFile, {})
 const status = () => readStatus(world.db, keys(), new Date())
 const secrets = () => world.db('credentials').orderBy('id').select('plaintext', 'sealed')
-const text = (page: Page) => page.locator('main').innerText()
+const text = async (page: Page) => (await page.locator('main').textContent()) ?? ''
+
+/** Bodies of everything that was answered, to whomever. */
+const bodies: string[] = []
+const clients: WebClient[] = []
+const hidden = new Set<string>()
+
+async function open(javaScript = true): Promise<Page> {
+  const page = await openWindow(browser, daemon.url, 'ada', { javaScript })
+  page.on('response', async response => bodies.push(await response.text().catch(() => '')))
+  return page
+}
+
+/** What must be in no answer, of this moment. */
+async function note(): Promise<void> {
+  const forms = ['hex', 'base64', 'base64url'] as const
+  const add = (bytes: Buffer, length: number) => {
+    for (const form of forms) hidden.add(bytes.toString(form).slice(0, length))
+  }
+  for (const { sealed } of await secrets()) if (sealed !== null) add(sealed, 40)
+  for (const name of readdirSync(world.directory).filter(entry => entry.endsWith('.bin')))
+    add(readFileSync(place(name)), 40)
+  for (const [hash] of await world
+    .db('users')
+    .select('password_hash')
+    .then(rows => rows.map(Object.values)))
+    hidden.add(hash)
+  for (const token of await world.db('sessions').pluck('token_sha256')) add(token, 40)
+  for (const client of clients) for (const value of client.cookies.values()) hidden.add(value)
+}
 
 async function admin(): Promise<WebClient> {
   const client = createWebClient(daemon.url)
+  clients.push(client)
   expect((await client.signIn('ada')).status).toBe(303)
   return client
 }
@@ -80,6 +110,7 @@ test.each([true, false])(
     await page.getByText(`The key file ${place('encryption-key.bin')} is made`).waitFor()
     await page.getByText('State: on').waitFor()
     await until(async () => (await status()).state === 'on')
+    await note()
     const { keyId } = await status()
     expect(await text(page)).toContain(keyId ?? 'none')
     const [row] = await secrets()
@@ -138,7 +169,10 @@ async function turnOn(client: WebClient): Promise<void> {
   expect(await client.post(`${home}/enable`, { 'accept-key-loss': 'yes', 'have-key-backup': 'yes' })).toMatchObject({
     status: 303,
   })
+  const { text: said } = await client.get(home)
+  expect(said).toContain('is made, and sealing begins')
   await until(async () => (await status()).state === 'on')
+  await note()
 }
 
 test('a backup is asked for until one is proven; all is checked; a new key is made', async () => {
@@ -179,7 +213,7 @@ test('a key that is gone: what is wrong and how it is mended is said, and nothin
   await turnOn(client)
   const { keyId } = await status()
   renameSync(place('encryption-key.bin'), place('kept-for-the-test'))
-  const page = await openWindow(browser, daemon.url, 'ada')
+  const page = await open()
   await page.goto(home)
   const shown = await text(page)
   for (const words of [
@@ -198,21 +232,48 @@ test('a key that is gone: what is wrong and how it is mended is said, and nothin
   await page.context().close()
 })
 
-test('no page holds a password, an envelope, a key or a session', async () => {
+test('progress is shown while passwords are sealed, and goes on by itself; a stream ends with its session', async () => {
+  const other = await world.add(dovecot.destination('tls'), user.password, {
+    address: 'other@example.com',
+    enabled: false,
+  })
+  const client = await admin()
+  const page = await open()
+  await page.goto(home)
+  const held = await world.db.transaction()
+  await held('credentials').where({ account_id: other }).forUpdate().select('id')
+  await client.post(`${home}/enable`, { 'accept-key-loss': 'yes', 'have-key-backup': 'yes' })
+  await page.getByText('State: sealing').waitFor()
+  await page.getByText('1 of 2 passwords').waitFor()
+  expect(await page.locator('progress').getAttribute('value')).toBe('1')
+  expect((await client.get(home)).text).toContain('http-equiv="refresh"')
+  await held.rollback()
+  await page.getByText('State: on').waitFor()
+  await note()
+
+  const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const stream = await fetch(`${daemon.url}${home}/events`, { headers: { cookie } })
+  expect(stream.headers.get('content-type')).toBe('text/event-stream')
+  expect(stream.headers.get('content-security-policy')).toContain("default-src 'none'")
+  await world.db('sessions').delete()
+  expect(await stream.text()).toContain('retry:')
+  await world.db('credentials').where({ account_id: other }).delete()
+  await page.context().close()
+})
+
+test('nothing that was answered holds a password, an envelope, a key, a hash or a session', async () => {
   const client = await admin()
   await turnOn(client)
   for (const where of [home, `${home}/copies`, '/server/audit', '/server/users', '/you']) await client.get(where)
-  const shown = client.bodies.join('\n')
-  const [{ sealed }] = (await secrets()) as [{ sealed: Buffer }]
-  const key = readFileSync(place('encryption-key.bin'))
-  const hidden = [
-    user.password,
-    ...client.cookies.values(),
-    ...(['hex', 'base64', 'base64url'] as const).flatMap(form => [
-      key.toString(form),
-      sealed.toString(form).slice(0, 40),
-    ]),
-  ]
-  expect(hidden.filter(secret => shown.includes(secret))).toEqual([])
-  expect(shown).toContain((await status()).keyId)
+  await note()
+  const shown = [...bodies, ...clients.flatMap(({ bodies }) => bodies)]
+  expect(shown.length).toBeGreaterThan(60)
+  expect(hidden.size).toBeGreaterThan(20)
+  const found = (secret: string) => shown.some(body => body.includes(secret))
+  expect([user.password, webPassword, ...hidden].filter(found)).toEqual([])
+  // The control: what is no secret is found, so the bodies are what was shown.
+  expect([(await status()).keyId ?? 'none', place('encryption-key.bin').replaceAll('/', '&#x2F;')].map(found)).toEqual([
+    true,
+    true,
+  ])
 })

@@ -34,6 +34,18 @@ function isSame(old, now) {
   return old.contains(document.activeElement) || old.innerHTML === now.innerHTML
 }
 
-const source = new EventSource(from)
-source.addEventListener('changed', refresh)
-document.addEventListener('visibilitychange', () => wanted && refresh())
+// A browser opens few connections to one server: a page that nobody sees needs none, and looks again when it is seen.
+let source
+
+function listen() {
+  source?.close()
+  if (document.hidden) return
+  source = new EventSource(from)
+  source.addEventListener('changed', refresh)
+}
+
+listen()
+document.addEventListener('visibilitychange', () => {
+  listen()
+  refresh()
+})

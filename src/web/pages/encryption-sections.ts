@@ -42,7 +42,9 @@ const meanings: Record<EncryptionStatus['state'], string> = {
 /** How it stands; replaced while the page is open. */
 export function stateSection(shown: Shown): Html {
   const { status, isKeyWaiting } = shown
-  const { state, problems, progress } = status
+  const { state, progress } = status
+  // The backup has a section of its own.
+  const problems = status.problems.filter(({ code }) => code !== 'backup.unproven')
   return html`<section id="state" data-live=""><h2>State: ${badge(state, tones[state])}</h2>
 <p>${meanings[state]}</p>
 ${isKeyWaiting && html`<p class="flash" role="status">The key file is there. The daemon looks at it twice and at who else holds it, and begins within seconds.</p>`}
@@ -95,11 +97,13 @@ function facts(status: EncryptionStatus): Html {
 
 export interface Beside {
   warnings: readonly Residue[]
+  /** By when old copies are gone, in words; undefined: no key is in use. */
+  horizon: string | undefined
   asked: Asked | undefined
 }
 
 /** What can be done now; replaced when that changes. */
-export function switchSections(reply: FastifyReply, shown: Shown, { warnings, asked }: Beside): Html {
+export function switchSections(reply: FastifyReply, shown: Shown, { warnings, horizon, asked }: Beside): Html {
   const { status, isKeyWaiting, proof } = shown
   const { state, keyId, backup } = status
   const isStanding = state === 'on' || state === 'sealing' || state === 'rotating'
@@ -111,7 +115,7 @@ ${state === 'locked' && lostSection(shown)}
 ${isStanding && backupSection(shown)}
 ${isStanding && checkSection(reply)}
 ${state === 'on' && changeKeySection(reply)}
-${keyId !== null && copiesSection()}
+${horizon !== undefined && copiesSection(horizon)}
 ${(state === 'on' || state === 'sealing') && turnOffSection(reply, shown)}
 ${protectionSection(state === 'off')}
 </div>`
@@ -129,7 +133,7 @@ ${
       place: where,
       why,
       statements,
-    }) => html`<dt><b>${where.replace('-', ' ')}</b></dt><dd>${prose(sentence(why))}<pre tabindex="0">${statements.join('\n')}</pre></dd>
+    }) => html`<dt><b>${where.replace('-', ' ')}</b></dt><dd>${prose(sentence(why))}<pre>${statements.join('\n')}</pre></dd>
 `,
   )}</dl></details>`
 }
@@ -164,7 +168,7 @@ ${
   proof !== undefined &&
   status.keyId !== null &&
   html`<p class="flash warn">It does not go on here: ${proof}. On the server:</p>
-<pre tabindex="0">${lineThatProves(place, status.keyId)}</pre>`
+<pre>${lineThatProves(place, status.keyId)}</pre>`
 }
 <p>Turning off can be taken back: everything is sealed again with the same key, and the proof is removed.</p>
 ${form(
@@ -181,7 +185,7 @@ function lostSection({ status, place }: Shown): Html {
     status.keyId !== null && html`, and it must be the key <code>${status.keyId}</code>`
   }.</p>
 <p>If it is lost for good, the passwords sealed with it must be entered again. On the server, this says how, and for which accounts:</p>
-<pre tabindex="0">letterlock encryption recover</pre></section>`
+<pre>letterlock encryption recover</pre></section>`
 }
 
 function backupSection({ status, place }: Shown): Html {
@@ -194,7 +198,7 @@ ${
 }
 <p>Copy the key file to a place of its own, never into the backups of the database: who has both can read the passwords. Then prove the copy, on
 the server:</p>
-<pre tabindex="0">install -m 0400 ${place.file} /media/usb/encryption-key.bin
+<pre>install -m 0400 ${place.file} /media/usb/encryption-key.bin
 letterlock encryption backup --verify /media/usb/encryption-key.bin</pre></section>`
 }
 
@@ -216,10 +220,11 @@ ${form(
 )}</section>`
 }
 
-function copiesSection(): Html {
+function copiesSection(horizon: string): Html {
   return html`<section><h2>Old copies of passwords</h2>
 <p><b>Change the passwords of the mailboxes at their mail servers</b> once encryption is on: that alone makes every old copy worthless, wherever it
-lies. <a href="/server/encryption/copies">Where copies may still lie, and until when</a></p></section>`
+lies.</p>
+<p>${sentence(horizon)} <a href="/server/encryption/copies">Where copies may still lie, and what clears them</a></p></section>`
 }
 
 function turnOffSection(reply: FastifyReply, { status, place, proof }: Shown): Html {
@@ -232,8 +237,8 @@ ${
   proof === undefined
     ? html`<p class="flash">The proof <code>${proofFileOf(place)}</code> is there.</p>
 ${form(reply, '/server/encryption/disable', html`<button class="danger">Put ${sealed} ${sealed === 1 ? 'password' : 'passwords'} back in plaintext</button>`)}`
-    : html`<ol><li>On this server, as root or as the user of the service:
-<pre tabindex="0">${lineThatProves(place, keyId)}</pre></li>
+    : html`<ol class="steps"><li>On this server, as root or as the user of the service:
+<pre>${lineThatProves(place, keyId)}</pre></li>
 <li>The button to turn encryption off then appears here. (At the moment ${proof}.)</li>
 <li>At the end the key file is renamed, and the proof is removed.</li></ol>`
 }</section>`

@@ -7,7 +7,7 @@ import type { Flash } from '../../store/sessions.ts'
 import { inspectRows } from '../../vault/inspect-rows.ts'
 import { readKeyring } from '../../vault/keyring.ts'
 import { findWarnings } from '../../vault/residue.ts'
-import { reportResidue } from '../../vault/residue-report.ts'
+import { inWords, reportResidue } from '../../vault/residue-report.ts'
 import { readServerFacts } from '../../vault/server-facts.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../../vault/status.ts'
 import { checkProof, disable, enable, rotate } from '../../vault/switches.ts'
@@ -65,6 +65,7 @@ async function encryptionPage(request: FastifyRequest, reply: FastifyReply, aske
   const shown = await look(site, 'rows')
   const { state } = shown.status
   const warnings = state === 'off' ? findWarnings(await readServerFacts(site.db), new Date()) : []
+  const horizon = shown.status.keyId === null ? undefined : await horizonOf(site)
   const isMoving = shown.isKeyWaiting || state === 'sealing' || state === 'rotating' || state === 'unsealing'
   return await page(reply, {
     title: 'Encryption',
@@ -73,8 +74,13 @@ async function encryptionPage(request: FastifyRequest, reply: FastifyReply, aske
     ...(isMoving ? { refreshSeconds: 3 } : {}),
     body: html`${asked?.faults.map(fault => html`<p class="flash bad" role="alert">${fault}</p>`)}
 ${stateSection(shown)}
-${switchSections(reply, shown, { warnings, asked })}`,
+${switchSections(reply, shown, { warnings, horizon, asked })}`,
   })
+}
+
+/** In words. */
+async function horizonOf({ db }: Site): Promise<string> {
+  return inWords((await reportResidue(db, new Date())).plaintextHorizon)
 }
 
 export async function tellEncryption(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

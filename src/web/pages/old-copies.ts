@@ -16,14 +16,13 @@ ${table<Residue>({
   columns: [
     { title: 'Place', cell: ({ place }) => place.replace('-', ' ') },
     { title: 'State', cell: ({ state }) => badge(state, tones[state]) },
-    { title: 'Why', cell: ({ why }) => prose(sentence(why)) },
-    { title: 'Gone by itself', cell: ({ until }) => until !== null && time(until) },
-    { title: 'What clears it', cell: whatClears },
+    { title: 'Why, and what clears it', cell: reason },
   ],
 })}`
 }
 
-function whatClears({ statements, who }: Residue): Html | false {
-  if (statements.length === 0) return false
-  return html`${sentence(doers[who])}<pre tabindex="0">${statements.join('\n')}</pre>`
+function reason({ why, until, statements, who }: Residue): Html {
+  return html`<p>${prose(sentence(why))}${until !== null && html` It goes by itself by ${time(until)}.`}</p>${
+    statements.length > 0 && html`<p>${sentence(doers[who])}</p><pre>${statements.join('\n')}</pre>`
+  }`
 }

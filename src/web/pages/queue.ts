@@ -1,8 +1,27 @@
-// Nothing here yet.
-//
-// How a page is made: a function `(request, reply)` that ends in `return await page(reply, { title, section, body })` (layout.ts), with
-// its route in ../routes.ts and its entry in ../navigation.ts. Markup: html.ts. Tables, times, badges, forms, paging: parts.ts. After a
-// POST: `goTo(request, reply, path, { tone, text })` (session.ts). What it works on: `siteOf(request)` (site.ts: db, raw, redis, keys …);
-// who asks: `sessionOf(request).user`, `actorOf(request)` for the audit log. Not there: `throw new NotFound()`; cannot be done:
-// `throw new CommandError(message, hint)` (failures.ts shows both). Live: `live: '/path'` and tellChanges (live.ts).
-export {}
+// The queues as Bull Board shows them, to look at: nothing can be changed there. Loaded when somebody asks for it. It is somebody else's
+// page and needs JavaScript and styles of its own, so it is answered under a policy of its own, which lets nothing in from elsewhere.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { siteOf } from '../site.ts'
+
+export async function showQueue(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  return reply.redirect('/server/queue/', 303)
+}
+
+export async function showBoard(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { answerBoard } = await import('./queue-board.ts')
+  reply.header('content-security-policy', policy)
+  return await answerBoard(siteOf(request), request, reply)
+}
+
+/** Its page has styles inside; nothing inside it is run. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "form-action 'none'",
+  "base-uri 'self'",
+  "frame-ancestors 'none'",
+].join('; ')

@@ -10,7 +10,7 @@ import { page } from '../layout.ts'
 import { actionButton, badge, field, fieldsOf, form, table, time } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, limitsOf, sessionOf, siteOf } from '../site.ts'
-import { countAttempt } from '../throttle.ts'
+import { countAttempt, forgetAttempt } from '../throttle.ts'
 
 export async function showSelf(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   return await selfPage(request, reply)
@@ -62,7 +62,7 @@ export function sessionTable(
         cell: ({ id, userName, address }) =>
           id === own
             ? badge('this one', 'good')
-            : actionButton(reply, action(id), 'Sign out', { name: `Sign ${userName} out at ${address}` }),
+            : actionButton(reply, action(id), 'Sign out', { name: `Sign out ${userName} at ${address}` }),
       },
     ],
   })
@@ -91,6 +91,7 @@ export async function changePassword(request: FastifyRequest, reply: FastifyRepl
     return await failurePage(reply, 429)
   const found = await findSignIn(db, user.name)
   const { right } = await checkPassword(password, found?.passwordHash)
+  if (right) await forgetAttempt(redis, config.redis.prefix, { name: user.name, address: request.ip })
   const fault = right
     ? (faultOfPassword(next) ?? (next === again ? undefined : 'the two new passwords differ'))
     : 'that is not your password now'

@@ -12,7 +12,7 @@ import { linksFor } from '../navigation.ts'
 import { field, fieldsOf, form } from '../parts.ts'
 import { beginSession, endSession, safeTarget } from '../session.ts'
 import { limitsOf, sessionOf, siteOf } from '../site.ts'
-import { type Attempt, countAttempt, forgetAttempts } from '../throttle.ts'
+import { type Attempt, countAttempt, forgetAttempt } from '../throttle.ts'
 
 export async function goToStart(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const [first] = linksFor(sessionOf(request).user.role)
@@ -48,6 +48,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
   const { name: typed = '', password = '', to } = fieldsOf(request.body)
   const attempt: Attempt = { name: nameOf(typed), address: request.ip }
   if (!(await countAttempt(redis, config.redis.prefix, attempt))) {
+    site.log.warn({ event: 'web', ip: request.ip }, 'too many attempts to sign in')
     return await failurePage(
       reply.header('retry-after', '900'),
       429,
@@ -61,7 +62,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
     const fault = 'The name or the password is wrong.'
     return await signInPage(reply, { to: safeTarget(to), name: attempt.name, fault })
   }
-  await forgetAttempts(redis, config.redis.prefix, attempt)
+  await forgetAttempt(redis, config.redis.prefix, attempt)
   if (outdated) await upgradeHash(db, user.id, user.passwordHash, await hashPassword(password))
   await deleteEndedSessions(db, limitsOf(site))
   await beginSession(request, reply, user.id)

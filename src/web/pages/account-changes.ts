@@ -1,0 +1,289 @@
+// Adding and changing accounts, by admins. The same checks as the commands', the same way of a password into the store; each step of a
+// test is shown before anything is saved.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CommandError } from '../../errors.ts'
+import {
+  type AccountChange,
+  findAddresses,
+  findRemoved,
+  insertAccount,
+  movedPart,
+  type NewAccount,
+  updateAccount,
+} from '../../store/account-changes.ts'
+import {
+  accountDefaults,
+  faultOfAddress,
+  faultOfPassword,
+  portOf,
+  type Settings,
+  toSettings,
+} from '../../store/account-settings.ts'
+import type { AccountDetail } from '../../store/accounts.ts'
+import { insertAudit } from '../../store/audit.ts'
+import { type AccountDestination, getDestination } from '../../store/destinations.ts'
+import { createSecretWriter } from '../../vault/write-secret.ts'
+import { sentence } from '../failures.ts'
+import { html } from '../html.ts'
+import { page } from '../layout.ts'
+import { fieldsOf, prose } from '../parts.ts'
+import { goTo } from '../session.ts'
+import { actorOf, siteOf } from '../site.ts'
+import {
+  accountForm,
+  emptyForm,
+  type Faults,
+  type FormShown,
+  formOf,
+  readMailboxes,
+  type Typed,
+  toGiven,
+  typedOf,
+} from './account-form.ts'
+import { findWellKnown, type WellKnown, wellKnown } from './account-providers.ts'
+import { type Tested, type Tried, testServer } from './account-test.ts'
+import { pageWords } from './account-words.ts'
+import { accountOf } from './accounts.ts'
+
+export async function showNewAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  const provider = findWellKnown(fieldsOf(request.query).provider)
+  return await newPage(reply, { typed: emptyForm(provider), faults: {}, provider })
+}
+
+async function newPage(reply: FastifyReply, shown: Omit<FormShown, 'account'>): Promise<string> {
+  return await page(reply, {
+    title: 'Add an account',
+    section: 'accounts',
+    body: html`${providerSection(shown.provider)}
+${accountForm(reply, { account: undefined, ...shown })}`,
+  })
+}
+
+function providerSection(chosen: WellKnown | undefined): ReturnType<typeof html> {
+  return html`<section><h2>Well-known providers</h2>
+<ul class="choices">${wellKnown.map(
+    ({ id, name }) =>
+      html`<li><a class="choice" href="/accounts/new?provider=${id}"${id === chosen?.id && html` aria-current="true"`}>${name}</a></li>
+`,
+  )}</ul>
+${chosen === undefined ? html`<p class="hint">Choose one to have its server filled in, or fill in your own below.</p>` : providerNote(chosen)}
+</section>`
+}
+
+function providerNote({ host, port, wants, note, oauth }: WellKnown): ReturnType<typeof html> {
+  const command = oauth && `letterlock account add ADDRESS --oauth ${oauth} --client-id ID`
+  return html`<dl class="facts"><dt>Server</dt><dd>${host}, port ${port}, TLS</dd>
+<dt>Wants</dt><dd>${wants === 'app password' ? 'an app password' : wants === 'password' ? 'the password' : 'OAuth 2'}. ${note}</dd>
+${command !== undefined && html`<dt>With OAuth 2</dt><dd>${prose(`run \`${command}\` on the server; docs/oauth.md has the steps.`)}</dd>`}</dl>`
+}
+
+/** What a form asks for. */
+interface Asked {
+  typed: Typed
+  settings: Settings
+  password: string
+  faults: Faults
+  does: 'test' | 'test-save' | 'save'
+}
+
+function readForm(request: FastifyRequest): Asked {
+  const fields = fieldsOf(request.body)
+  const typed = typedOf(fields)
+  const given = toGiven(typed)
+  const found: string[] = []
+  const settings = toSettings(given, found, name => `${name}\0`)
+  const faults: Faults = {}
+  for (const fault of found) {
+    const [name = '', text = ''] = fault.split('\0')
+    faults[fieldNames[name] ?? fieldOf(name, typed)] ??= sentence(text.replace(/^:? /, ''))
+  }
+  const does = fields.do === 'test' || fields.do === 'save' ? fields.do : 'test-save'
+  return { typed, settings, password: fields.password ?? '', faults, does }
+}
+
+const fieldNames: Readonly<Record<string, keyof Typed>> = { mailbox: 'mailboxes' }
+
+function fieldOf(name: string, typed: Typed): keyof Typed {
+  if (name === 'after' && typed.after === 'move') return 'moveTo'
+  if (name === 'start' && typed.start === 'since') return 'since'
+  return name as keyof Typed
+}
+
+export async function addAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { db } = siteOf(request)
+  const { typed, settings, password, faults, does } = readForm(request)
+  const provider = wellKnown.find(({ host }) => host === typed.host)
+  const again = async (status: number, more: { tested?: Tested | undefined; fault?: string }): Promise<string> =>
+    await newPage(reply.code(status), { typed, faults, provider, ...more })
+  const { address } = typed
+  Object.assign(faults, faultsOf({ address: faultOfAddress(address), password: faultOfPassword(password) }))
+  if (typed.start === '') faults.start = 'Choose what becomes of the mail that is there already.'
+  const [same] = faults.address === undefined ? await findAddresses(db, [address]) : []
+  if (same !== undefined) faults.address = `This address is account ${same.id} already.`
+  if (Object.keys(faults).length > 0) return await again(422, {})
+  const account = toAccount(settings, address, password)
+  const tried = { ...account, accountId: undefined, destination: destinationOf(account), oauth: null, password }
+  const tested = does === 'save' ? undefined : await testServer(request, tried)
+  if (does !== 'save' && tested === undefined) return await again(429, { fault: tooManyTests })
+  if (does === 'test' || tested?.isWell === false) return await again(tested?.isWell === false ? 422 : 200, { tested })
+  return await refusable(
+    () => saveNew(request, reply, account),
+    fault => again(422, { tested, fault }),
+  )
+}
+
+const tooManyTests = 'Too many mail servers were tested in a short time. Wait a few minutes, or save without a test.'
+
+function faultsOf(found: Record<string, string | undefined>): Faults {
+  const wrong = Object.entries(found).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  return Object.fromEntries(wrong.map(([name, text]) => [name, sentence(text)]))
+}
+
+function toAccount(settings: Settings, address: string, password: string): NewAccount {
+  const { host = '', security = accountDefaults.security } = settings
+  return { ...accountDefaults, port: portOf(security), ...settings, host, address, password }
+}
+
+function destinationOf(account: NewAccount): Tried['destination'] {
+  const { host, port, security, username, address, caPem } = account
+  return { host, port, security, username: username === '' ? address : username, caPem }
+}
+
+/** What cannot be done is told at the form. */
+async function refusable<T, U>(act: () => Promise<T>, refused: (fault: string) => Promise<U>): Promise<T | U> {
+  try {
+    return await act()
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    const { message, hint } = error
+    return await refused(pageWords(hint === undefined ? message : `${message}: ${hint}`))
+  }
+}
+
+async function saveNew(request: FastifyRequest, reply: FastifyReply, account: NewAccount): Promise<unknown> {
+  const { db, keys } = siteOf(request)
+  const back = (await findRemoved(db, account.address)) !== undefined
+  const id = await insertAccount(db, account, createSecretWriter(keys))
+  await insertAudit(db, { actor: actorOf(request), action: 'account.add', accountId: id })
+  const text = back
+    ? `${account.address} is back as account ${id}: reading goes on where it stopped.`
+    : `${account.address} is account ${id}.`
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
+}
+
+export async function showEdit(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  const account = await accountOf(request)
+  const before = await getDestination(siteOf(request).db, account.id)
+  return await editPage(reply, { account, typed: formOf(account, before), faults: {} })
+}
+
+async function editPage(reply: FastifyReply, shown: FormShown & { account: AccountDetail }): Promise<string> {
+  return await page(reply, {
+    title: `Edit ${shown.account.address}`,
+    section: 'accounts',
+    body: accountForm(reply, shown),
+  })
+}
+
+export async function changeAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const account = await accountOf(request)
+  const before = await getDestination(siteOf(request).db, account.id)
+  const { typed, settings, password, faults, does } = readForm(request)
+  delete faults.start
+  const again = async (status: number, more: { tested?: Tested | undefined; fault?: string }): Promise<string> =>
+    await editPage(reply.code(status), { account, typed, faults, ...more })
+  const change = changeOf(account, before, settings, password)
+  if (password !== '') Object.assign(faults, faultsOf({ password: faultOfPassword(password) }))
+  const moved = movedPart(before, change)
+  if (moved !== undefined && password === '') faults.password = askAgain(moved, account)
+  if (Object.keys(faults).length > 0) return await again(422, {})
+  const tested = does === 'save' ? undefined : await testServer(request, triedOf(account, before, change, password))
+  if (does !== 'save' && tested === undefined) return await again(429, { fault: tooManyTests })
+  if (does === 'test' || tested?.isWell === false) return await again(tested?.isWell === false ? 422 : 200, { tested })
+  return await refusable(
+    () => saveChange(request, reply, account.id, change),
+    fault => again(422, { tested, fault }),
+  )
+}
+
+function askAgain(moved: string, { id, oauth }: AccountDetail): string {
+  if (oauth === null)
+    return `The ${moved} changes: type the password again. A stored one is never sent to another server.`
+  return `The ${moved} changes, and stored tokens are never sent to another server: sign in again on the server with letterlock account set ${id} --oauth PROVIDER and the new ${moved}, or type a password here.`
+}
+
+/** What is other than before. */
+function changeOf(
+  account: AccountDetail,
+  before: AccountDestination,
+  settings: Settings,
+  password: string,
+): AccountChange {
+  const { startFrom, ...all } = settings
+  const security = all.security ?? before.security
+  const wanted = { port: portOf(security), username: '', ...all }
+  const now: Record<string, unknown> = {
+    ...before,
+    username: before.username === account.address ? '' : before.username,
+    everySeconds: account.everySeconds,
+    push: account.push,
+    afterIngest: account.afterIngest,
+    mailboxes: readMailboxes(account),
+  }
+  const other = Object.entries(wanted).filter(([name, value]) => !isSame(name, value, now[name], account))
+  return { ...Object.fromEntries(other), ...(password === '' ? {} : { password }) }
+}
+
+function isSame(name: string, value: unknown, now: unknown, { address }: AccountDetail): boolean {
+  if (name === 'username' && now === '' && value === address) return true
+  if (name === 'caPem' && typeof value === 'string' && typeof now === 'string') return value.trim() === now.trim()
+  return JSON.stringify(value) === JSON.stringify(now)
+}
+
+function triedOf(
+  account: AccountDetail,
+  { oauth, ...before }: AccountDestination,
+  change: AccountChange,
+  password: string,
+): Tried {
+  const { host, port, security, username, caPem, mailboxes, afterIngest } = change
+  const destination = {
+    host: host ?? before.host,
+    port: port ?? before.port,
+    security: security ?? before.security,
+    username: username === undefined ? before.username : username || account.address,
+    caPem: caPem === undefined ? before.caPem : caPem,
+  }
+  return {
+    accountId: account.id,
+    destination,
+    oauth: password === '' ? oauth : null,
+    password: password === '' ? undefined : password,
+    mailboxes: mailboxes ?? readMailboxes(account),
+    afterIngest: afterIngest ?? account.afterIngest,
+  }
+}
+
+const words: Readonly<Record<string, string>> = {
+  caPem: 'CA',
+  everySeconds: 'interval',
+  afterIngest: 'after',
+  username: 'user name',
+}
+
+async function saveChange(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  id: number,
+  change: AccountChange,
+): Promise<unknown> {
+  const { db, keys } = siteOf(request)
+  const changed = Object.keys(change)
+    .map(name => words[name] ?? name)
+    .join(', ')
+  const path = `/accounts/${id}`
+  if (changed === '') return await goTo(request, reply, path, { tone: 'good', text: 'Nothing was changed.' })
+  await updateAccount(db, id, change, createSecretWriter(keys))
+  await insertAudit(db, { actor: actorOf(request), action: 'account.set', accountId: id, detail: { changed } })
+  return await goTo(request, reply, path, { tone: 'good', text: `Changed: ${changed}.` })
+}

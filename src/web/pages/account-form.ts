@@ -1,0 +1,285 @@
+// The form of an account: what was typed, what is wrong with it, what a test found. A password is never among what it shows.
+import type { FastifyReply } from 'fastify'
+import { accountDefaults, type GivenSettings, portOf } from '../../store/account-settings.ts'
+import type { AccountDetail } from '../../store/accounts.ts'
+import type { AccountDestination } from '../../store/destinations.ts'
+import { assetPath } from '../assets.ts'
+import { attributes, type Content, type Html, html } from '../html.ts'
+import { badge, checkbox, field, form, prose, type Tone } from '../parts.ts'
+import type { WellKnown } from './account-providers.ts'
+import type { Step, StepName, Tested } from './account-test.ts'
+
+/** As it stands in the form, without the password. */
+export interface Typed {
+  address: string
+  host: string
+  port: string
+  security: string
+  username: string
+  mailboxes: string
+  every: string
+  push: boolean
+  after: string
+  moveTo: string
+  start: string
+  since: string
+  ca: string
+}
+
+/** By the name of the field. */
+export type Faults = Partial<Record<keyof Typed | 'password', string>>
+
+export function emptyForm(provider: WellKnown | undefined): Typed {
+  return {
+    address: '',
+    host: provider?.host ?? '',
+    port: '',
+    security: provider?.security ?? accountDefaults.security,
+    username: '',
+    mailboxes: accountDefaults.mailboxes.join('\n'),
+    every: `${accountDefaults.everySeconds}s`,
+    push: accountDefaults.push,
+    after: accountDefaults.afterIngest,
+    moveTo: '',
+    start: '',
+    since: '',
+    ca: '',
+  }
+}
+
+export function formOf(account: AccountDetail, { caPem }: AccountDestination): Typed {
+  const { address, host, port, security, username, afterIngest } = account
+  const moves = afterIngest.startsWith('move:')
+  return {
+    address,
+    host,
+    port: port === portOf(security) ? '' : String(port),
+    security,
+    username: username === address ? '' : username,
+    mailboxes: readMailboxes(account).join('\n'),
+    every: `${account.everySeconds}s`,
+    push: account.push,
+    after: moves ? 'move' : afterIngest,
+    moveTo: moves ? afterIngest.slice('move:'.length) : '',
+    start: account.startFrom,
+    since: '',
+    ca: caPem ?? '',
+  }
+}
+
+/** Those that are polled. */
+export function readMailboxes({ mailboxes }: AccountDetail): string[] {
+  const names = mailboxes.filter(box => box.enabled).map(box => box.name)
+  return mailboxes.length === 0 ? ['INBOX'] : names
+}
+
+export function typedOf(fields: Readonly<Record<string, string>>): Typed {
+  const text = (name: keyof Typed): string => (fields[name] ?? '').trim()
+  return {
+    address: text('address'),
+    host: text('host'),
+    port: text('port'),
+    security: text('security'),
+    username: text('username'),
+    mailboxes: text('mailboxes'),
+    every: text('every'),
+    push: fields.push === 'yes',
+    after: text('after'),
+    moveTo: text('moveTo'),
+    start: text('start'),
+    since: text('since'),
+    ca: text('ca'),
+  }
+}
+
+/** In the words of the settings. */
+export function toGiven(typed: Typed): GivenSettings {
+  const { host, port, security, username, every, push, after, moveTo, start, since, ca } = typed
+  const mailbox = typed.mailboxes
+    .split(/\r?\n/)
+    .map(name => name.trim())
+    .filter(name => name !== '')
+  return {
+    host,
+    security,
+    every,
+    mailbox: mailbox.length === 0 ? accountDefaults.mailboxes : mailbox,
+    push: push ? 'on' : 'off',
+    after: after === 'move' ? `move:${moveTo}` : after,
+    start: start === 'since' ? since : start,
+    ca: ca === '' ? false : `${ca}\n`,
+    ...(port === '' ? {} : { port }),
+    ...(username === '' ? {} : { username }),
+  }
+}
+
+export interface FormShown {
+  /** Undefined: a new one. */
+  account: AccountDetail | undefined
+  typed: Typed
+  faults: Faults
+  /** What is wrong as a whole. */
+  fault?: string | undefined
+  tested?: Tested | undefined
+  provider?: WellKnown | undefined
+}
+
+export function accountForm(reply: FastifyReply, shown: FormShown): Html {
+  const { account, typed, faults, fault, tested, provider } = shown
+  const action = account === undefined ? '/accounts/new' : `/accounts/${account.id}/edit`
+  return html`<div id="outcome" tabindex="-1">
+${outcome(faults, fault)}${tested !== undefined && html`<section><h2>The test</h2>${stepList(tested.steps)}</section>`}</div>
+${form(
+  reply,
+  action,
+  html`<section><h2>The mailbox</h2>
+${addressField(account, typed, faults)}
+${field({ name: 'host', label: 'Host', value: typed.host, required: true, fault: faults.host, hint: 'The IMAP server, as imap.example.com.' })}
+${choice('security', 'Security', typed.security, faults.security, [
+  ['tls', 'TLS'],
+  ['starttls', 'STARTTLS'],
+  ['cleartext', 'None: everybody on the way can read password and mail'],
+])}
+${field({ name: 'port', label: 'Port', value: typed.port, fault: faults.port, hint: 'Leave it empty for the usual one: 993 with TLS, else 143.' })}
+${field({ name: 'username', label: 'User name', value: typed.username, fault: faults.username, autocomplete: 'off', hint: 'Leave it empty where it is the address.' })}
+${passwordField(account, faults, provider)}</section>
+<section><h2>What is read, and when</h2>
+${textarea('mailboxes', 'Mailboxes', typed.mailboxes, faults.mailboxes, 'One on each line.', 3)}
+${account === undefined ? startField(typed, faults) : ''}
+${choice('after', 'What happens to a mail on the server once it is taken in', typed.after, faults.after, [
+  ['keep', 'Nothing: it stays as it is'],
+  ['seen', 'It is marked as read'],
+  ['move', 'It is moved to the mailbox below'],
+  ['delete', 'It is deleted'],
+])}
+${field({ name: 'moveTo', label: 'Moved to', value: typed.moveTo, fault: faults.moveTo, hint: 'Only where mail is moved.' })}
+${field({ name: 'every', label: 'From poll to poll', value: typed.every, required: true, fault: faults.every, hint: 'As 60s or 5m.' })}
+${checkbox({ name: 'push', label: 'Keep a connection waiting for mail between polls, where the server can (push)', checked: typed.push })}</section>
+<section><details${attributes({ open: typed.ca !== '' || faults.ca !== undefined })}><summary>A server of your own</summary>
+${textarea('ca', 'CA certificates', typed.ca, faults.ca, 'PEM, from “BEGIN CERTIFICATE” on. Only for a server whose certificate no public CA has signed.', 6)}</details></section>
+<p class="actions"><button class="main" name="do" value="test-save">Test and save</button>
+<button name="do" value="test">Only test</button>
+<button name="do" value="save">Save without a test</button>
+<a href="${account === undefined ? '/accounts' : `/accounts/${account.id}`}">Cancel</a></p>
+<p class="hint" id="busy" role="status"></p>`,
+  { class: 'account' },
+)}
+<script type="module" src="${assetPath('account-form.js')}"></script>`
+}
+
+function outcome(faults: Faults, fault: string | undefined): Html {
+  const wrong = Object.keys(faults).length
+  const text = fault ?? (wrong > 0 ? 'Nothing is saved yet: look at what is marked below.' : undefined)
+  return html`${text !== undefined && html`<p class="flash bad" role="alert">${prose(text)}</p>`}`
+}
+
+function addressField(account: AccountDetail | undefined, { address }: Typed, faults: Faults): Html {
+  if (account !== undefined) return html`<p>${account.address}</p>`
+  return field({
+    name: 'address',
+    label: 'Address',
+    type: 'email',
+    value: address,
+    required: true,
+    fault: faults.address,
+    autocomplete: 'off',
+    hint: 'That customers write to.',
+  })
+}
+
+function passwordField(account: AccountDetail | undefined, faults: Faults, provider: WellKnown | undefined): Html {
+  return field({
+    name: 'password',
+    label: provider?.wants === 'app password' ? 'App password' : 'Password',
+    type: 'password',
+    required: account === undefined,
+    fault: faults.password,
+    autocomplete: 'new-password',
+    hint: passwordHint(account),
+  })
+}
+
+function passwordHint(account: AccountDetail | undefined): string {
+  if (account === undefined) return 'It is not shown again. Type it once more where the test fails.'
+  const again = 'Another host, port, security, user name or CA needs it again: it is never sent to another server.'
+  if (account.oauth !== null) return `This account signs in with OAuth 2. A password typed here takes its place.`
+  return account.hasPassword ? `Leave it empty to keep the one that is stored. ${again}` : 'None is stored yet.'
+}
+
+function startField({ start, since }: Typed, faults: Faults): Html {
+  const radio = (value: string, label: Content): Html =>
+    html`<label class="check"><input${attributes({
+      type: 'radio',
+      name: 'start',
+      value,
+      required: true,
+      checked: start === value,
+    })}> <span>${label}</span></label>`
+  return html`<fieldset><legend>Mail that is there already</legend>
+${radio('all', 'Make tickets of all of it')}
+${radio('new', 'Leave it alone: only what comes from now on')}
+${radio('since', 'Make tickets of what came since this day')}
+${field({ name: 'since', label: 'Day', value: since, fault: faults.since, hint: 'As 2026-11-24.' })}
+${faults.start !== undefined && html`<p class="fault">${faults.start}</p>`}
+<p class="hint">This is decided once.</p></fieldset>`
+}
+
+function choice(
+  name: keyof Typed,
+  label: string,
+  value: string,
+  fault: string | undefined,
+  options: readonly (readonly [string, string])[],
+): Html {
+  const id = `field-${name}`
+  return html`<div class="field"><label for="${id}">${label}</label>
+<select id="${id}" name="${name}">${options.map(
+    ([option, words]) => html`<option${attributes({ value: option, selected: option === value })}>${words}</option>`,
+  )}</select>
+${fault !== undefined && html`<p class="fault">${fault}</p>`}</div>`
+}
+
+function textarea(
+  name: keyof Typed,
+  label: string,
+  value: string,
+  fault: string | undefined,
+  hint: string,
+  rows: number,
+): Html {
+  const id = `field-${name}`
+  return html`<div class="field"><label for="${id}">${label}</label>
+<textarea${attributes({
+    id,
+    name,
+    rows,
+    'aria-describedby': `${id}-hint`,
+    'aria-invalid': fault !== undefined && 'true',
+    spellcheck: 'false',
+    autocapitalize: 'none',
+  })}>
+${value}</textarea>
+<p class="hint" id="${id}-hint">${hint}</p>${fault !== undefined && html`<p class="fault">${fault}</p>`}</div>`
+}
+
+const stepTitles: Readonly<Record<StepName, string>> = {
+  connect: 'Connect',
+  tls: 'TLS',
+  login: 'Log in',
+  mailbox: 'Mailboxes',
+  count: 'Count',
+}
+
+const ends: Readonly<Record<Step['end'], readonly [string, Tone]>> = {
+  ok: ['works', 'good'],
+  failed: ['failed', 'bad'],
+  untried: ['not tried', 'plain'],
+}
+
+export function stepList(steps: readonly Step[]): Html {
+  return html`<ol class="checks">${steps.map(
+    ({ name, end, words, code }) => html`<li class="${end}"><b>${stepTitles[name]}</b> ${badge(...ends[end])}
+${end !== 'untried' && html`<span>${prose(words)}</span>`}${code !== undefined && html` <code>${code}</code>`}</li>
+`,
+  )}</ol>`
+}

@@ -1,0 +1,166 @@
+// One account: how it is, and what can be done with it. Whoever is signed in may have it polled; the rest is for admins.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CommandError } from '../../errors.ts'
+import { requestPoll } from '../../schedule/queue.ts'
+import { makeDue, updateEnabled } from '../../store/account-changes.ts'
+import { type AccountDetail, findPollingHost } from '../../store/accounts.ts'
+import { insertAudit } from '../../store/audit.ts'
+import { getDestination } from '../../store/destinations.ts'
+import { providerName } from '../../vault/oauth-providers.ts'
+import { type Content, type Html, html } from '../html.ts'
+import { page } from '../layout.ts'
+import { tellChanges } from '../live.ts'
+import { actionButton, badge, prose, time } from '../parts.ts'
+import { goTo } from '../session.ts'
+import { actorOf, sessionOf, siteOf } from '../site.ts'
+import { readMailboxes, stepList } from './account-form.ts'
+import { testServer } from './account-test.ts'
+import { duration, stateTones, stateWords } from './account-words.ts'
+import { accountOf, behind, nextPoll, reason } from './accounts.ts'
+
+export async function showAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  return await accountPage(request, reply, await accountOf(request))
+}
+
+async function accountPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  account: AccountDetail,
+  top?: Content,
+): Promise<string> {
+  const { id, address } = account
+  const host = await findPollingHost(siteOf(request).db, id)
+  return await page(reply, {
+    title: address,
+    section: 'accounts',
+    live: `/accounts/${id}/events`,
+    body: html`${top}${actions(request, reply, account)}
+<section id="state" data-live><h2>State</h2>
+${facts([
+  ['State', html`${badge(account.state, stateTones[account.state])} ${stateWords[account.state]}`],
+  ['Why, and what to do', reason(account)],
+  ['Last success', time(account.lastSuccessAt)],
+  ['Last attempt', time(account.lastAttemptAt)],
+  ['Failed since', account.failures === 0 ? '' : `${account.failures} times`],
+  ['Next poll', nextPoll(account)],
+  ['Behind', behind(account.behindSeconds)],
+  ['Polled by', host ?? (account.state === 'paused' ? '' : 'nobody yet')],
+])}</section>
+<section><h2>Mail server</h2>
+${facts([
+  ['Server', `${account.host}, port ${account.port}`],
+  ['Security', html`${security[account.security]}${account.ownCa && ', with CA certificates of its own'}`],
+  ['User name', account.username],
+  ...signIn(account),
+])}</section>
+<section><h2>What is read, and when</h2>
+${facts([
+  ['Mailboxes', mailboxes(account)],
+  ['From poll to poll', duration(account.everySeconds)],
+  ['Push', account.push ? 'on: a connection waits for mail between polls, where the server can' : 'off'],
+  ['Mail on the server', afterwards(account.afterIngest)],
+  ['Mail that was there', starts[account.startFrom] ?? `what came since ${account.startFrom}`],
+])}</section>`,
+  })
+}
+
+const security = { tls: 'TLS', starttls: 'STARTTLS', cleartext: 'none' } as const
+
+/** Names and values; what is empty is left out. */
+function facts(pairs: readonly (readonly [string, Content])[]): Html {
+  return html`<dl class="facts">${pairs
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
+}
+
+function signIn({ id, oauth, hasPassword }: AccountDetail): [string, Content][] {
+  if (oauth === null) return [['Password', hasPassword ? 'stored' : badge('none', 'warn')]]
+  const command = `letterlock account set ${id} --oauth ${providerName(oauth.issuer)}`
+  return [
+    ['Signs in with', `OAuth 2 at ${oauth.issuer}`],
+    ['Refresh token', oauth.hasRefreshToken ? 'stored' : badge('none', 'warn')],
+    ['To sign in again', prose(`run \`${command}\` on the server`)],
+  ]
+}
+
+function mailboxes(account: AccountDetail): Content {
+  if (account.mailboxes.length === 0) return 'INBOX'
+  return html`<ul class="plain">${account.mailboxes.map(
+    ({ name, enabled, lastUid }) =>
+      html`<li>${name} <small>${enabled ? (lastUid === 0 ? 'nothing read yet' : `read up to number ${lastUid}`) : 'not read any more'}</small></li>
+`,
+  )}</ul>`
+}
+
+function afterwards(after: string): string {
+  const words: Readonly<Record<string, string>> = {
+    keep: 'stays as it is',
+    seen: 'is marked as read once it is taken in',
+    delete: 'is deleted once it is taken in',
+  }
+  return words[after] ?? `is moved to ${after.slice('move:'.length)} once it is taken in`
+}
+
+const starts: Readonly<Record<string, string>> = { all: 'became tickets, all of it', new: 'was left alone' }
+
+function actions(request: FastifyRequest, reply: FastifyReply, { id, enabled }: AccountDetail): Html {
+  const isAdmin = sessionOf(request).user.role === 'admin'
+  const path = `/accounts/${id}`
+  return html`<div class="actions">${enabled && actionButton(reply, `${path}/poll`, 'Poll now')}
+${
+  isAdmin &&
+  html`${actionButton(reply, `${path}/test`, 'Test')}
+<a class="button" href="${path}/edit">Edit</a>
+${enabled ? actionButton(reply, `${path}/pause`, 'Pause', { danger: true }) : actionButton(reply, `${path}/resume`, 'Resume')}`
+}</div>`
+}
+
+export async function tellAccount(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  return await tellChanges(request, reply, async () => {
+    const { state, code, lastAttemptAt, nextAttemptAt } = await accountOf(request)
+    return [state, code, Number(lastAttemptAt), Number(nextAttemptAt)].join(' ')
+  })
+}
+
+/** With what is stored. */
+export async function testAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  const account = await accountOf(request)
+  const { oauth, ...destination } = await getDestination(siteOf(request).db, account.id)
+  const tested = await testServer(request, {
+    ...{ accountId: account.id, destination, oauth, password: undefined },
+    ...{ mailboxes: readMailboxes(account), afterIngest: account.afterIngest },
+  })
+  if (tested === undefined)
+    throw new CommandError('too many mail servers were tested in a short time', 'wait a few minutes')
+  const section = html`<section><h2>The test</h2>${stepList(tested.steps)}</section>`
+  return await accountPage(request, reply, account, section)
+}
+
+export async function pauseAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return await switchAccount(request, reply, false)
+}
+
+export async function resumeAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return await switchAccount(request, reply, true)
+}
+
+async function switchAccount(request: FastifyRequest, reply: FastifyReply, enabled: boolean): Promise<unknown> {
+  const { db } = siteOf(request)
+  const { id } = await accountOf(request)
+  await updateEnabled(db, id, enabled)
+  const action = enabled ? 'account.resume' : 'account.pause'
+  await insertAudit(db, { actor: actorOf(request), action, accountId: id })
+  const text = enabled ? 'It is polled again.' : 'It is paused: no mail comes in until it is resumed.'
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
+}
+
+export async function pollNow(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { db, redis, config } = siteOf(request)
+  const { id, enabled } = await accountOf(request)
+  if (!enabled) throw new CommandError('a paused account is not polled', 'an admin can resume it')
+  const owner = await makeDue(db, id)
+  await insertAudit(db, { actor: actorOf(request), action: 'account.poll', accountId: id })
+  if (owner !== null) await requestPoll(redis, config.redis.prefix, owner, id)
+  const text = owner === null ? 'Nobody polls it yet; it is polled once somebody does.' : 'It is polled now.'
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
+}
