@@ -169,47 +169,56 @@ export async function findConversation(
   ticketId: number,
   { beforeId, limit }: { beforeId?: number; limit: number },
 ): Promise<Conversation> {
+  // The ids alone first, from their index: texts are read of those that are shown.
   const query = db('messages')
-    .join('sources', 'sources.id', 'messages.source_id')
-    .join('mailboxes', 'mailboxes.id', 'sources.mailbox_id')
-    .join('accounts', 'accounts.id', 'sources.account_id')
-    .where('messages.ticket_id', ticketId)
-    .orderBy('messages.id', 'desc')
+    .where({ ticket_id: ticketId })
+    .orderBy('id', 'desc')
     .limit(limit + 1)
-  if (beforeId !== undefined) query.where('messages.id', '<', beforeId)
-  const rows: Row[] = await query.select(
-    'messages.id',
-    'from_name',
-    'from_address',
-    'to_json',
-    'cc_json',
-    'date',
-    'messages.created_at',
-    'kind',
-    'messages.subject',
-    'messages.message_id',
-    db.raw('LEFT(COALESCE(reply, text), ?) AS reply', [mostLetters + 1]),
-    db.raw('LEFT(text, ?) AS text', [mostLetters + 1]),
-    db.raw('(reply IS NOT NULL AND TRIM(reply) <> TRIM(text)) AS more'),
-    db.raw('(html IS NOT NULL) AS has_html'),
-    'html_notes_json',
-    'bounce_json',
-    'accounts.address as account',
-    'mailboxes.name as mailbox',
-    'sources.uid',
-    'sources.size',
-    'sources.complete',
-  )
-  const shown = rows.slice(0, limit).toReversed()
+  if (beforeId !== undefined) query.where('id', '<', beforeId)
+  const ids: number[] = await query.pluck('id')
+  const shown = await findRows(db, ids.slice(0, limit))
   const files = await findFiles(
     db,
     shown.map(({ id }) => id),
   )
   return {
     messages: shown.map(row => toMessage(row, files.get(row.id) ?? [])),
-    earlier: rows.length > limit,
+    earlier: ids.length > limit,
     later: beforeId !== undefined,
   }
+}
+
+async function findRows(db: Knex, ids: readonly number[]): Promise<Row[]> {
+  if (ids.length === 0) return []
+  return await db('messages')
+    .join('sources', 'sources.id', 'messages.source_id')
+    .join('mailboxes', 'mailboxes.id', 'sources.mailbox_id')
+    .join('accounts', 'accounts.id', 'sources.account_id')
+    .whereIn('messages.id', ids)
+    .orderBy('messages.id')
+    .select(
+      'messages.id',
+      'from_name',
+      'from_address',
+      'to_json',
+      'cc_json',
+      'date',
+      'messages.created_at',
+      'kind',
+      'messages.subject',
+      'messages.message_id',
+      db.raw('LEFT(COALESCE(reply, text), ?) AS reply', [mostLetters + 1]),
+      db.raw('LEFT(text, ?) AS text', [mostLetters + 1]),
+      db.raw('(reply IS NOT NULL AND TRIM(reply) <> TRIM(text)) AS more'),
+      db.raw('(html IS NOT NULL) AS has_html'),
+      'html_notes_json',
+      'bounce_json',
+      'accounts.address as account',
+      'mailboxes.name as mailbox',
+      'sources.uid',
+      'sources.size',
+      'sources.complete',
+    )
 }
 
 function toMessage(row: Row, files: ConversationFile[]): ConversationMessage {

@@ -2,6 +2,7 @@
 // the mail as it came. Everything here is hostile: nothing of it is ever an answer under the policy of our own pages (mail-files.ts,
 // mail-html.ts). The headers are set first, so that a failure is under them, too.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CommandError, MessageError } from '../../errors.ts'
 import { findSessionKey } from '../../store/sessions.ts'
 import { getRawPlace } from '../../store/tickets.ts'
 import {
@@ -12,6 +13,7 @@ import {
   findMessageText,
   hasMessage,
 } from '../../store/tickets-conversation.ts'
+import { comesFromHere } from '../csrf.ts'
 import { NotFound } from '../failures.ts'
 import { endOf, isPermitted, readPermission, toPermission } from '../inline-permission.ts'
 import { fileHeaders, keepAs, pictureTypeOf, safeFileName } from '../mail-files.ts'
@@ -69,7 +71,8 @@ export async function showMailHtml(request: FastifyRequest, reply: FastifyReply)
   const { images, links } = fieldsOf(request.query)
   const until = endOf(new Date())
   const { body, headers } = mailDocument(found.html, {
-    images: images === 'allowed' ? 'allowed' : 'blocked',
+    // Only by the button of our own page: a link in a mail may lead here, too.
+    images: images === 'allowed' && comesFromHere(request) ? 'allowed' : 'blocked',
     links: links === 'allowed' ? 'allowed' : 'blocked',
     attachments: found.files,
     attachmentPath: ({ id }) => `/inline/${toPermission(key, { sessionId, until, fileId: id })}`,
@@ -100,6 +103,8 @@ export async function sendOriginal(request: FastifyRequest, reply: FastifyReply)
   return bytes
 }
 
+const hint = 'download the original of the mail and open it in a mail program'
+
 /** Those in the address. Throws NotFound for what is no number. */
 function numbersOf(request: FastifyRequest): { ticket: number; message: number; file: number } {
   const { ticket = '', message = '1', file = '1' } = request.params as Record<string, string>
@@ -112,8 +117,14 @@ async function foundFile({ db }: Site, id: number, ticketId?: number): Promise<F
   return file
 }
 
-async function bytesOf({ db, raw }: Site, file: FoundFile): Promise<Buffer> {
+async function bytesOf({ db, raw, config }: Site, file: FoundFile): Promise<Buffer> {
   const source = await raw.read(await getRawPlace(db, file.messageId))
-  const { attachmentBytes } = await import('../../parse/parse-message.ts')
-  return await attachmentBytes(source, file)
+  const { cutAttachment } = await import('../../parse/cut-attachment.ts')
+  try {
+    return await cutAttachment(source, file, config.poll.parseDeadlineMs)
+  } catch (error) {
+    // It is the mail's fault, not ours.
+    if (error instanceof MessageError) throw new CommandError('this attachment cannot be cut out of its mail', hint)
+    throw error
+  }
 }

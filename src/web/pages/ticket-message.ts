@@ -90,7 +90,11 @@ const largestPreview = 5_000_000
 /** Before its bytes prove it. */
 const seemsPicture = /^image\/(png|jpe?g|pjpeg|gif|webp)$/
 
-function fileList(ticketId: number, files: readonly ConversationFile[]): Html {
+/** Nobody sends more by hand; all of them are in the original. */
+const mostFiles = 100
+
+function fileList(ticketId: number, all: readonly ConversationFile[]): Html {
+  const files = all.slice(0, mostFiles)
   const pictures = files.filter(({ contentType, size }) => seemsPicture.test(contentType) && size <= largestPreview)
   const previewed = new Set(pictures.slice(0, mostPreviews))
   return html`<ul class="files" aria-label="Attachments">
@@ -103,5 +107,6 @@ ${files.map((file, i) => {
     file.inline && html` ${badge('in the mail')}`
   }</li>
 `
-})}</ul>`
+})}</ul>
+${all.length > mostFiles && html`<p class="hint">and ${all.length - mostFiles} more in the original</p>`}`
 }

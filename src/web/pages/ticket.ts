@@ -83,7 +83,9 @@ async function headSection(request: FastifyRequest, reply: FastifyReply, ticket:
   const { id, ref, account, status, kind, createdAt, requester, tags, linked, linking, bounced } = ticket
   const token = await tokenOf(request, ref)
   const action = status === 'open' ? 'close' : 'reopen'
-  return html`<section class="ticket-head">
+  // It changes when the ticket does, not with the token of its form.
+  const version = [status, linked?.id, linking[0]?.id, bounced.length, tags.length].join()
+  return html`<section class="ticket-head" id="head" data-live="${version}">
 <p class="about"><code>${ref}</code> ${status === 'open' ? badge('open', 'good') : badge('closed')} ${kindBadge(kind)} ${tags.map(
     tag => [badge(plainLine(tag), 'busy'), ' '],
   )}</p>
@@ -92,7 +94,7 @@ ${bounced.map(undelivered)}
 <dt>From</dt><dd>${person(requester)}</dd>
 <dt>To account</dt><dd>${account}</dd>
 <dt>Since</dt><dd>${time(createdAt)}</dd>
-${token !== undefined && html`<dt>For answers</dt><dd><code class="token">[${token}]</code> <span class="hint">in the subject of an answer brings it back here</span></dd>`}
+${token !== undefined && html`<dt>For answers</dt><dd><code class="token">[${token}]</code> <span class="hint">in its subject brings an answer back here</span></dd>`}
 ${linked !== undefined && html`<dt>Refers to</dt><dd>${ticketLink(linked)}</dd>`}
 ${linking.length > 0 && html`<dt>Referred to by</dt><dd><ul class="plain">${linking.map(each => html`<li>${ticketLink(each)}</li>`)}</ul></dd>`}
 </dl>
