@@ -278,8 +278,11 @@ const ends: Readonly<Record<Step['end'], readonly [string, Tone]>> = {
 
 export function stepList(steps: readonly Step[]): Html {
   return html`<ol class="checks">${steps.map(
-    ({ name, end, words, code }) => html`<li class="${end}"><b>${stepTitles[name]}</b> ${badge(...ends[end])}
-${end !== 'untried' && html`<span>${prose(words)}</span>`}${code !== undefined && html` <code>${code}</code>`}</li>
+    ({ name, end, words, code }) =>
+      html`<li class="check-step ${end}"><b>${stepTitles[name]}</b> <span>${badge(...ends[end])}</span> ${
+        end !== 'untried' &&
+        html`<span class="check-words">${prose(words)}${code !== undefined && html` <code>${code}</code>`}</span>`
+      }</li>
 `,
   )}</ol>`
 }
