@@ -24,9 +24,9 @@ import { insertAudit } from '../../store/audit.ts'
 import { type AccountDestination, getDestination } from '../../store/destinations.ts'
 import { createSecretWriter } from '../../vault/write-secret.ts'
 import { sentence } from '../failures.ts'
-import { type Html, html } from '../html.ts'
+import { html } from '../html.ts'
 import { page } from '../layout.ts'
-import { fieldsOf, prose, table } from '../parts.ts'
+import { fieldsOf } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, siteOf } from '../site.ts'
 import {
@@ -40,7 +40,8 @@ import {
   toGiven,
   typedOf,
 } from './account-form.ts'
-import { findWellKnown, type WellKnown, wellKnown } from './account-providers.ts'
+import { providerSection } from './account-provider-choice.ts'
+import { findWellKnown, wellKnown } from './account-providers.ts'
 import { type Tested, type Tried, testServer } from './account-test.ts'
 import { pageWords } from './account-words.ts'
 import { accountOf } from './accounts.ts'
@@ -57,38 +58,6 @@ async function newPage(reply: FastifyReply, shown: Omit<FormShown, 'account'>): 
     body: html`${providerSection(shown.provider)}
 ${accountForm(reply, { account: undefined, ...shown })}`,
   })
-}
-
-function providerSection(chosen: WellKnown | undefined): Html {
-  return html`<section><h2>Well-known providers</h2>
-<ul class="choices">${wellKnown.map(
-    ({ id, name }) =>
-      html`<li><a class="choice" href="/accounts/new?provider=${id}"${id === chosen?.id && html` aria-current="true"`}>${name}</a></li>
-`,
-  )}</ul>
-${chosen === undefined ? html`<p class="hint">Choose one to have its server filled in, or fill in your own below.</p>` : providerNote(chosen)}
-<details><summary>All of them in a table</summary>${providerTable()}</details></section>`
-}
-
-function providerTable(): Html {
-  return table<WellKnown>({
-    caption: 'Well-known providers',
-    empty: '',
-    rows: wellKnown,
-    columns: [
-      { title: 'Provider', cell: ({ name }) => name },
-      { title: 'Host', cell: ({ host }) => host },
-      { title: 'Port', cell: ({ port }) => `${port}, TLS` },
-      { title: 'Wants', cell: ({ wants, oauth }) => (oauth && wants !== 'OAuth 2' ? `${wants}, or OAuth 2` : wants) },
-    ],
-  })
-}
-
-function providerNote({ host, port, wants, note, oauth }: WellKnown): Html {
-  const command = oauth && `letterlock account add ADDRESS --oauth ${oauth} --client-id ID`
-  return html`<dl class="facts"><dt>Server</dt><dd>${host}, port ${port}, TLS</dd>
-<dt>Wants</dt><dd>${wants === 'app password' ? 'an app password' : wants === 'password' ? 'the password' : 'OAuth 2'}. ${note}</dd>
-${command !== undefined && html`<dt>With OAuth 2</dt><dd>${prose(`run \`${command}\` on the server; docs/oauth.md has the steps.`)}</dd>`}</dl>`
 }
 
 /** What a form asks for. */
