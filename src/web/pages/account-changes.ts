@@ -2,6 +2,7 @@
 // test is shown before anything is saved.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
+import type { Destination } from '../../fetch/mailbox.ts'
 import {
   type AccountChange,
   findAddresses,
@@ -105,7 +106,9 @@ export async function addAccount(request: FastifyRequest, reply: FastifyReply): 
   if (same !== undefined) faults.address = `This address is account ${same.id} already.`
   if (Object.keys(faults).length > 0) return await again(422, {})
   const account = toAccount(settings, address, password)
-  const tried = { ...account, accountId: undefined, destination: destinationOf(account), oauth: null, password }
+  const { mailboxes, afterIngest } = account
+  const login = { destination: destinationOf(account), password }
+  const tried: Tried = { accountId: undefined, login, mailboxes, afterIngest }
   const tested = does === 'save' ? undefined : await testServer(request, tried)
   if (does !== 'save' && tested === undefined) return await again(429, { fault: tooManyTests })
   if (does === 'test' || tested?.isWell === false) return await again(tested?.isWell === false ? 422 : 200, { tested })
@@ -127,7 +130,7 @@ function toAccount(settings: Settings, address: string, password: string): NewAc
   return { ...accountDefaults, port: portOf(security), ...settings, host, address, password }
 }
 
-function destinationOf(account: NewAccount): Tried['destination'] {
+function destinationOf(account: NewAccount): Destination {
   const { host, port, security, username, address, caPem } = account
   return { host, port, security, username: username === '' ? address : username, caPem }
 }
@@ -223,12 +226,7 @@ function isSame(name: string, value: unknown, now: unknown, { address }: Account
   return JSON.stringify(value) === JSON.stringify(now)
 }
 
-function triedOf(
-  account: AccountDetail,
-  { oauth, ...before }: AccountDestination,
-  change: AccountChange,
-  password: string,
-): Tried {
+function triedOf(account: AccountDetail, before: AccountDestination, change: AccountChange, password: string): Tried {
   const { host, port, security, username, caPem, mailboxes, afterIngest } = change
   const destination = {
     host: host ?? before.host,
@@ -239,9 +237,7 @@ function triedOf(
   }
   return {
     accountId: account.id,
-    destination,
-    oauth: password === '' ? oauth : null,
-    password: password === '' ? undefined : password,
+    login: password === '' ? 'stored' : { destination, password },
     mailboxes: mailboxes ?? readMailboxes(account),
     afterIngest: afterIngest ?? account.afterIngest,
   }

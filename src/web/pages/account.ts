@@ -6,7 +6,6 @@ import { toRedisError } from '../../schedule/redis.ts'
 import { makeDue, updateEnabled } from '../../store/account-changes.ts'
 import { type AccountDetail, findPollingHost } from '../../store/accounts.ts'
 import { insertAudit } from '../../store/audit.ts'
-import { getDestination } from '../../store/destinations.ts'
 import { providerName } from '../../vault/oauth-providers.ts'
 import { type Content, type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
@@ -126,9 +125,8 @@ export async function tellAccount(request: FastifyRequest, reply: FastifyReply):
 /** With what is stored. */
 export async function testAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const account = await accountOf(request)
-  const { oauth, ...destination } = await getDestination(siteOf(request).db, account.id)
   const tested = await testServer(request, {
-    ...{ accountId: account.id, destination, oauth, password: undefined },
+    ...{ accountId: account.id, login: 'stored' },
     ...{ mailboxes: readMailboxes(account), afterIngest: account.afterIngest },
   })
   if (tested === undefined)
