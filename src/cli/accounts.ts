@@ -232,7 +232,7 @@ async function completeChange(
   secrets: { password?: string | undefined; oauth?: NewOAuth },
 ): Promise<AccountChange> {
   const given = Object.entries(secrets).filter(([, secret]) => secret !== undefined)
-  const change: AccountChange = { ...withUsualPort(before, settings), ...Object.fromEntries(given) }
+  const change: AccountChange = { ...settings, ...Object.fromEntries(given), ...withUsualPort(before, settings) }
   const moved = movedPart(before, change)
   if (moved === undefined || given.length > 0 || before.oauth !== null || !isInteractive()) return change
   return { ...change, password: await askPassword(`The ${moved} of account ${id} changes. Its password again: `) }

@@ -2,6 +2,7 @@
 // test is shown before anything is saved.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
+import type { Destination } from '../../fetch/mailbox.ts'
 import {
   type AccountChange,
   findAddresses,
@@ -26,7 +27,7 @@ import { createSecretWriter } from '../../vault/write-secret.ts'
 import { sentence } from '../failures.ts'
 import { html } from '../html.ts'
 import { page } from '../layout.ts'
-import { fieldsOf, prose } from '../parts.ts'
+import { fieldsOf } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, siteOf } from '../site.ts'
 import {
@@ -40,7 +41,8 @@ import {
   toGiven,
   typedOf,
 } from './account-form.ts'
-import { findWellKnown, type WellKnown, wellKnown } from './account-providers.ts'
+import { providerSection } from './account-provider-choice.ts'
+import { findWellKnown, wellKnown } from './account-providers.ts'
 import { type Tested, type Tried, testServer } from './account-test.ts'
 import { pageWords } from './account-words.ts'
 import { accountOf } from './accounts.ts'
@@ -57,24 +59,6 @@ async function newPage(reply: FastifyReply, shown: Omit<FormShown, 'account'>): 
     body: html`${providerSection(shown.provider)}
 ${accountForm(reply, { account: undefined, ...shown })}`,
   })
-}
-
-function providerSection(chosen: WellKnown | undefined): ReturnType<typeof html> {
-  return html`<section><h2>Well-known providers</h2>
-<ul class="choices">${wellKnown.map(
-    ({ id, name }) =>
-      html`<li><a class="choice" href="/accounts/new?provider=${id}"${id === chosen?.id && html` aria-current="true"`}>${name}</a></li>
-`,
-  )}</ul>
-${chosen === undefined ? html`<p class="hint">Choose one to have its server filled in, or fill in your own below.</p>` : providerNote(chosen)}
-</section>`
-}
-
-function providerNote({ host, port, wants, note, oauth }: WellKnown): ReturnType<typeof html> {
-  const command = oauth && `letterlock account add ADDRESS --oauth ${oauth} --client-id ID`
-  return html`<dl class="facts"><dt>Server</dt><dd>${host}, port ${port}, TLS</dd>
-<dt>Wants</dt><dd>${wants === 'app password' ? 'an app password' : wants === 'password' ? 'the password' : 'OAuth 2'}. ${note}</dd>
-${command !== undefined && html`<dt>With OAuth 2</dt><dd>${prose(`run \`${command}\` on the server; docs/oauth.md has the steps.`)}</dd>`}</dl>`
 }
 
 /** What a form asks for. */
@@ -122,7 +106,9 @@ export async function addAccount(request: FastifyRequest, reply: FastifyReply): 
   if (same !== undefined) faults.address = `This address is account ${same.id} already.`
   if (Object.keys(faults).length > 0) return await again(422, {})
   const account = toAccount(settings, address, password)
-  const tried = { ...account, accountId: undefined, destination: destinationOf(account), oauth: null, password }
+  const { mailboxes, afterIngest } = account
+  const login = { destination: destinationOf(account), password }
+  const tried: Tried = { accountId: undefined, login, mailboxes, afterIngest }
   const tested = does === 'save' ? undefined : await testServer(request, tried)
   if (does !== 'save' && tested === undefined) return await again(429, { fault: tooManyTests })
   if (does === 'test' || tested?.isWell === false) return await again(tested?.isWell === false ? 422 : 200, { tested })
@@ -144,7 +130,7 @@ function toAccount(settings: Settings, address: string, password: string): NewAc
   return { ...accountDefaults, port: portOf(security), ...settings, host, address, password }
 }
 
-function destinationOf(account: NewAccount): Tried['destination'] {
+function destinationOf(account: NewAccount): Destination {
   const { host, port, security, username, address, caPem } = account
   return { host, port, security, username: username === '' ? address : username, caPem }
 }
@@ -240,12 +226,7 @@ function isSame(name: string, value: unknown, now: unknown, { address }: Account
   return JSON.stringify(value) === JSON.stringify(now)
 }
 
-function triedOf(
-  account: AccountDetail,
-  { oauth, ...before }: AccountDestination,
-  change: AccountChange,
-  password: string,
-): Tried {
+function triedOf(account: AccountDetail, before: AccountDestination, change: AccountChange, password: string): Tried {
   const { host, port, security, username, caPem, mailboxes, afterIngest } = change
   const destination = {
     host: host ?? before.host,
@@ -256,9 +237,7 @@ function triedOf(
   }
   return {
     accountId: account.id,
-    destination,
-    oauth: password === '' ? oauth : null,
-    password: password === '' ? undefined : password,
+    login: password === '' ? 'stored' : { destination, password },
     mailboxes: mailboxes ?? readMailboxes(account),
     afterIngest: afterIngest ?? account.afterIngest,
   }

@@ -133,7 +133,7 @@ ${form(
   reply,
   action,
   html`<section><h2>The mailbox</h2>
-${addressField(account, typed, faults)}
+${account === undefined && addressField(typed, faults)}
 ${field({ name: 'host', label: 'Host', value: typed.host, required: true, fault: faults.host, hint: 'The IMAP server, as imap.example.com.' })}
 ${choice('security', 'Security', typed.security, faults.security, [
   ['tls', 'TLS'],
@@ -145,7 +145,7 @@ ${field({ name: 'username', label: 'User name', value: typed.username, fault: fa
 ${passwordField(account, faults, provider)}</section>
 <section><h2>What is read, and when</h2>
 ${textarea('mailboxes', 'Mailboxes', typed.mailboxes, faults.mailboxes, 'One on each line.', 3)}
-${account === undefined ? startField(typed, faults) : ''}
+${account === undefined && startField(typed, faults)}
 ${choice('after', 'What happens to a mail on the server once it is taken in', typed.after, faults.after, [
   ['keep', 'Nothing: it stays as it is'],
   ['seen', 'It is marked as read'],
@@ -173,8 +173,7 @@ function outcome(faults: Faults, fault: string | undefined): Html {
   return html`${text !== undefined && html`<p class="flash bad" role="alert">${prose(text)}</p>`}`
 }
 
-function addressField(account: AccountDetail | undefined, { address }: Typed, faults: Faults): Html {
-  if (account !== undefined) return html`<p>${account.address}</p>`
+function addressField({ address }: Typed, faults: Faults): Html {
   return field({
     name: 'address',
     label: 'Address',
@@ -278,8 +277,11 @@ const ends: Readonly<Record<Step['end'], readonly [string, Tone]>> = {
 
 export function stepList(steps: readonly Step[]): Html {
   return html`<ol class="checks">${steps.map(
-    ({ name, end, words, code }) => html`<li class="${end}"><b>${stepTitles[name]}</b> ${badge(...ends[end])}
-${end !== 'untried' && html`<span>${prose(words)}</span>`}${code !== undefined && html` <code>${code}</code>`}</li>
+    ({ name, end, words, code }) =>
+      html`<li class="check-step ${end}"><b>${stepTitles[name]}</b> <span>${badge(...ends[end])}</span> ${
+        end !== 'untried' &&
+        html`<span class="check-words">${prose(words)}${code !== undefined && html` <code>${code}</code>`}</span>`
+      }</li>
 `,
   )}</ol>`
 }

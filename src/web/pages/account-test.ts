@@ -5,8 +5,8 @@ import type { FastifyRequest } from 'fastify'
 import { AccountError, IngestError } from '../../errors.ts'
 import type { Destination, ImapSession } from '../../fetch/mailbox.ts'
 import { insertAudit } from '../../store/audit.ts'
+import { getDestination } from '../../store/destinations.ts'
 import { Secret, withSecret } from '../../vault/credentials.ts'
-import type { OAuthClient } from '../../vault/envelope.ts'
 import { actorOf, type Site, sessionOf, siteOf } from '../site.ts'
 import { countTest } from './account-test-limit.ts'
 import { pageWords } from './account-words.ts'
@@ -14,10 +14,8 @@ import { pageWords } from './account-words.ts'
 export interface Tried {
   /** Undefined: it is not stored yet. */
   accountId: number | undefined
-  destination: Destination
-  oauth: OAuthClient | null
-  /** Undefined: what is stored. */
-  password: string | undefined
+  /** What was typed; `stored`: what is stored, which goes nowhere but to the stored server. */
+  login: { destination: Destination; password: string } | 'stored'
   mailboxes: readonly string[]
   afterIngest: string
 }
@@ -43,26 +41,28 @@ const wholeMs = 25_000
 /** Undefined: there were too many tests. */
 export async function testServer(request: FastifyRequest, tried: Tried): Promise<Tested | undefined> {
   const site = siteOf(request)
-  const { destination, accountId } = tried
+  const { accountId } = tried
   using place = await countTest(site.redis, site.config.redis.prefix, sessionOf(request).user.id)
   if (place === undefined) return undefined
-  const tested = await tryOut(site, tried)
+  const { host, port, ...tested } = await tryOut(site, tried)
   const failed = tested.steps.find(({ end }) => end === 'failed')
   await insertAudit(site.db, {
     actor: actorOf(request),
     action: 'account.test',
     ...(accountId === undefined ? {} : { accountId }),
-    detail: { host: destination.host, port: destination.port, end: failed?.code ?? 'ok' },
+    detail: { host, port, end: failed?.code ?? 'ok' },
   })
   return tested
 }
 
-async function tryOut(site: Site, tried: Tried): Promise<Tested> {
-  const { accountId, destination, oauth, password } = tried
+async function tryOut(site: Site, tried: Tried): Promise<Tested & Pick<Destination, 'host' | 'port'>> {
+  const { accountId, login } = tried
   const id = accountId ?? 0
+  const { oauth, ...destination } =
+    login === 'stored' ? await getDestination(site.db, id) : { ...login.destination, oauth: null }
+  const open = login === 'stored' ? site.openSecret : async () => new Secret('password', Buffer.from(login.password))
   const done: Step[] = []
   const signal = AbortSignal.timeout(wholeMs)
-  const open = password === undefined ? site.openSecret : async () => new Secret('password', Buffer.from(password))
   try {
     await using session = await withSecret({ id, destination, oauth }, open, secret =>
       site.openSession({ id }, destination, secret, { timeoutMs: answerMs, signal }),
@@ -74,7 +74,8 @@ async function tryOut(site: Site, tried: Tried): Promise<Tested> {
     if (!(error instanceof IngestError) && !signal.aborted) throw error
     done.push(...failedAt(error, done, accountId))
   }
-  return { steps: withUntried(done), isWell: done.every(({ end }) => end === 'ok') }
+  const { host, port } = destination
+  return { host, port, steps: withUntried(done), isWell: done.every(({ end }) => end === 'ok') }
 }
 
 const securityWords: Readonly<Record<Destination['security'], string>> = {

@@ -2,10 +2,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
 import { requestPoll } from '../../schedule/queue.ts'
+import { toRedisError } from '../../schedule/redis.ts'
 import { makeDue, updateEnabled } from '../../store/account-changes.ts'
 import { type AccountDetail, findPollingHost } from '../../store/accounts.ts'
 import { insertAudit } from '../../store/audit.ts'
-import { getDestination } from '../../store/destinations.ts'
 import { providerName } from '../../vault/oauth-providers.ts'
 import { type Content, type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
@@ -41,7 +41,7 @@ ${facts([
   ['Why, and what to do', reason(account)],
   ['Last success', time(account.lastSuccessAt)],
   ['Last attempt', time(account.lastAttemptAt)],
-  ['Failed since', account.failures === 0 ? '' : `${account.failures} times`],
+  ['Failures in a row', account.failures === 0 ? '' : account.failures],
   ['Next poll', nextPoll(account)],
   ['Behind', behind(account.behindSeconds)],
   ['Polled by', host ?? (account.state === 'paused' ? '' : 'nobody yet')],
@@ -125,9 +125,8 @@ export async function tellAccount(request: FastifyRequest, reply: FastifyReply):
 /** With what is stored. */
 export async function testAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const account = await accountOf(request)
-  const { oauth, ...destination } = await getDestination(siteOf(request).db, account.id)
   const tested = await testServer(request, {
-    ...{ accountId: account.id, destination, oauth, password: undefined },
+    ...{ accountId: account.id, login: 'stored' },
     ...{ mailboxes: readMailboxes(account), afterIngest: account.afterIngest },
   })
   if (tested === undefined)
@@ -160,7 +159,10 @@ export async function pollNow(request: FastifyRequest, reply: FastifyReply): Pro
   if (!enabled) throw new CommandError('a paused account is not polled', 'an admin can resume it')
   const owner = await makeDue(db, id)
   await insertAudit(db, { actor: actorOf(request), action: 'account.poll', accountId: id })
-  if (owner !== null) await requestPoll(redis, config.redis.prefix, owner, id)
+  if (owner !== null)
+    await requestPoll(redis, config.redis.prefix, owner, id).catch(error => {
+      throw toRedisError(error)
+    })
   const text = owner === null ? 'Nobody polls it yet; it is polled once somebody does.' : 'It is polled now.'
   return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
 }

@@ -34,7 +34,8 @@ ${table<SourceView>({
   empty: beforeId === undefined ? 'There is no mail in quarantine.' : 'There are no older ones.',
   rows: shown,
   columns: [
-    { title: 'Received', cell: ({ id, receivedAt }) => html`<a href="/quarantine/${id}">${time(receivedAt)}</a>` },
+    { title: 'Mail', cell: ({ id }) => html`<a href="/quarantine/${id}">Mail ${id}</a>` },
+    { title: 'Received', cell: ({ receivedAt }) => time(receivedAt) },
     { title: 'Account', cell: ({ account, mailbox }) => html`${account} <small>${mailbox}</small>` },
     { title: 'Why', cell: ({ reason }) => reasonWords(reason).what },
     { title: 'Size', cell: ({ size }) => bytes(size), align: 'right' },
