@@ -126,43 +126,49 @@ test('three hosts share the accounts fairly; one dies by kill -9, and the others
     return takenBy.size === orphans.length
   }, 70_000)
   const slowest = Math.max(...takenBy.values())
-  process.stderr.write(`kill -9 with a lease of ${leaseSeconds} s: the last of its accounts had its mail after ${slowest} ms\n`)
+  process.stderr.write(
+    `kill -9 with a lease of ${leaseSeconds} s: the last of its accounts had its mail after ${slowest} ms\n`,
+  )
   expect(slowest).toBeLessThan(60_000)
   await expectAll(fleet, 18)
 }, 240_000)
 
-long('a host that sleeps through its lease, in the middle of a transaction even, can write nothing when it wakes', async () => {
-  await using fleet = await createFleet('sleep', 4, { LETTERLOCK_POLL_LEASE_SECONDS: '5' })
-  const { world, boxes } = fleet
-  const backlog = 600
-  const mails = (box: string) =>
-    Array.from({ length: backlog }, (_, i) =>
-      rawMail({ id: `${i}@${box}`, subject: `mail ${i}`, body: 'word '.repeat(500) + i }),
+long(
+  'a host that sleeps through its lease, in the middle of a transaction even, can write nothing when it wakes',
+  async () => {
+    await using fleet = await createFleet('sleep', 4, { LETTERLOCK_POLL_LEASE_SECONDS: '5' })
+    const { world, boxes } = fleet
+    const backlog = 600
+    const mails = (box: string) =>
+      Array.from({ length: backlog }, (_, i) =>
+        rawMail({ id: `${i}@${box}`, subject: `mail ${i}`, body: 'word '.repeat(500) + i }),
+      )
+    for (const box of boxes) dovecot.deliver(user.name, box, mails(box))
+    const sleeper = await fleet.start('sleeper')
+    await until(async () => (await created(fleet)) > 50)
+    await until(async () => await stopInTransaction(world, sleeper))
+    const stoppedAt = Date.now()
+    const owned: number[] = await world
+      .db('accounts')
+      .where({ lease_owner: workerOf(sleeper) })
+      .pluck('id')
+    expect(owned).toHaveLength(4)
+    const other = await fleet.start('other')
+    await until(async () => (await fleet.shares()).other === 4, 60_000)
+    process.stderr.write(
+      `stopped in a transaction: all its accounts had another owner after ${Date.now() - stoppedAt} ms\n`,
     )
-  for (const box of boxes) dovecot.deliver(user.name, box, mails(box))
-  const sleeper = await fleet.start('sleeper')
-  await until(async () => (await created(fleet)) > 50)
-  await until(async () => await stopInTransaction(world, sleeper))
-  const stoppedAt = Date.now()
-  const owned: number[] = await world
-    .db('accounts')
-    .where({ lease_owner: workerOf(sleeper) })
-    .pluck('id')
-  expect(owned).toHaveLength(4)
-  const other = await fleet.start('other')
-  await until(async () => (await fleet.shares()).other === 4, 60_000)
-  process.stderr.write(
-    `stopped in a transaction: all its accounts had another owner after ${Date.now() - stoppedAt} ms\n`,
-  )
-  const before = await world.db('accounts').orderBy('id').select('id', 'fence', 'lease_owner')
-  sleeper.child.kill('SIGCONT')
-  const total = boxes.length * (backlog + 1)
-  await until(async () => (await created(fleet)) === total, 90_000)
-  await expectAll(fleet, total)
-  // It woke with batches in its hands, and each of them was refused.
-  expect(sleeper.log.filter(line => line.event === 'poll' && line.msg === 'aborted').length).toBeGreaterThan(0)
-  expect(before.every(({ lease_owner }) => lease_owner === workerOf(other))).toBe(true)
-}, 300_000)
+    const before = await world.db('accounts').orderBy('id').select('id', 'fence', 'lease_owner')
+    sleeper.child.kill('SIGCONT')
+    const total = boxes.length * (backlog + 1)
+    await until(async () => (await created(fleet)) === total, 90_000)
+    await expectAll(fleet, total)
+    // It woke with batches in its hands, and each of them was refused.
+    expect(sleeper.log.filter(line => line.event === 'poll' && line.msg === 'aborted').length).toBeGreaterThan(0)
+    expect(before.every(({ lease_owner }) => lease_owner === workerOf(other))).toBe(true)
+  },
+  300_000,
+)
 
 /** Stops it where it holds a transaction open; undone and tried again where it does not. */
 async function stopInTransaction({ db }: World, { child }: Host): Promise<boolean> {
@@ -214,23 +220,27 @@ function longestPauseMs(hosts: readonly Host[]): number {
   )
 }
 
-long('hosts restarted one after the other, with mail arriving: no account pauses longer than the lease, nothing lost or doubled', async () => {
-  await using fleet = await createFleet('roll', 6)
-  const hosts = [await fleet.start('host-a'), await fleet.start('host-b'), await fleet.start('host-c')]
-  await expectAll(fleet, 6)
-  await using mail = startMail(fleet)
-  for (const host of [...hosts]) {
-    expect(await host.stop()).toBe(0)
-    hosts.push(await fleet.start(host.name))
-    await until(async () => ((await fleet.shares())[host.name] ?? 0) > 0)
-  }
-  const sent = await mail.stop()
-  expect(sent).toBeGreaterThan(20)
-  await expectAll(fleet, 6 + sent)
-  const pause = longestPauseMs(hosts)
-  process.stderr.write(`rolling restart of 3 hosts, ${sent} mails: the longest pause of an account was ${pause} ms\n`)
-  expect(pause).toBeLessThan(30_000)
-}, 240_000)
+long(
+  'hosts restarted one after the other, with mail arriving: no account pauses longer than the lease, nothing lost or doubled',
+  async () => {
+    await using fleet = await createFleet('roll', 6)
+    const hosts = [await fleet.start('host-a'), await fleet.start('host-b'), await fleet.start('host-c')]
+    await expectAll(fleet, 6)
+    await using mail = startMail(fleet)
+    for (const host of [...hosts]) {
+      expect(await host.stop()).toBe(0)
+      hosts.push(await fleet.start(host.name))
+      await until(async () => ((await fleet.shares())[host.name] ?? 0) > 0)
+    }
+    const sent = await mail.stop()
+    expect(sent).toBeGreaterThan(20)
+    await expectAll(fleet, 6 + sent)
+    const pause = longestPauseMs(hosts)
+    process.stderr.write(`rolling restart of 3 hosts, ${sent} mails: the longest pause of an account was ${pause} ms\n`)
+    expect(pause).toBeLessThan(30_000)
+  },
+  240_000,
+)
 
 /** A copy of the program whose schema is one version newer. */
 function newerProgram(compatibleFrom: number): { directory: string } & Disposable {
@@ -256,44 +266,48 @@ function newerProgram(compatibleFrom: number): { directory: string } & Disposabl
   return { directory, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) }
 }
 
-long('upgraded one by one: the older program goes on beside a newer one whose schema it can work on', async () => {
-  await using fleet = await createFleet('upgrade', 6)
-  using newer = newerProgram(schemaVersion.compatibleFrom)
-  const { world, env } = fleet
-  const hosts = [await fleet.start('old-a'), await fleet.start('old-b')]
-  await expectAll(fleet, 6)
-  await using mail = startMail(fleet)
-  const migrated = startHost(world, 'new-a', { env, program: newer.directory })
-  // The schema first: the newer program refuses the older one, and says what to run.
-  expect(await migrated.ended).toBe(2)
-  expect(migrated.stderr()).toContain('letterlock migrate')
-  const { shell } = await import('../cli/letterlock.ts')
-  const ran = await shell(`'${process.execPath}' '${newer.directory}/src/main.ts' migrate`, {
-    env: commandEnv(world, env),
-  })
-  expect(ran).toMatchObject({ code: 0 })
-  for (const [i, host] of [...hosts].entries()) {
-    hosts.push(await fleet.start(`new-${i}`, newer.directory))
-    await until(async () => ((await fleet.shares())[`new-${i}`] ?? 0) > 0)
-    // The older one still works beside it, on a restart too.
-    if (i === 0) {
-      const before = (await fleet.shares())[host.name] ?? 0
-      expect(before).toBeGreaterThan(0)
-      await host.stop()
-      const again = await fleet.start(host.name)
-      hosts.push(again)
-      await until(async () => ((await fleet.shares())[host.name] ?? 0) > 0)
-      expect(await again.stop()).toBe(0)
-    } else expect(await host.stop()).toBe(0)
-  }
-  const sent = await mail.stop()
-  await expectAll(fleet, 6 + sent)
-  process.stderr.write(
-    `rolling upgrade, ${sent} mails: the longest pause of an account was ${longestPauseMs(hosts)} ms\n`,
-  )
-  const [[row]] = await world.db.raw('SELECT COUNT(*) AS n FROM sources WHERE newer = 7')
-  expect(Number(row.n)).toBe(6 + sent)
-}, 300_000)
+long(
+  'upgraded one by one: the older program goes on beside a newer one whose schema it can work on',
+  async () => {
+    await using fleet = await createFleet('upgrade', 6)
+    using newer = newerProgram(schemaVersion.compatibleFrom)
+    const { world, env } = fleet
+    const hosts = [await fleet.start('old-a'), await fleet.start('old-b')]
+    await expectAll(fleet, 6)
+    await using mail = startMail(fleet)
+    const migrated = startHost(world, 'new-a', { env, program: newer.directory })
+    // The schema first: the newer program refuses the older one, and says what to run.
+    expect(await migrated.ended).toBe(2)
+    expect(migrated.stderr()).toContain('letterlock migrate')
+    const { shell } = await import('../cli/letterlock.ts')
+    const ran = await shell(`'${process.execPath}' '${newer.directory}/src/main.ts' migrate`, {
+      env: commandEnv(world, env),
+    })
+    expect(ran).toMatchObject({ code: 0 })
+    for (const [i, host] of [...hosts].entries()) {
+      hosts.push(await fleet.start(`new-${i}`, newer.directory))
+      await until(async () => ((await fleet.shares())[`new-${i}`] ?? 0) > 0)
+      // The older one still works beside it, on a restart too.
+      if (i === 0) {
+        const before = (await fleet.shares())[host.name] ?? 0
+        expect(before).toBeGreaterThan(0)
+        await host.stop()
+        const again = await fleet.start(host.name)
+        hosts.push(again)
+        await until(async () => ((await fleet.shares())[host.name] ?? 0) > 0)
+        expect(await again.stop()).toBe(0)
+      } else expect(await host.stop()).toBe(0)
+    }
+    const sent = await mail.stop()
+    await expectAll(fleet, 6 + sent)
+    process.stderr.write(
+      `rolling upgrade, ${sent} mails: the longest pause of an account was ${longestPauseMs(hosts)} ms\n`,
+    )
+    const [[row]] = await world.db.raw('SELECT COUNT(*) AS n FROM sources WHERE newer = 7')
+    expect(Number(row.n)).toBe(6 + sent)
+  },
+  300_000,
+)
 
 test('a schema that the older program cannot work on: it is refused with a clear sentence', async () => {
   await using world = await createWorld()
