@@ -63,6 +63,8 @@ export function createWatch(client: ImapFlow, examine: (name: string) => Promise
     }
     const answer = await inside.exec('NOTIFY', [atom('SET'), [atom('SELECTED'), events], which]).catch(() => undefined)
     answer?.next()
+    // What came to them between their poll and now was not told: they are looked at once more.
+    if (answer !== undefined) heard = true
   }
 
   /** The mailbox is selected anew only where another one is, or none. */

@@ -165,7 +165,7 @@ async function readKept(site: Site, { place, reason, complete }: SourceDetail): 
   const text = complete ? await textOf(site, source, reason, end) : undefined
   return html`<section><h2>Header</h2>${mainFields(block)}
 <details><summary>All of it</summary><pre>${visible(block.toString('latin1'))}</pre></details></section>
-${text !== undefined && html`<section><h2>Text</h2><pre class="mail">${text}</pre></section>`}`
+${text !== undefined && html`<section><h2>Text</h2><pre>${text}</pre></section>`}`
 }
 
 function endOfHeader(source: Buffer): number {
