@@ -14,6 +14,7 @@ import { type MailboxChange, type StoredMailbox, type Trying, updateMailbox } fr
 import { lockLease } from '../store/workers.ts'
 import { type Cursor, isWanted } from './cursor.ts'
 import type { KeptMail } from './decide-ends.ts'
+import { type FetchedBatch, fetchBatch } from './fetch-batch.ts'
 import { commitBatch, keepBatch } from './ingest-batch.ts'
 import { type PlannedBatch, planBatches } from './plan-batches.ts'
 import type { Poll } from './poll-account.ts'
@@ -82,7 +83,7 @@ async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly Message
   try {
     for (const [i, batch] of batches.entries()) {
       const room = await takeRoom(poll, batch, line)
-      const fetched = await fetchBatch(poll, box, batch).catch(error => {
+      const fetched = await fetchBatch(poll, box.mailbox, batch).catch(error => {
         room[Symbol.dispose]()
         throw error
       })
@@ -169,101 +170,6 @@ function contextOf(poll: Poll, box: OpenMailbox) {
   return { account: poll.account, mailbox: box.stored, cursor: box.cursor }
 }
 
-interface FetchedBatch {
-  mails: FetchedMessage[]
-  /** The cursor once these are ours. */
-  lastUid: number
-  /** Why the rest is missing; null: nothing is. */
-  failure: unknown
-  /** The first mail that did not come. */
-  missing: number | null
-}
-
-/** Fetches a batch. What came before a failure is not lost: the mails up to the first one that is missing are handed on. */
-async function fetchBatch(poll: Poll, box: OpenMailbox, batch: PlannedBatch): Promise<FetchedBatch> {
-  const found = new Map<number, FetchedMessage>()
-  let failure = await fetchInto(poll, box, batch.uids, found)
-  if (isRefusal(failure)) failure = await fetchSingly(poll, box, batch.uids, found)
-  poll.signal.throwIfAborted()
-  const missing = failure === null ? await findMissing(poll, box, batch.uids, found) : firstAbsent(batch.uids, found)
-  if (missing === null) return { mails: inOrder(batch.uids, found), lastUid: batch.lastUid, failure: null, missing }
-  const before = batch.uids.filter(uid => uid < missing)
-  return {
-    mails: inOrder(before, found),
-    lastUid: missing - 1,
-    failure: failure ?? withheld(poll, missing),
-    missing,
-  }
-}
-
-async function fetchInto(
-  poll: Poll,
-  box: OpenMailbox,
-  uids: readonly number[],
-  found: Map<number, FetchedMessage>,
-): Promise<unknown> {
-  if (uids.length === 0) return null
-  try {
-    for await (const mail of box.mailbox.fetch(uids, poll.deps.limits.maxBytes)) found.set(mail.uid, mail)
-    return null
-  } catch (error) {
-    return error
-  }
-}
-
-function isRefusal(failure: unknown): boolean {
-  return failure instanceof AccountError && failure.code === 'imap.refused'
-}
-
-/** A server may refuse a whole batch for one mail of it: that one is found by asking for each. */
-async function fetchSingly(
-  poll: Poll,
-  box: OpenMailbox,
-  uids: readonly number[],
-  found: Map<number, FetchedMessage>,
-): Promise<unknown> {
-  for (const uid of uids) {
-    poll.signal.throwIfAborted()
-    const failure = found.has(uid) ? null : await fetchInto(poll, box, [uid], found)
-    if (failure !== null) return failure
-  }
-  return null
-}
-
-/** A UID that an answer omits is asked for again before it counts as gone: servers omit and deliver late. */
-async function findMissing(
-  poll: Poll,
-  box: OpenMailbox,
-  uids: readonly number[],
-  found: Map<number, FetchedMessage>,
-): Promise<number | null> {
-  const omitted = uids.filter(uid => !found.has(uid))
-  if (omitted.length === 0) return null
-  const there = [...(await box.mailbox.stillThere(omitted))].sort((a, b) => a - b)
-  const failure = await fetchInto(poll, box, there, found)
-  if (failure !== null) throw failure
-  return firstAbsent(there, found)
-}
-
-function firstAbsent(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): number | null {
-  return uids.find(uid => !found.has(uid)) ?? null
-}
-
-function inOrder(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): FetchedMessage[] {
-  return uids.flatMap(uid => found.get(uid) ?? [])
-}
-
-function withheld(poll: Poll, uid: number): AccountError {
-  return new AccountError(
-    'imap.refused',
-    `the server lists UID ${uid} of account ${poll.account.id} but does not send it`,
-    {
-      temporary: true,
-      hint: 'the mail is asked for again; if the server never sends it, it is shown in quarantine',
-    },
-  )
-}
-
 /** The mail that did not come is tried alone next time; unless waiting, and not the mail, is what the failure asks for. */
 function suspect(fetched: FetchedBatch): Trying | null {
   if (fetched.missing === null || !blamesMail(fetched.failure)) return null
@@ -300,7 +206,7 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
   using _room = await takeRoom(poll, batch)
   await note(poll, box, trying)
   try {
-    const fetched = await fetchBatch(poll, box, batch)
+    const fetched = await fetchBatch(poll, box.mailbox, batch)
     const next = fetched.missing === trying.uid ? trying : suspect(fetched)
     await takeAlone(poll, box, fetched, { lastUid: fetched.lastUid, trying: next }, trying.failures === maxFailures)
     if (fetched.failure !== null) throw fetched.failure
@@ -349,7 +255,7 @@ async function note(poll: Poll, box: OpenMailbox, trying: Trying | null): Promis
 /** Mails that an operator asked for again; the cursor stays. What does not come keeps its row. */
 export async function retakeMail(poll: Poll, box: OpenMailbox, uids: readonly number[]): Promise<void> {
   for (const uid of uids) {
-    const fetched = await fetchBatch(poll, box, { uids: [uid], lastUid: uid, bytes: 0 })
+    const fetched = await fetchBatch(poll, box.mailbox, { uids: [uid], lastUid: uid, bytes: 0 })
     if (fetched.failure !== null) throw fetched.failure
     await commit(poll, box, await keep(poll, box, fetched.mails), {})
   }

@@ -1,7 +1,7 @@
 // Multi-row INSERTs as prepared statements of a few fixed sizes: the server keeps one plan for each, and large texts travel as they are
 // instead of being escaped into a statement. Statements stay well under the smallest max_allowed_packet.
 import type { Knex } from 'knex'
-import { toDatabaseError } from './database.ts'
+import { toDatabaseError } from './database-error.ts'
 
 export type Value = string | number | boolean | Buffer | Date | null
 export type Row = Readonly<Record<string, Value>>

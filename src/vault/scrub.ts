@@ -6,7 +6,7 @@ import { existsSync, statfsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Knex } from 'knex'
 import { CommandError, ServiceError } from '../errors.ts'
-import { DatabaseError } from '../store/database.ts'
+import { DatabaseError } from '../store/database-error.ts'
 import { type ChurnVolume, churn, churnVolume, createScratch, onOneConnection, type Session, scratch } from './churn.ts'
 import { type Known, readServerFacts, type ServerFacts } from './server-facts.ts'
 

@@ -1,6 +1,7 @@
 // Which names this server answers to. A page of another site cannot make a browser speak to it under a name of its own (DNS rebinding),
 // and no link is ever made of a name that a request brings along.
-import { type Config, listOf } from '../config.ts'
+import type { Config } from '../config.ts'
+import { listOf } from '../config-schema.ts'
 
 /** Checks a host with or without its port. */
 export function createHostCheck({ listen, hosts }: Config['web']): (host: string) => boolean {

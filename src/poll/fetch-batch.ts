@@ -1,0 +1,103 @@
+// One batch off the wire. Servers refuse a batch for one mail of it, omit mails and send them late: what came is handed on, up to the
+// first mail that is missing.
+import { AccountError } from '../errors.ts'
+import type { FetchedMessage, Mailbox } from '../fetch/mailbox.ts'
+import type { PlannedBatch } from './plan-batches.ts'
+import type { Poll } from './poll-account.ts'
+
+/** What came of a batch. */
+export interface FetchedBatch {
+  mails: FetchedMessage[]
+  /** The cursor once these are ours. */
+  lastUid: number
+  /** Why the rest is missing; null: nothing is. */
+  failure: unknown
+  /** The first mail that did not come. */
+  missing: number | null
+}
+
+/** Fetches a batch. What came before a failure is not lost: the mails up to the first one that is missing are handed on. */
+export async function fetchBatch(poll: Poll, mailbox: Mailbox, batch: PlannedBatch): Promise<FetchedBatch> {
+  const found = new Map<number, FetchedMessage>()
+  let failure = await fetchInto(poll, mailbox, batch.uids, found)
+  if (isRefusal(failure)) failure = await fetchSingly(poll, mailbox, batch.uids, found)
+  poll.signal.throwIfAborted()
+  const missing =
+    failure === null ? await findMissing(poll, mailbox, batch.uids, found) : firstAbsent(batch.uids, found)
+  if (missing === null) return { mails: inOrder(batch.uids, found), lastUid: batch.lastUid, failure: null, missing }
+  const before = batch.uids.filter(uid => uid < missing)
+  return {
+    mails: inOrder(before, found),
+    lastUid: missing - 1,
+    failure: failure ?? withheld(poll, missing),
+    missing,
+  }
+}
+
+async function fetchInto(
+  poll: Poll,
+  mailbox: Mailbox,
+  uids: readonly number[],
+  found: Map<number, FetchedMessage>,
+): Promise<unknown> {
+  if (uids.length === 0) return null
+  try {
+    for await (const mail of mailbox.fetch(uids, poll.deps.limits.maxBytes)) found.set(mail.uid, mail)
+    return null
+  } catch (error) {
+    return error
+  }
+}
+
+function isRefusal(failure: unknown): boolean {
+  return failure instanceof AccountError && failure.code === 'imap.refused'
+}
+
+/** A server may refuse a whole batch for one mail of it: that one is found by asking for each. */
+async function fetchSingly(
+  poll: Poll,
+  mailbox: Mailbox,
+  uids: readonly number[],
+  found: Map<number, FetchedMessage>,
+): Promise<unknown> {
+  for (const uid of uids) {
+    poll.signal.throwIfAborted()
+    const failure = found.has(uid) ? null : await fetchInto(poll, mailbox, [uid], found)
+    if (failure !== null) return failure
+  }
+  return null
+}
+
+/** A UID that an answer omits is asked for again before it counts as gone: servers omit and deliver late. */
+async function findMissing(
+  poll: Poll,
+  mailbox: Mailbox,
+  uids: readonly number[],
+  found: Map<number, FetchedMessage>,
+): Promise<number | null> {
+  const omitted = uids.filter(uid => !found.has(uid))
+  if (omitted.length === 0) return null
+  const there = [...(await mailbox.stillThere(omitted))].sort((a, b) => a - b)
+  const failure = await fetchInto(poll, mailbox, there, found)
+  if (failure !== null) throw failure
+  return firstAbsent(there, found)
+}
+
+function firstAbsent(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): number | null {
+  return uids.find(uid => !found.has(uid)) ?? null
+}
+
+function inOrder(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): FetchedMessage[] {
+  return uids.flatMap(uid => found.get(uid) ?? [])
+}
+
+function withheld(poll: Poll, uid: number): AccountError {
+  return new AccountError(
+    'imap.refused',
+    `the server lists UID ${uid} of account ${poll.account.id} but does not send it`,
+    {
+      temporary: true,
+      hint: 'the mail is asked for again; if the server never sends it, it is shown in quarantine',
+    },
+  )
+}

@@ -1,0 +1,152 @@
+// The work of a daemon: the vault, the workers and the beat, built in the order in which they depend on each other.
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Config } from './config.ts'
+import type { Events } from './events.ts'
+import { createHostGate } from './fetch/host-gate.ts'
+import { openSession } from './fetch/imap-session.ts'
+import { createSessionKeeper } from './fetch/session-keeper.ts'
+import type { Health } from './health.ts'
+import type { Log } from './log.ts'
+import { openParsePool } from './parse/parse-pool.ts'
+import { createByteBudget } from './poll/byte-budget.ts'
+import type { IngestDeps, Judging } from './poll/ingest-batch.ts'
+import { createJudging } from './poll/judging.ts'
+import { createPolledSessions } from './poll/polled-sessions.ts'
+import { type Beat, startBeat } from './schedule/beat.ts'
+import { openQueue } from './schedule/queue.ts'
+import { claimAccounts, removeQueues } from './schedule/scheduler.ts'
+import { type Sealing, startSealing } from './schedule/sealing.ts'
+import { type PollWorker, startWorker } from './schedule/worker.ts'
+import { openDatabase } from './store/database.ts'
+import type { RawStore } from './store/raw-store.ts'
+import { removeWorker, type WorkerIdentity } from './store/workers.ts'
+import { keysOf } from './vault/keyring.ts'
+import { openThreadSecret } from './vault/thread-secret.ts'
+import { openVault, type Vault } from './vault/vault.ts'
+
+/** What every part of a daemon is given. */
+export interface Base {
+  config: Config
+  log: Log
+  health: Health
+  events: Events
+  signal: AbortSignal
+  stack: AsyncDisposableStack
+}
+
+/** What was reached before the work starts. */
+export interface Connections {
+  databaseUrl: string
+  db: Knex
+  raw: RawStore
+  redis: Redis
+  /** For those who block. */
+  blocking: Redis
+}
+
+/** Starts the vault, the workers and the beat that keeps them in order. */
+export async function startWork(
+  base: Base,
+  { databaseUrl, db, raw, redis, blocking }: Connections,
+  worker: WorkerIdentity,
+  parseScript: URL | undefined,
+): Promise<{ vault: Vault; ingest: IngestDeps }> {
+  const { config, log, stack, health, events } = base
+  const { prefix } = config.redis
+  const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
+  const gate = createHostGate({ connections: config.poll.hostConnections })
+  const queue = openQueue(redis, prefix, worker.id)
+  stack.defer(() => queue.close())
+  stack.defer(() => leave(db, redis, prefix, worker.id))
+
+  const sealingDb = openDatabase(databaseUrl, config.database, 'sealing')
+  stack.defer(() => sealingDb.destroy())
+  const running: { polls?: PollWorker; sealing?: Sealing; beat?: Beat } = {}
+  const vault = stack.use(
+    openVault({
+      db,
+      tokensAtOnce: Math.max(1, Math.floor(config.database.poolSize / 3)),
+      sealingDb,
+      place: keysOf(config),
+      actor: worker.id,
+      events,
+      health,
+      onKeys: () => running.beat?.now(),
+      onWork: () => running.sealing?.request(),
+    }),
+  )
+  const sealing = stack.use(startSealing({ vault, redis, blocking, prefix, workerId: worker.id, health, log }))
+  const common = { db, redis, prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds, keyIds: vault.keyIds }
+  const deps = { ...common, isRunning: (id: number) => running.polls?.isRunning(id) ?? false }
+  await claimAccounts(deps)
+  const ingest = { ...ingestDeps(base, { db, raw }, parseScript), judging: await openJudging(config, db) }
+  running.polls = stack.use(
+    startWorker({
+      ...ingest,
+      openSession: createPolledSessions({
+        keeper,
+        gate,
+        openSession,
+        openSecret: vault.openSecret,
+        timeoutMs: config.poll.timeoutSeconds * 1000,
+        maxLiteralBytes: config.mail.maxBytes + literalSlackBytes,
+        push: {
+          news: id => running.polls?.news(id),
+          lost: (id, ageMs) => running.polls?.lost(id, ageMs),
+        },
+      }),
+      kept: keeper,
+      budget: createByteBudget(config.poll.memoryBytes),
+      redis: blocking,
+      prefix,
+      workerId: worker.id,
+      concurrency: config.poll.concurrency,
+      events,
+      health,
+    }),
+  )
+  running.sealing = sealing
+  running.beat = stack.use(
+    startBeat({
+      ...deps,
+      sealing,
+      events,
+      health,
+      kept: keeper,
+      openConnections: gate.open,
+      pollOverdue: id => running.polls?.overdue(id),
+    }),
+  )
+  return { vault, ingest }
+}
+
+/** The secret for tokens is opened now, so that it is known when its key goes away. */
+async function openJudging(config: Config, db: Knex): Promise<Judging> {
+  const judging = createJudging(config, () => openThreadSecret(db, keysOf(config)))
+  await judging.openTokens()
+  return judging
+}
+
+/** What turns mails into rows. */
+function ingestDeps({ config, stack }: Base, { db, raw }: Pick<Connections, 'db' | 'raw'>, parseScript?: URL) {
+  const { parseThreads: threads, parseDeadlineMs: deadlineMs, batchMessages, batchBytes } = config.poll
+  const script = parseScript === undefined ? {} : { script: parseScript }
+  const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
+  return {
+    db,
+    raw,
+    parse: (source: Uint8Array) => pool.parse(source),
+    limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
+  }
+}
+
+/** A size that a server states may be a little wrong; one that is far off breaks the connection. */
+const literalSlackBytes = 16_777_216
+const keepIdleMs = 10 * 60_000
+
+/** What this worker held is free at once, for others or for its next start. */
+async function leave(db: Knex, redis: Redis, prefix: string, workerId: string): Promise<void> {
+  await removeQueues(redis, prefix, workerId).catch(() => {})
+  await removeWorker(db, workerId).catch(() => {})
+}
