@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Daemon } from '../../src/daemon.ts'
 import { getAccount } from '../../src/store/accounts.ts'
 import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { readStatus } from '../../src/vault/status.ts'
@@ -22,13 +23,14 @@ import { letterlock, type Ran } from './letterlock.ts'
 
 let dovecot: TestDovecot
 let world: World
+let daemon: Daemon
 let accountId: number
 
 beforeAll(async () => {
   dovecot = await startTestDovecot()
   world = await createWorld({ LETTERLOCK_POLL_KEEP_CONNECTIONS: '0' })
   accountId = await world.add(dovecot.destination('tls'), user.password)
-  await world.start()
+  daemon = await world.start()
   await until(async () => (await getAccount(world.db, String(accountId))).lastSuccessAt)
 })
 afterAll(async () => {
@@ -69,6 +71,8 @@ beforeEach(async () => {
     entry => entry.startsWith('encryption-key') || entry.startsWith('can-'),
   ))
     rmSync(place(name))
+  // It must know that the key is gone before its rows are: else it would take it for a new one.
+  daemon.lookAtKeys()
   await world.db('settings').where('name', 'like', 'encryption_%').delete()
   await world.db('credentials').update({ plaintext: user.password, sealed: null })
   await world.db('encryption_keys').delete()

@@ -80,6 +80,8 @@ async function admin(): Promise<WebClient> {
 beforeEach(async () => {
   for (const name of readdirSync(world.directory).filter(entry => /^(encryption-key|can-)/.test(entry)))
     rmSync(place(name))
+  // It must know that the key is gone before its rows are: else it would take it for a new one.
+  daemon.lookAtKeys()
   await world.db('settings').where('name', 'like', 'encryption_%').delete()
   await world.db('credentials').update({ plaintext: user.password, sealed: null })
   await world.db('encryption_keys').delete()
