@@ -1,9 +1,21 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The quick part of what needs no server: `npm run test:unit` runs these alone, in a few seconds. */
 const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll}/**/*.unit.test.ts', 'test/*.test.ts']
 const withoutServers = process.env.TEST_SERVERS === 'none'
+
+/** What takes longest, most of it waiting, is begun first: else the end of the run waits for it alone. */
+const longest = ['test/chaos/chaos.test.ts', 'test/flow/restore.test.ts', 'test/flow/outages.test.ts']
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLongest = ({ moduleId }: TestSpecification): boolean => longest.some(name => moduleId.endsWith(name))
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLongest), ...sorted.filter(file => !isLongest(file))]
+  }
+}
 
 export default defineConfig({
   test: {
@@ -11,8 +23,9 @@ export default defineConfig({
     include: withoutServers ? unit : ['test/**/*.test.ts'],
     exclude: process.env.TEST_LONG ? [] : ['test/long/**'],
     pool: 'forks',
-    // Tests wait for servers more than they reckon: one more than there are processors.
-    maxWorkers: availableParallelism() + 1,
+    // Tests wait for servers about as much as they reckon.
+    maxWorkers: availableParallelism() + 2,
+    sequence: { sequencer: LongestFirst },
     // Commands are started hundreds of times: they find their code compiled.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/letterlock-tests', import.meta.url).pathname },
     testTimeout: 120_000,

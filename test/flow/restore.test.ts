@@ -55,7 +55,7 @@ async function expectOnce(world: World, count: number): Promise<void> {
 
 const cli = (world: World, line: string): Promise<Ran> => letterlock(line.split(' '), { env: commandEnv(world) })
 
-test.each(['poll first', 'recover first'])(
+test.concurrent.each(['poll first', 'recover first'])(
   'an older database beside newer raw mail, %s: what the server still has and what only its batch has come back, once',
   async order => {
     const [kept, deleted] = [`keep-${order[0]}`, `delete-${order[0]}`]
@@ -114,7 +114,7 @@ test.each(['poll first', 'recover first'])(
   },
 )
 
-test('older raw mail beside a newer database: doctor names the batches and the mails, and is content once they are back', async () => {
+test.concurrent('older raw mail beside a newer database: doctor names the batches and the mails, and is content once they are back', async () => {
   const box = 'older-raw'
   await using world = await createWorld()
   const raw = path.join(world.directory, 'raw')
@@ -151,7 +151,7 @@ test('older raw mail beside a newer database: doctor names the batches and the m
   expect((await cli(world, 'doctor')).stdout).not.toContain('FAULT raw mail')
 })
 
-test('what is to be deleted on the server stays there while its batch is missing, and new mail comes in', async () => {
+test.concurrent('what is to be deleted on the server stays there while its batch is missing, and new mail comes in', async () => {
   const box = 'last-copy'
   await using world = await createWorld()
   const raw = path.join(world.directory, 'raw')
@@ -176,7 +176,7 @@ test('what is to be deleted on the server stays there while its batch is missing
   expect(await world.db('accounts').where({ id }).first('state', 'code')).toMatchObject({ state: 'active', code: null })
 })
 
-test('a dump whose tables are not of one moment is found out', async () => {
+test.concurrent('a dump whose tables are not of one moment is found out', async () => {
   const box = 'torn'
   await using world = await createWorld()
   dovecot.deliver(user.name, box, mails(box, 0, 3))

@@ -81,6 +81,18 @@ export interface Look {
   javaScript?: boolean
 }
 
+/** Each scheme and each width; in long runs each with each. */
+export const looks: readonly Look[] = [
+  { scheme: 'light', width: 1440 },
+  { scheme: 'dark', width: 390 },
+  ...(process.env.TEST_LONG
+    ? ([
+        { scheme: 'dark', width: 1440 },
+        { scheme: 'light', width: 390 },
+      ] as const)
+    : []),
+]
+
 /** A browser window of its own; `name` is signed in. */
 export async function openWindow(
   browser: Browser,

@@ -9,15 +9,7 @@ import { createWorld, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
-import {
-  addUser,
-  createWebClient,
-  faultsOfPage,
-  type Look,
-  openWindow,
-  tokenOf,
-  type WebClient,
-} from '../support/web.ts'
+import { addUser, createWebClient, faultsOfPage, looks, openWindow, tokenOf, type WebClient } from '../support/web.ts'
 
 let world: World
 let daemon: Daemon
@@ -333,13 +325,6 @@ test('many accounts: paged by key, found by state and a part of the address', as
   expect((await agent.get('/accounts?address=%25')).text).toContain('There is no such account.')
   expect((await agent.get('/accounts/999999')).status).toBe(404)
 })
-
-const looks: Look[] = [
-  { scheme: 'light', width: 1440 },
-  { scheme: 'dark', width: 390 },
-  { scheme: 'dark', width: 1440 },
-  { scheme: 'light', width: 390 },
-]
 
 test.each(looks)('nothing keeps anybody out: $scheme, $width pixels', async look => {
   const page = await openWindow(browser, daemon.url, 'ada', look)

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
 import { openChromium } from '../support/chromium.ts'
 import { createWorld, type World } from '../support/daemon.ts'
-import { addUser, faultsOfPage, type Look, openWindow } from '../support/web.ts'
+import { addUser, faultsOfPage, looks, openWindow } from '../support/web.ts'
 
 let world: World
 let daemon: Daemon
@@ -19,13 +19,6 @@ afterAll(async () => {
   await browser.close()
   await world[Symbol.asyncDispose]()
 })
-
-const looks: Look[] = [
-  { scheme: 'light', width: 1440 },
-  { scheme: 'dark', width: 390 },
-  { scheme: 'dark', width: 1440 },
-  { scheme: 'light', width: 390 },
-]
 
 test('whoever starts for the first time is led from the link to the first page, by keyboard alone', async () => {
   const link = /http\S+/.exec(told.join('\n'))?.[0] ?? ''

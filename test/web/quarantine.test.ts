@@ -9,7 +9,7 @@ import { openChromium } from '../support/chromium.ts'
 import { createWorld, ends, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { rawMail } from '../support/messages.ts'
-import { addUser, createWebClient, faultsOfPage, type Look, openWindow, type WebClient } from '../support/web.ts'
+import { addUser, createWebClient, faultsOfPage, looks, openWindow, type WebClient } from '../support/web.ts'
 
 let world: World
 let daemon: Daemon
@@ -75,13 +75,6 @@ test('why each is there is told in words, to whoever is signed in', async () => 
   for (const path of ['/quarantine/999999', '/quarantine/0', '/quarantine/1e3', '/quarantine/999999/original'])
     expect((await agent.get(path)).status).toBe(404)
 })
-
-const looks: Look[] = [
-  { scheme: 'light', width: 1440 },
-  { scheme: 'dark', width: 390 },
-  { scheme: 'dark', width: 1440 },
-  { scheme: 'light', width: 390 },
-]
 
 test.each(looks)(
   'nothing of a mail comes to life, and nothing keeps anybody out: $scheme, $width pixels',

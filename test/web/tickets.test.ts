@@ -9,7 +9,7 @@ import { openChromium } from '../support/chromium.ts'
 import { until } from '../support/daemon.ts'
 import { rawMail } from '../support/messages.ts'
 import { multipart, openTicketDesk, type TicketDesk } from '../support/ticket-desk.ts'
-import { accessibilityFaults, createWebClient, linkOf, openWindow, type WebClient } from '../support/web.ts'
+import { accessibilityFaults, createWebClient, linkOf, looks, openWindow, type WebClient } from '../support/web.ts'
 
 let desk: TicketDesk
 let browser: Browser
@@ -387,24 +387,20 @@ test('tickets that belong together lead to each other', async () => {
   await page.context().close()
 })
 
-test.each(['light', 'dark'] as const)('everybody can use the pages, in %s and on a phone', async scheme => {
-  for (const width of [390, 1440] as const) {
-    const page = await openWindow(browser, desk.daemon.url, 'grace', { scheme, width })
-    for (const path of [
-      '/tickets',
-      '/tickets?status=closed',
-      `/tickets/${await desk.ticket('damage')}`,
-      `/tickets/${await desk.ticket('parcel')}`,
-    ]) {
-      await page.goto(path)
-      for (const summary of await page.locator('summary').all()) await summary.click()
-      expect(await accessibilityFaults(page), `${path} at ${width}`).toEqual([])
-      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${path} at ${width}`).toBe(
-        true,
-      )
-    }
-    await page.context().close()
+test.each(looks)('everybody can use the pages: $scheme, $width pixels', async look => {
+  const page = await openWindow(browser, desk.daemon.url, 'grace', look)
+  for (const path of [
+    '/tickets',
+    '/tickets?status=closed',
+    `/tickets/${await desk.ticket('damage')}`,
+    `/tickets/${await desk.ticket('parcel')}`,
+  ]) {
+    await page.goto(path)
+    for (const summary of await page.locator('summary').all()) await summary.click()
+    expect(await accessibilityFaults(page), path).toEqual([])
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), path).toBe(true)
   }
+  await page.context().close()
 })
 
 test('the first load of a page is small', async () => {
