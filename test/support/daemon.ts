@@ -14,6 +14,7 @@ import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { createSecretWriter } from '../../src/vault/write-secret.ts'
 import { createTestDatabase, type TestDatabase, testRedis } from './servers.ts'
 import { until } from './until.ts'
+import { recordAnswers, type WebAnswers } from './web-answers.ts'
 
 export { spawnDaemon } from './daemon-process.ts'
 export { until }
@@ -25,6 +26,10 @@ export interface World extends AsyncDisposable {
   directory: string
   /** Log lines of all its daemons. */
   log: Record<string, unknown>[]
+  /** What the web interfaces of its daemons answered; at the world's end it is searched for secrets. */
+  answers: WebAnswers
+  /** Notes the secrets of this moment, before a test takes them away. */
+  noteSecrets(): Promise<void>
   start(env?: Record<string, string>, options?: Partial<DaemonOptions>): Promise<Daemon>
   add(destination: Destination, password: string, change?: Partial<NewAccount>): Promise<number>
   /** Asks the owner for a poll at once, and waits until a poll that began after it has ended. */
@@ -57,12 +62,21 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
   stack.use(database)
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const { db } = database
+  const answers = stack.use(recordAnswers())
+  const noteSecrets = async () => await answers.note(db, directory)
+  stack.defer(async () => {
+    await noteSecrets()
+    const found = answers.find()
+    if (found.length > 0) throw new Error(`secrets in answers of the web interface:\n${found.join('\n')}`)
+  })
   return {
     database,
     db,
     config,
     directory,
     log,
+    answers,
+    noteSecrets,
     async start(more = {}, options = {}) {
       const stream = { write: (line: string) => void log.push(JSON.parse(line)) }
       const mine = configOf(more)
@@ -72,10 +86,12 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
         new AbortController().signal,
       )
       stack.defer(() => daemon[Symbol.asyncDispose]())
+      answers.listen(daemon.url)
       return daemon
     },
-    add: (destination, password, change = {}) =>
-      insertAccount(
+    async add(destination, password, change = {}) {
+      answers.add('password', password)
+      return await insertAccount(
         db,
         {
           address: 'support@example.com',
@@ -90,7 +106,8 @@ export async function createWorld(env: Record<string, string> = {}): Promise<Wor
           ...change,
         },
         createSecretWriter(keyPlaceOf(config.encryption.keyFile, {})),
-      ),
+      )
+    },
     async poll(accountId) {
       // A poll that still runs would swallow the request.
       const before = await until(async () => isIdle(log, accountId) && pollsOf(log, accountId))

@@ -14,6 +14,7 @@ import { startServer } from '../../src/embedded/child.ts'
 import { findPrograms } from '../../src/embedded/programs.ts'
 import type { Residue } from '../../src/vault/residue.ts'
 import { scrubCommand } from '../../src/vault/residue-statements.ts'
+import { html } from '../../src/web/html.ts'
 
 export interface Encoding {
   name: string
@@ -21,28 +22,39 @@ export interface Encoding {
 }
 
 /** The forms of a secret, each once; base64 is found wherever in a longer text the secret stood, as in SASL PLAIN. */
-export function encodingsOf(secret: string): Encoding[] {
-  const raw = Buffer.from(secret)
+export function encodingsOf(secret: string | Buffer): Encoding[] {
+  const raw = Buffer.from(secret as string)
   const hex = raw.toString('hex')
   const forms: [name: string, bytes: Buffer | string][] = [
     ['raw', raw],
     ...[0, 1, 2].flatMap(offset => base64At(raw, offset)),
-    ['utf-16le', Buffer.from(secret, 'utf16le')],
     ['hex', hex],
     ['hex upper case', hex.toUpperCase()],
+    ...(typeof secret === 'string' ? textFormsOf(secret) : []),
+  ]
+  const seen = new Set<string>()
+  return forms
+    .map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes as string) }))
+    .filter(({ bytes }) => {
+      const key = bytes.toString('latin1')
+      return !seen.has(key) && seen.add(key)
+    })
+}
+
+function nameOf(secret: string | Buffer): string {
+  return typeof secret === 'string' ? secret : secret.toString('hex')
+}
+
+function textFormsOf(secret: string): [name: string, bytes: Buffer | string][] {
+  return [
+    ['utf-16le', Buffer.from(secret, 'utf16le')],
+    ['html', String(html`${secret}`)],
     ['json', JSON.stringify(secret).slice(1, -1)],
     ['sql', secret.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('"', '\\"')],
     ['sql, doubled quotes', secret.replaceAll("'", "''")],
     ['url', encodeURIComponent(secret)],
     ['url, form', new URLSearchParams([['', secret]]).toString().slice(1)],
   ]
-  const seen = new Set<string>()
-  return forms
-    .map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes) }))
-    .filter(({ bytes }) => {
-      const key = bytes.toString('latin1')
-      return !seen.has(key) && seen.add(key)
-    })
 }
 
 /** The characters of the base64 that depend on nothing but the secret, when `offset` bytes (modulo 3) stand before it. */
@@ -55,11 +67,13 @@ function base64At(raw: Buffer, offset: number): [string, string][] {
   const certain = text.slice(first, whole)
   return [
     [`base64 at ${offset}`, certain],
+    [`base64 at ${offset}, html`, String(html`${certain}`)],
     [`base64url at ${offset}`, certain.replaceAll('+', '-').replaceAll('/', '_')],
   ]
 }
 
 export interface Finding {
+  /** As it was given, bytes in hex. */
   secret: string
   encoding: string
   /** Relative to the directory that was searched; '' for a buffer. */
@@ -68,7 +82,7 @@ export interface Finding {
 }
 
 /** Every place in the files below a directory, or in a buffer, where one of the secrets stands. */
-export function findSecrets(where: string | Buffer, secrets: readonly string[]): Finding[] {
+export function findSecrets(where: string | Buffer, secrets: readonly (string | Buffer)[]): Finding[] {
   const search = new Search(secrets)
   if (typeof where !== 'string') return search.run('', [where])
   const files = statSync(where).isDirectory() ? filesBelow(where) : ['']
@@ -122,8 +136,10 @@ class Search {
   /** Patterns by the last block of their first `window` bytes. */
   readonly #candidates = new Map<number, Pattern[]>()
 
-  constructor(secrets: readonly string[]) {
-    this.#patterns = secrets.flatMap(secret => encodingsOf(secret).map(encoding => ({ ...encoding, secret })))
+  constructor(secrets: readonly (string | Buffer)[]) {
+    this.#patterns = secrets.flatMap(secret =>
+      encodingsOf(secret).map(encoding => ({ ...encoding, secret: nameOf(secret) })),
+    )
     const lengths = this.#patterns.map(({ bytes }) => bytes.length)
     this.#window = lengths.reduce((least, length) => Math.min(least, length), 255)
     this.#longest = lengths.reduce((most, length) => Math.max(most, length), 0)

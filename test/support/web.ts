@@ -9,8 +9,9 @@ import type { World } from './daemon.ts'
 export const webPassword = 'correct horse battery staple'
 let hashed: Promise<string> | undefined
 
-export async function addUser(world: Pick<World, 'db'>, name: string, role: Role): Promise<number> {
+export async function addUser(world: World, name: string, role: Role): Promise<number> {
   hashed ??= hashPassword(webPassword)
+  world.answers.add('password', webPassword)
   return await insertUser(world.db, { name, role, passwordHash: await hashed }, 'test')
 }
 
@@ -24,8 +25,6 @@ export interface WebAnswer {
 
 export interface WebClient {
   cookies: Map<string, string>
-  /** All bodies that came. */
-  bodies: string[]
   get(path: string, headers?: Record<string, string>): Promise<WebAnswer>
   /** With the token of a form, unless `fields` has one; redirects are not followed. */
   post(path: string, fields?: Record<string, string>, headers?: Record<string, string>): Promise<WebAnswer>
@@ -34,7 +33,6 @@ export interface WebClient {
 
 export function createWebClient(url: string): WebClient {
   const cookies = new Map<string, string>()
-  const bodies: string[] = []
   const ask = async (path: string, init: RequestInit, headers: Record<string, string>): Promise<WebAnswer> => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await fetch(new URL(path, url), { ...init, redirect: 'manual', headers: { cookie, ...headers } })
@@ -44,12 +42,10 @@ export function createWebClient(url: string): WebClient {
       else cookies.set(name, value)
     }
     const text = await response.text()
-    bodies.push(text)
     return { status: response.status, headers: response.headers, text, location: response.headers.get('location') }
   }
   const client: WebClient = {
     cookies,
-    bodies,
     get: (path, headers = {}) => ask(path, {}, headers),
     async post(path, fields = {}, headers = {}) {
       const _csrf = fields._csrf ?? (await tokenOf(client))

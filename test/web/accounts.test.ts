@@ -17,7 +17,6 @@ let dovecot: TestDovecot
 let browser: Browser
 let admin: WebClient
 let agent: WebClient
-const clients: WebClient[] = []
 
 beforeAll(async () => {
   dovecot = await startTestDovecot()
@@ -38,7 +37,6 @@ afterAll(async () => {
 
 async function signedIn(name: string): Promise<WebClient> {
   const client = createWebClient(daemon.url)
-  clients.push(client)
   await client.signIn(name)
   return client
 }
@@ -226,18 +224,14 @@ test('an account that signs in with OAuth is moved by signing in again only, and
       clientSecret: 'secret-of-the-client',
     },
   })
+  for (const secret of ['refresh-of-the-test', 'secret-of-the-client']) world.answers.add('password', secret)
   const { text } = await admin.get(`/accounts/${id}`)
   expect(text).toContain(`letterlock account set ${id} --oauth google`)
   const fields = { ...goodForm(''), host: 'other.invalid', do: 'save', password: '' }
   const refused = await admin.post(`/accounts/${id}/edit`, fields)
   expect(refused).toMatchObject({ status: 422, text: expect.stringContaining('sign in again') })
-  for (const secret of ['refresh-of-the-test', 'secret-of-the-client'])
-    for (const body of [text, refused.text, (await admin.get(`/accounts/${id}/edit`)).text])
-      expect(body).not.toContain(secret)
+  expect((await admin.get(`/accounts/${id}/edit`)).status).toBe(200)
 })
-
-/** What browsers were answered. */
-const reading: Promise<string>[] = []
 
 /** Fills the form in. */
 async function fill(page: Page, fields: Record<string, string>): Promise<void> {
@@ -254,10 +248,6 @@ async function fill(page: Page, fields: Record<string, string>): Promise<void> {
 
 test.each([true, false])('added, edited and paused in a browser; JavaScript: %s', async javaScript => {
   const page = await openWindow(browser, daemon.url, 'ada', { javaScript })
-  page.on('response', response => {
-    // Streams do not end, and nothing of a page goes over them.
-    if (!response.url().endsWith('/events')) reading.push(response.text().catch(() => ''))
-  })
   const address = `browser-${javaScript}@example.com`
   await page.goto('/accounts')
   await page.getByRole('link', { name: 'Add an account' }).click()
@@ -383,26 +373,6 @@ test('once a key is in use a password is sealed before it is stored, and refused
   ])
 })
 
-test('no password was in any answer', async () => {
-  const read = (await Promise.all(reading)).filter(body => body !== '')
-  expect(read.length).toBeGreaterThan(10)
-  const bodies = [...clients.flatMap(client => client.bodies), ...read]
-  const forms = (secret: string): string[] => [
-    ...[secret, encodeURIComponent(secret), String(new URLSearchParams({ '': secret })).slice(1)],
-    ...[
-      Buffer.from(secret).toString('base64'),
-      Buffer.from(secret).toString('hex'),
-      JSON.stringify(secret).slice(1, -1),
-    ],
-  ]
-  const found = (secret: string, within: readonly string[]): boolean =>
-    within.some(body => forms(secret).some(form => body.includes(form)))
-  expect(bodies.length).toBeGreaterThan(100)
-  for (const secret of [user.password, 'a wrong Passw0rd']) {
-    expect(found(secret, bodies)).toBe(false)
-    // That it would be seen: a page that shows what somebody typed into another field.
-    const { text } = await admin.get(`/accounts?address=${encodeURIComponent(secret)}`)
-    expect(found(secret, [text])).toBe(true)
-  }
+test('no password is in the log', () => {
   expect(JSON.stringify(world.log)).not.toContain(user.password)
 })

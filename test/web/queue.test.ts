@@ -98,5 +98,4 @@ test('nothing can be changed there, by nobody', async () => {
   for (const path of ['/server/queue', '/server/queue/', '/server/queue/api/queues', '/server/queue/static/js/x.js'])
     expect((await agent.get(path)).status).toBe(403)
   expect((await createWebClient(daemon.url).get('/server/queue/api/queues')).location).toMatch(/^\/sign-in/)
-  expect(admin.bodies.join()).not.toContain('a Passw0rd of the queue')
 })
