@@ -23,8 +23,8 @@ export default defineConfig({
     include: withoutServers ? unit : ['test/**/*.test.ts'],
     exclude: process.env.TEST_LONG ? [] : ['test/long/**'],
     pool: 'forks',
-    // Tests wait for servers about as much as they reckon.
-    maxWorkers: availableParallelism() + 2,
+    // Tests wait for servers more than they reckon: one more than there are processors.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     // Commands are started hundreds of times: they find their code compiled.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/letterlock-tests', import.meta.url).pathname },
