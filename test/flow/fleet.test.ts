@@ -98,7 +98,7 @@ async function expectAll(fleet: Fleet, mails: number): Promise<void> {
 const leaseSeconds = process.env.TEST_LONG ? '30' : '8'
 const long = test.runIf(process.env.TEST_LONG)
 
-test('three hosts share the accounts fairly; one dies by kill -9, and the others poll its accounts within a minute', async () => {
+test.concurrent('three hosts share the accounts fairly; one dies by kill -9, and the others poll its accounts within a minute', async () => {
   await using fleet = await createFleet('share', 9, { LETTERLOCK_POLL_LEASE_SECONDS: leaseSeconds })
   const { world, boxes } = fleet
   const [first] = [await fleet.start('host-a'), await fleet.start('host-b'), await fleet.start('host-c')]
@@ -309,7 +309,7 @@ long(
   300_000,
 )
 
-test('a schema that the older program cannot work on: it is refused with a clear sentence', async () => {
+test.concurrent('a schema that the older program cannot work on: it is refused with a clear sentence', async () => {
   await using world = await createWorld()
   using newer = newerProgram(schemaVersion.version + 1)
   const { shell } = await import('../cli/letterlock.ts')
@@ -326,7 +326,7 @@ test('a schema that the older program cannot work on: it is refused with a clear
   expect(await letterlock(['account', 'list'], { env })).toMatchObject({ code: 2 })
 })
 
-test('an account that changes its owner: the former one closes its kept connection at its next look', async () => {
+test.concurrent('an account that changes its owner: the former one closes its kept connection at its next look', async () => {
   await using fleet = await createFleet('keep', 4)
   const { world } = fleet
   const kept = async ({ url }: { url: string }): Promise<number> => {
@@ -341,7 +341,7 @@ test('an account that changes its owner: the former one closes its kept connecti
   expect(Number((await names)?.n)).toBe(2)
 })
 
-test('a second host with a local directory is refused; with a bucket, or a shared directory, it is welcome', async () => {
+test.concurrent('a second host with a local directory is refused; with a bucket, or a shared directory, it is welcome', async () => {
   await using fleet = await createFleet('second', 1)
   await fleet.start('host-a')
   await fleet.start('host-b')

@@ -11,7 +11,7 @@ async function isReady(url: string): Promise<boolean> {
   return (await fetch(`${url}/ready`)).ok
 }
 
-test(`without its database for ${outageSeconds} s the daemon waits, does not hammer, and goes on`, async () => {
+test.concurrent(`without its database for ${outageSeconds} s the daemon waits, does not hammer, and goes on`, async () => {
   await using world = await startOutages(accounts, 1)
   const { servers, daemon } = world
   world.deliver(0, 'before')
@@ -30,7 +30,7 @@ test(`without its database for ${outageSeconds} s the daemon waits, does not ham
   expect(told).toBe(1)
 })
 
-test('after Redis lost everything the schedules are back within thirty seconds', async () => {
+test.concurrent('after Redis lost everything the schedules are back within thirty seconds', async () => {
   await using world = await startOutages(accounts, 20)
   const { servers } = world
   world.deliver(0, 'before')
