@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 import { examples } from './terminal.ts'
 
 const load = () => import('./accounts.ts')
+const loadImport = () => import('./accounts-import.ts')
+const loadSwitches = () => import('./account-switches.ts')
 const loadViews = () => import('./account-views.ts')
 
 export function addAccountCommands(account: Command): void {
@@ -121,21 +123,25 @@ function addSwitches(account: Command): void {
     .argument('<account>', 'id or address')
     .description('stops polling it')
     .addHelpText('after', examples('letterlock account pause support@example.com'))
-    .action(async (which: string, _, command: Command) => (await load()).pauseAccount(which, command.optsWithGlobals()))
+    .action(async (which: string, _, command: Command) =>
+      (await loadSwitches()).pauseAccount(which, command.optsWithGlobals()),
+    )
   account
     .command('resume')
     .argument('<account>', 'id or address')
     .description('polls it again')
     .addHelpText('after', examples('letterlock account resume support@example.com'))
     .action(async (which: string, _, command: Command) =>
-      (await load()).resumeAccount(which, command.optsWithGlobals()),
+      (await loadSwitches()).resumeAccount(which, command.optsWithGlobals()),
     )
   account
     .command('poll')
     .argument('<account>', 'id or address')
     .description('polls it now')
     .addHelpText('after', examples('letterlock account poll support@example.com'))
-    .action(async (which: string, _, command: Command) => (await load()).pollNow(which, command.optsWithGlobals()))
+    .action(async (which: string, _, command: Command) =>
+      (await loadSwitches()).pollNow(which, command.optsWithGlobals()),
+    )
 }
 
 function addRemove(account: Command): void {
@@ -146,7 +152,7 @@ function addRemove(account: Command): void {
     .option('--yes', 'does not ask')
     .addHelpText('after', examples('letterlock account remove 3', 'letterlock account remove 3 --yes'))
     .action(async (which: string, _, command: Command) =>
-      (await load()).deleteAccount(which, command.optsWithGlobals()),
+      (await loadSwitches()).deleteAccount(which, command.optsWithGlobals()),
     )
 }
 
@@ -173,5 +179,7 @@ ${examples(
   'support@example.com,imap.example.com,INBOX|Spam,"a password, with a comma"',
 )}`,
     )
-    .action(async (file: string, _, command: Command) => (await load()).importAccounts(file, command.optsWithGlobals()))
+    .action(async (file: string, _, command: Command) =>
+      (await loadImport()).importAccounts(file, command.optsWithGlobals()),
+    )
 }

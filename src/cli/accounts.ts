@@ -1,6 +1,5 @@
-// `letterlock account …`: adding, changing and removing accounts. Passwords and tokens come from a prompt, standard input, a file or a
-// provider, and go nowhere but into the store.
-import { readFileSync } from 'node:fs'
+// `letterlock account …`: adding and changing accounts. Passwords and tokens come from a prompt, standard input, a file or a provider, and
+// go nowhere but into the store.
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
@@ -11,15 +10,10 @@ import {
   findAddresses,
   findRemoved,
   insertAccount,
-  insertOrRevive,
-  lockAddresses,
-  makeDue,
   movedPart,
   type NewAccount,
   type NewOAuth,
-  removeAccount,
   updateAccount,
-  updateEnabled,
 } from '../store/account-changes.ts'
 import {
   accountDefaults,
@@ -34,17 +28,16 @@ import {
 } from '../store/account-settings.ts'
 import { type AccountDetail, getAccount } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
-import { inTransaction, isLocal } from '../store/database.ts'
+import { isLocal } from '../store/database.ts'
 import { type AccountDestination, getDestination } from '../store/destinations.ts'
 import { keysOf, readKeyring } from '../vault/keyring.ts'
 import type { Provider } from '../vault/oauth-providers.ts'
-import { createSecretWriter, type WriteSecret } from '../vault/write-secret.ts'
+import { createSecretWriter } from '../vault/write-secret.ts'
 import { type OAuthOptions, readKnown, readProvider, type SignedIn, signIn } from './account-oauth.ts'
 import { readCa, readPasswordFile } from './account-settings.ts'
-import type { AccountLine } from './accounts-csv.ts'
 import { actor } from './actor.ts'
-import { type GlobalOptions, withDatabase, withRedis } from './connect.ts'
-import { ask, askSecret, confirm, isInteractive, paint, print, readSecretFromStdin, remark } from './terminal.ts'
+import { type GlobalOptions, withDatabase } from './connect.ts'
+import { ask, askSecret, isInteractive, paint, print, readSecretFromStdin, remark } from './terminal.ts'
 
 /** Options of `add` and `set`, as given. */
 export interface AccountOptions extends GlobalOptions, GivenSettings, OAuthOptions {
@@ -236,91 +229,4 @@ async function completeChange(
   const moved = movedPart(before, change)
   if (moved === undefined || given.length > 0 || before.oauth !== null || !isInteractive()) return change
   return { ...change, password: await askPassword(`The ${moved} of account ${id} changes. Its password again: `) }
-}
-
-export async function pauseAccount(which: string, options: GlobalOptions): Promise<void> {
-  await switchAccount(which, options, false)
-}
-
-export async function resumeAccount(which: string, options: GlobalOptions): Promise<void> {
-  await switchAccount(which, options, true)
-}
-
-async function switchAccount(which: string, options: GlobalOptions, enabled: boolean): Promise<void> {
-  await withDatabase(options, async db => {
-    const account = await getAccount(db, which)
-    await updateEnabled(db, account.id, enabled)
-    const action = enabled ? 'account.resume' : 'account.pause'
-    await insertAudit(db, { actor: actor(), action, accountId: account.id })
-    await print(`account ${account.id} is ${enabled ? 'polled again' : 'paused'}`)
-  })
-}
-
-export async function pollNow(which: string, options: GlobalOptions): Promise<void> {
-  await withDatabase(options, async (db, config) => {
-    const account = await getAccount(db, which)
-    if (!account.enabled)
-      throw new CommandError(`account ${account.id} is paused`, `\`letterlock account resume ${account.id}\` first`)
-    const owner = await makeDue(db, account.id)
-    if (owner === null) return await print(`no daemon has account ${account.id} yet; it is polled once one does`)
-    await withRedis(config, async redis => {
-      if (redis === undefined)
-        return await print(`Redis cannot be reached; account ${account.id} is polled at its next slot`)
-      const { requestPoll } = await import('../schedule/queue.ts')
-      await requestPoll(redis, config.redis.prefix, owner, account.id)
-      await print(`account ${account.id} is polled now`)
-    })
-  })
-}
-
-export async function deleteAccount(which: string, options: GlobalOptions & { yes?: boolean }): Promise<void> {
-  await withDatabase(options, async db => {
-    const account = await getAccount(db, which)
-    await confirm(`Remove account ${account.id} (${account.address}) and its password? Its tickets stay.`, options)
-    await removeAccount(db, account.id)
-    await insertAudit(db, { actor: actor(), action: 'account.remove', accountId: account.id })
-    await print(`account ${account.id} removed; its tickets and mails stay`)
-  })
-}
-
-/** All lines of the file, or none. */
-export async function importAccounts(file: string, options: GlobalOptions): Promise<void> {
-  const { parseAccountsCsv } = await import('./accounts-csv.ts')
-  const lines = parseAccountsCsv(readText(file), file)
-  await withDatabase(options, async (db, config) => {
-    const writeSecret = createSecretWriter(keysOf(config))
-    await inTransaction(db, trx => insertAll(trx, lines, file, writeSecret))
-    await print(`${lines.length} ${lines.length === 1 ? 'account' : 'accounts'} added`)
-    remark(`${file} holds passwords: remove it when you are done`)
-  })
-}
-
-async function insertAll(
-  trx: Knex.Transaction,
-  lines: readonly AccountLine[],
-  file: string,
-  writeSecret: WriteSecret,
-): Promise<void> {
-  const { refused } = await import('./accounts-csv.ts')
-  await lockAddresses(trx)
-  const addresses = lines.map(({ account }) => account.address)
-  const present = new Map((await findAddresses(trx, addresses)).map(({ id, address }) => [address, id]))
-  const faults = lines
-    .filter(({ account }) => present.has(account.address))
-    .map(({ line, account }) => `line ${line}: ${account.address} is account ${present.get(account.address)} already`)
-  if (faults.length > 0) throw refused(file, faults, 1)
-  for (const [i, { account }] of lines.entries()) {
-    const id = await insertOrRevive(trx, account, writeSecret)
-    await insertAudit(trx, { actor: actor(), action: 'account.import', accountId: id })
-    if ((i + 1) % 1_000 === 0) remark(`${i + 1} of ${lines.length} …`)
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be read'
-    throw new CommandError(`the file ${file} ${why}`, 'check the path', 2)
-  }
 }

@@ -2,11 +2,10 @@
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
+import { findAttachmentPlace, getRawPlace } from '../store/attachment-places.ts'
 import {
   changeTicketStatus,
-  findAttachmentPlace,
   findTickets,
-  getRawPlace,
   getTicket,
   getTicketRow,
   type MessageView,

@@ -4,7 +4,6 @@ import { CommandError } from '../errors.ts'
 import type { Address, Bounce, HtmlNotes, Kind } from '../parse/parsed-message.ts'
 import { insertAudit } from './audit.ts'
 import { inTransaction } from './database.ts'
-import type { RawPlace } from './raw-store.ts'
 
 /** As `ticket list --json` prints it. */
 export interface TicketView {
@@ -292,46 +291,14 @@ async function findAttachments(db: Knex, messageIds: readonly number[]): Promise
   )
 }
 
-/** Where the raw mail of a message lies. Throws CommandError where not all of its bytes are kept. */
-export async function getRawPlace(db: Knex, messageId: number): Promise<RawPlace> {
-  const row = await db('messages')
-    .join('sources', 'sources.id', 'messages.source_id')
-    .where('messages.id', messageId)
-    .first('sources.batch', 'sources.batch_offset', 'sources.stored_size', 'sources.sha256')
-  if (row?.batch == null) throw new CommandError(`the original of message ${messageId} is not kept`)
-  return { batch: row.batch, offset: row.batch_offset, size: row.stored_size, sha256: row.sha256 }
-}
-
-export interface AttachmentPlace {
-  messageId: number
-  sha256: string
-  part: { offset: number; length: number; encoding: 'identity' | 'base64' | 'quoted-printable' } | null
-}
-
-/** The ticket's attachment with this number (from 1). */
-export async function findAttachmentPlace(
-  db: Knex,
-  ticketId: number,
-  number: number,
-): Promise<AttachmentPlace | undefined> {
-  const row = await db('attachments')
-    .join('messages', 'messages.id', 'attachments.of_message')
-    .where('messages.ticket_id', ticketId)
-    .orderBy(['attachments.of_message', 'attachments.position'])
-    .offset(number - 1)
-    .limit(1)
-    .first('messages.id as message_id', 'attachments.sha256', 'part_offset', 'part_length', 'part_encoding')
-  if (row === undefined) return undefined
-  const part =
-    row.part_offset === null ? null : { offset: row.part_offset, length: row.part_length, encoding: row.part_encoding }
-  return { messageId: row.message_id, sha256: row.sha256, part }
-}
-
-async function findBounced(db: Knex, ticketId: number): Promise<TicketDetail['bounced']> {
-  const rows: { address: string; bounce_status: string | null; bounced_at: Date }[] = await db('participants')
-    .where({ ticket_id: ticketId })
-    .whereNotNull('bounced_at')
-    .orderBy('address')
-    .select('address', 'bounce_status', 'bounced_at')
+/** Participants whom mail could not be delivered to, by their address; not more than `limit`. */
+export async function findBounced(db: Knex, ticketId: number, limit?: number): Promise<TicketDetail['bounced']> {
+  const query = db('participants').where({ ticket_id: ticketId }).whereNotNull('bounced_at').orderBy('address')
+  if (limit !== undefined) query.limit(limit)
+  const rows: { address: string; bounce_status: string | null; bounced_at: Date }[] = await query.select(
+    'address',
+    'bounce_status',
+    'bounced_at',
+  )
   return rows.map(row => ({ address: row.address, status: row.bounce_status, at: row.bounced_at }))
 }

@@ -5,8 +5,9 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toConfig } from '../../src/config.ts'
 import { openRawDirectory } from '../../src/store/raw-directory.ts'
-import { openRawS3, type S3Patience } from '../../src/store/raw-s3.ts'
+import { openRawS3 } from '../../src/store/raw-s3.ts'
 import type { RawMail, RawPlace, RawStore } from '../../src/store/raw-store.ts'
+import type { S3Patience } from '../../src/store/s3-bucket.ts'
 import { type S3Server, startS3Server, writeCredentials } from '../support/s3-server.ts'
 
 let server: S3Server

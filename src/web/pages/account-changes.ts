@@ -30,20 +30,11 @@ import { page } from '../layout.ts'
 import { fieldsOf } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, siteOf } from '../site.ts'
-import {
-  accountForm,
-  emptyForm,
-  type Faults,
-  type FormShown,
-  formOf,
-  readMailboxes,
-  type Typed,
-  toGiven,
-  typedOf,
-} from './account-form.ts'
+import { accountForm, type FormShown } from './account-form.ts'
 import { providerSection } from './account-provider-choice.ts'
 import { findWellKnown, wellKnown } from './account-providers.ts'
 import { type Tested, type Tried, testServer } from './account-test.ts'
+import { emptyForm, type Faults, formOf, readMailboxes, type Typed, toGiven, typedOf } from './account-typed.ts'
 import { pageWords } from './account-words.ts'
 import { accountOf } from './accounts.ts'
 

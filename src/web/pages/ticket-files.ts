@@ -3,16 +3,10 @@
 // mail-html.ts). The headers are set first, so that a failure is under them, too.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError, MessageError } from '../../errors.ts'
+import { type FoundFile, findFile, getRawPlace } from '../../store/attachment-places.ts'
+import { findConversationHead } from '../../store/conversation-head.ts'
 import { findSessionKey } from '../../store/sessions.ts'
-import { getRawPlace } from '../../store/tickets.ts'
-import {
-  type FoundFile,
-  findConversationHead,
-  findFile,
-  findMessageHtml,
-  findMessageText,
-  hasMessage,
-} from '../../store/tickets-conversation.ts'
+import { findMessageHtml, findMessageText, hasMessage } from '../../store/tickets-conversation.ts'
 import { comesFromHere } from '../csrf.ts'
 import { NotFound } from '../failures.ts'
 import { endOf, isPermitted, readPermission, toPermission } from '../inline-permission.ts'

@@ -1,14 +1,8 @@
 // One ticket as a conversation: what it is, the mails in the order in which they came, and closing or reopening it.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type ConversationHead, findConversationHead, type TicketName } from '../../store/conversation-head.ts'
 import { changeTicketStatus } from '../../store/tickets.ts'
-import {
-  type Conversation,
-  type ConversationHead,
-  findConversation,
-  findConversationHead,
-  findConversationMark,
-  type TicketName,
-} from '../../store/tickets-conversation.ts'
+import { type Conversation, findConversation, findConversationMark } from '../../store/tickets-conversation.ts'
 import { createTokens } from '../../thread/token.ts'
 import { openThreadSecret } from '../../vault/thread-secret.ts'
 import { NotFound } from '../failures.ts'
