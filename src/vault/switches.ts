@@ -102,7 +102,8 @@ export async function rotate(db: Knex, status: Standing, place: KeyPlace, actor:
 
 /** Throws unless encryption can be turned off now, but for the proof. Returns the id of the key that is given up. */
 export function keyToGiveUp({ state, keyId, problems }: Standing): string {
-  if (state === 'off') throw new CommandError('encryption is off already')
+  if (state === 'off')
+    throw new CommandError('encryption is off already', '`letterlock encryption status` shows what there is')
   if ((state === 'on' || state === 'sealing' || state === 'unsealing') && keyId !== null) return keyId
   throw new CommandError(
     `encryption is ${state} and cannot be turned off now`,
