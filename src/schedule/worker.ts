@@ -59,10 +59,11 @@ export function startWorker(deps: WorkerDeps): PollWorker {
 
   const begin = (accountId: number, due: number | undefined): void => {
     if (signal.aborted || running.has(accountId)) return
-    // The beat asks for the database, alone: a thousand polls would only knock at it.
-    if (deps.health.isDown('database')) return void requestIn(accountId, databaseRestMs * (0.5 + Math.random()))
     clearTimeout(later.get(accountId))
     later.delete(accountId)
+    // The beat asks for the database, alone: a thousand polls would only knock at it.
+    if (deps.health.isDown('database'))
+      return void beginIn(accountId, databaseRestMs * (0.5 + Math.random()), () => true)
     const trusted = due !== undefined && deps.kept.isWaiting(accountId)
     const done = turns
       .take(signal, async () => {
@@ -81,13 +82,17 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     if (running.has(accountId)) again.add(accountId)
     else begin(accountId, undefined)
   }
-  const requestIn = (accountId: number, ms: number | undefined): void => {
-    if (ms === undefined || signal.aborted || later.has(accountId)) return
+  const beginIn = (accountId: number, ms: number, isWanted: () => boolean): void => {
+    if (signal.aborted || later.has(accountId)) return
     const timer = setTimeout(() => {
       later.delete(accountId)
-      if (!deps.kept.isWaiting(accountId)) begin(accountId, undefined)
+      if (isWanted()) begin(accountId, undefined)
     }, ms)
     later.set(accountId, timer)
+  }
+  /** Unless its server is to tell of mail by then. */
+  const lookIn = (accountId: number, ms: number | undefined): void => {
+    if (ms !== undefined) beginIn(accountId, ms, () => !deps.kept.isWaiting(accountId))
   }
   /** What a poll that worked asks for before the next slot. `trusted`: its server was to tell of mail, and did not. */
   const goOn = (accountId: number, { report, everyMs }: Ended, trusted: boolean): void => {
@@ -101,7 +106,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     const ms = lookAgainMs(everyMs, polls)
     if (polls === null || ms === undefined) return void quiet.delete(accountId)
     quiet.set(accountId, polls + 1)
-    requestIn(accountId, ms)
+    lookIn(accountId, ms)
   }
 
   const worker = new Worker<PollJob>(
@@ -137,7 +142,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     },
     lost(accountId, ageMs) {
       deps.events.push('lost')
-      requestIn(accountId, reconnectMs(ageMs))
+      lookIn(accountId, reconnectMs(ageMs))
     },
     isRunning: accountId => running.has(accountId),
     overdue: accountId => begin(accountId, undefined),

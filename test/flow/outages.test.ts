@@ -30,6 +30,32 @@ test.concurrent(`without its database for ${outageSeconds} s the daemon waits, d
   expect(told).toBe(1)
 })
 
+test.concurrent('mail that a server told of while the database was away is fetched once it is back, long before its slot', async () => {
+  await using world = await startOutages(1, 3_600, true)
+  const { servers, daemon } = world
+  const metric = async (name: string): Promise<number> => {
+    const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
+    return Number(
+      metrics
+        .split('\n')
+        .find(line => line.startsWith(`letterlock_${name} `))
+        ?.split(' ')[1],
+    )
+  }
+  const waiting = () => metric('imap_connections{state="waiting"}')
+  const news = () => metric('push_total{what="news"}')
+  world.deliver(0, 'before')
+  await world.ticket('before')
+  await until(async () => (await waiting()) === 1)
+  const before = await news()
+  servers.links.mariadb.cut(90_000)
+  await until(async () => !(await isReady(daemon.url)))
+  world.deliver(0, 'meanwhile')
+  await until(async () => (await news()) > before)
+  servers.links.mariadb.mend()
+  await world.ticket('meanwhile', 30_000)
+})
+
 test.concurrent('after Redis lost everything the schedules are back within thirty seconds', async () => {
   await using world = await startOutages(accounts, 20)
   const { servers } = world

@@ -25,7 +25,7 @@ export interface Outages extends AsyncDisposable {
   ticket(subject: string, patienceMs?: number): Promise<void>
 }
 
-export async function startOutages(accounts: number, everySeconds: number): Promise<Outages> {
+export async function startOutages(accounts: number, everySeconds: number, push = false): Promise<Outages> {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-outages-'))
   chmodSync(directory, 0o711)
@@ -57,7 +57,7 @@ export async function startOutages(accounts: number, everySeconds: number): Prom
       username: name,
       caPem: null,
       everySeconds,
-      push: false,
+      push,
       afterIngest: 'keep',
       startFrom: 'all',
       mailboxes: ['INBOX'],
