@@ -1,7 +1,6 @@
 // Keeps what this worker owns and what its queue schedules as MySQL says: the heartbeat, a fair share of the accounts, one job
 // scheduler for each. Everything is compared and repaired every few seconds, so that a flushed Redis, an account that somebody
 // wrote with SQL, or a worker that died are mended by the same step.
-
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { findActiveKeyIds } from '../store/encryption-keys.ts'
@@ -31,11 +30,9 @@ import {
   slotOffsetMs,
 } from './queue.ts'
 
-export interface SchedulerDeps {
+/** What it takes to own accounts: MySQL alone. */
+export interface ClaimDeps {
   db: Knex
-  queue: PollQueue
-  redis: Redis
-  prefix: string
   worker: WorkerIdentity
   leaseSeconds: number
   /** Ids of the encryption keys that this worker holds, in hex. */
@@ -44,17 +41,23 @@ export interface SchedulerDeps {
   isRunning(accountId: number): boolean
 }
 
+export interface SchedulerDeps extends ClaimDeps {
+  queue: PollQueue
+  redis: Redis
+  prefix: string
+}
+
 /**
  * Renews the lease and evens out who owns what; returns what is this worker's then, and how many of them are new. Only MySQL is
  * asked. A worker that lacks the key leaves accounts with sealed passwords to those who hold it; if nobody does, they are shared as
  * ever: their open connections live on, and their state says what they wait for.
  */
-export async function claimAccounts(deps: SchedulerDeps): Promise<{ owned: OwnedAccount[]; taken: number }> {
+export async function claimAccounts(deps: ClaimDeps): Promise<{ owned: OwnedAccount[]; taken: number }> {
   const { db, worker } = deps
   await beatWorker(db, worker, deps.leaseSeconds, deps.keyIds())
   const live = await findLiveWorkers(db)
   const { sharers, takable } = sharing(live, worker.id, await findActiveKeyIds(db))
-  const share = Math.ceil((await countPolledAccounts(db)) / Math.max(1, sharers))
+  const share = shareOf(await countPolledAccounts(db), sharers, worker.id)
   const owned = await findOwnedAccounts(db, worker.id)
   const foreign = takable === 'all' ? new Set<number>() : await findOwnedSealed(db, worker.id)
   const taken = owned.length < share ? await takeAccounts(db, worker.id, share - owned.length, takable) : 0
@@ -69,17 +72,24 @@ export async function claimAccounts(deps: SchedulerDeps): Promise<{ owned: Owned
   return { owned: owned.filter(({ id }) => !surplus.has(id)), taken }
 }
 
-/** Among how many workers the accounts are shared, and which this one may take. */
+/** Among which workers the accounts are shared, and which accounts this one may take. */
 function sharing(
   live: readonly LiveWorker[],
   workerId: string,
   keyIds: readonly string[],
-): { sharers: number; takable: Takable } {
+): { sharers: readonly LiveWorker[]; takable: Takable } {
   const capable = live.filter(worker => keyIds.every(keyId => worker.keyIds.includes(keyId)))
-  if (capable.length === 0 || capable.length === live.length) return { sharers: live.length, takable: 'all' }
+  if (capable.length === 0 || capable.length === live.length) return { sharers: live, takable: 'all' }
   return capable.some(({ id }) => id === workerId)
-    ? { sharers: capable.length, takable: 'all' }
-    : { sharers: live.length, takable: 'unsealed' }
+    ? { sharers: capable, takable: 'all' }
+    : { sharers: live, takable: 'unsealed' }
+}
+
+/** The shares of all are as equal as can be and no more than there is: what does not divide goes to those who have run longest. */
+function shareOf(accounts: number, sharers: readonly LiveWorker[], workerId: string): number {
+  const each = Math.floor(accounts / Math.max(1, sharers.length))
+  const rank = sharers.findIndex(({ id }) => id === workerId)
+  return rank < accounts - each * sharers.length ? each + 1 : each
 }
 
 /** What the schedule was when it was last compared as a whole. */

@@ -43,11 +43,11 @@ export interface LiveWorker {
   lastSeenAt: Date
 }
 
-/** The workers whose leases hold. */
+/** The workers whose leases hold, those that have run longest first. */
 export async function findLiveWorkers(db: Knex): Promise<LiveWorker[]> {
   const rows: { id: string; host: string; key_ids_json: string; last_seen_at: Date }[] = await db('workers')
     .whereRaw('lease_until > UTC_TIMESTAMP(3)')
-    .orderBy('started_at')
+    .orderBy(['started_at', 'id'])
     .select('id', 'host', 'key_ids_json', 'last_seen_at')
   return rows.map(row => ({
     id: row.id,
