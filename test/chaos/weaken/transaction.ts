@@ -5,7 +5,7 @@ rewrite([
   ...slowWriting,
   {
     file: '/src/store/database.ts',
-    from: '      return await db.transaction(work)\n',
+    from: '      return await db.transaction(work, connection === undefined ? {} : { connection })\n',
     to: '      return await work(db as Knex.Transaction)\n',
   },
 ])
