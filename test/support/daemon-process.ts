@@ -20,6 +20,7 @@ export function spawnDaemon(
       LETTERLOCK_REDIS_PREFIX: config.redis.prefix,
       LETTERLOCK_DATA_DIRECTORY: world.directory,
       LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
+      LETTERLOCK_POLL_PARSE_THREADS: '1',
       ...env,
     },
   })

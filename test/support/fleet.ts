@@ -14,6 +14,7 @@ export function commandEnv({ config, directory }: World, more: Record<string, st
     LETTERLOCK_REDIS_PREFIX: config.redis.prefix,
     LETTERLOCK_DATA_DIRECTORY: directory,
     LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
+    LETTERLOCK_POLL_PARSE_THREADS: '1',
     ...more,
   }
 }
