@@ -35,13 +35,15 @@ interface Case extends AsyncDisposable {
   sources(): Promise<SourceDetail[]>
 }
 
+let cases = 0
+
 /** An account at a server that keeps to this script, after its first poll. */
 async function startCase(script: Partial<Script>, change: Change = {}): Promise<Case> {
   const server = await startScriptedServer(script)
-  const id = await world.add(server.destination, 'never-to-be-seen', {
-    address: `${server.destination.port}@x`,
-    ...change,
-  })
+  // Not by its port: a later server may get the same.
+  cases += 1
+  const address = `case${cases}@x`
+  const id = await world.add(server.destination, 'never-to-be-seen', { address, ...change })
   // Not only at the daemon's next round.
   await takeAccounts(world.db, daemon.workerId, 1, 'all')
   await world.poll(id)
@@ -56,7 +58,7 @@ async function startCase(script: Partial<Script>, change: Change = {}): Promise<
     },
     async sources() {
       const all = await findSourceDetails(world.db, { limit: 10_000 })
-      return all.filter(source => source.account === `${server.destination.port}@x`).sort((a, b) => a.uid - b.uid)
+      return all.filter(source => source.account === address).sort((a, b) => a.uid - b.uid)
     },
     async [Symbol.asyncDispose]() {
       await world.db('accounts').where({ id }).update({ enabled: false })
