@@ -3,14 +3,8 @@ import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
 import { findAttachmentPlace, getRawPlace } from '../store/attachment-places.ts'
-import {
-  changeTicketStatus,
-  findTickets,
-  getTicket,
-  getTicketRow,
-  type MessageView,
-  type TicketDetail,
-} from '../store/tickets.ts'
+import type { MessageView } from '../store/ticket-messages.ts'
+import { changeTicketStatus, findTickets, getTicket, getTicketRow, type TicketDetail } from '../store/tickets.ts'
 import { actor } from './actor.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
 import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
