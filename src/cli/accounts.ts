@@ -4,11 +4,9 @@ import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
 import type { Destination, Login } from '../fetch/mailbox.ts'
+import { addressTaken, findAddresses, findRemoved } from '../store/account-addresses.ts'
 import {
   type AccountChange,
-  addressTaken,
-  findAddresses,
-  findRemoved,
   insertAccount,
   movedPart,
   type NewAccount,

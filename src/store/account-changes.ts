@@ -4,6 +4,7 @@ import { CommandError } from '../errors.ts'
 import type { Destination } from '../fetch/mailbox.ts'
 import type { OAuthClient, SecretKind } from '../vault/envelope.ts'
 import type { WriteSecret } from '../vault/write-secret.ts'
+import { addressTaken, findAddresses, findRemoved, lockAddresses } from './account-addresses.ts'
 import { inTransaction } from './database.ts'
 import { type AccountDestination, getDestination } from './destinations.ts'
 
@@ -45,30 +46,6 @@ export async function insertAccount(db: Knex, account: NewAccount, writeSecret: 
   })
 }
 
-export function addressTaken(id: number): CommandError {
-  return new CommandError(
-    `the address is account ${id} already`,
-    `change it with \`letterlock account set ${id}\`, or remove it first`,
-  )
-}
-
-/** A row that is always there stands for all addresses: of two who add the same one at the same moment, the second finds it. */
-export async function lockAddresses(trx: Knex.Transaction): Promise<void> {
-  await trx('schema_version').forUpdate().first('id')
-}
-
-/** Accounts that have one of these addresses. */
-export async function findAddresses(
-  db: Knex,
-  addresses: readonly string[],
-): Promise<{ id: number; address: string }[]> {
-  return await db('accounts')
-    .whereIn('address', addresses)
-    .whereNull('removed_at')
-    .orderBy('id')
-    .select('id', 'address')
-}
-
 /**
  * An address that was removed comes back as the account that it was, so that reading goes on where it stopped: nothing is taken in
  * twice, nothing that came in between is left out, and answers find their tickets. `startFrom` decides of mailboxes never read.
@@ -88,17 +65,6 @@ export async function insertOrRevive(
   await replaceMailboxes(trx, id, account.mailboxes)
   await storeSecrets(trx, id, account, writeSecret)
   return id
-}
-
-/** The account that had this address until it was removed. */
-export async function findRemoved(db: Knex, address: string): Promise<number | undefined> {
-  const row = await db('accounts')
-    .where({ address })
-    .whereNotNull('removed_at')
-    .orderBy('id', 'desc')
-    .forUpdate()
-    .first('id')
-  return row?.id
 }
 
 function asNew(trx: Knex): Record<string, unknown> {

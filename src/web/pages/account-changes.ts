@@ -3,10 +3,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
 import type { Destination } from '../../fetch/mailbox.ts'
+import { findAddresses, findRemoved } from '../../store/account-addresses.ts'
 import {
   type AccountChange,
-  findAddresses,
-  findRemoved,
   insertAccount,
   movedPart,
   type NewAccount,
@@ -22,7 +21,7 @@ import {
 } from '../../store/account-settings.ts'
 import type { AccountDetail } from '../../store/accounts.ts'
 import { insertAudit } from '../../store/audit.ts'
-import { type AccountDestination, getDestination } from '../../store/destinations.ts'
+import { getDestination } from '../../store/destinations.ts'
 import { createSecretWriter } from '../../vault/write-secret.ts'
 import { sentence } from '../failures.ts'
 import { html } from '../html.ts'
@@ -30,11 +29,12 @@ import { page } from '../layout.ts'
 import { fieldsOf } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, siteOf } from '../site.ts'
+import { changeOf, triedOf } from './account-difference.ts'
 import { accountForm, type FormShown } from './account-form.ts'
 import { providerSection } from './account-provider-choice.ts'
 import { findWellKnown, wellKnown } from './account-providers.ts'
 import { type Tested, type Tried, testServer } from './account-test.ts'
-import { emptyForm, type Faults, formOf, readMailboxes, type Typed, toGiven, typedOf } from './account-typed.ts'
+import { emptyForm, type Faults, formOf, type Typed, toGiven, typedOf } from './account-typed.ts'
 import { pageWords } from './account-words.ts'
 import { accountOf } from './accounts.ts'
 
@@ -187,51 +187,6 @@ function askAgain(moved: string, { id, oauth }: AccountDetail): string {
   if (oauth === null)
     return `The ${moved} changes: type the password again. A stored one is never sent to another server.`
   return `The ${moved} changes, and stored tokens are never sent to another server: sign in again on the server with letterlock account set ${id} --oauth PROVIDER and the new ${moved}, or type a password here.`
-}
-
-/** What is other than before. */
-function changeOf(
-  account: AccountDetail,
-  before: AccountDestination,
-  settings: Settings,
-  password: string,
-): AccountChange {
-  const { startFrom, ...all } = settings
-  const security = all.security ?? before.security
-  const wanted = { port: portOf(security), username: '', ...all }
-  const now: Record<string, unknown> = {
-    ...before,
-    username: before.username === account.address ? '' : before.username,
-    everySeconds: account.everySeconds,
-    push: account.push,
-    afterIngest: account.afterIngest,
-    mailboxes: readMailboxes(account),
-  }
-  const other = Object.entries(wanted).filter(([name, value]) => !isSame(name, value, now[name], account))
-  return { ...Object.fromEntries(other), ...(password === '' ? {} : { password }) }
-}
-
-function isSame(name: string, value: unknown, now: unknown, { address }: AccountDetail): boolean {
-  if (name === 'username' && now === '' && value === address) return true
-  if (name === 'caPem' && typeof value === 'string' && typeof now === 'string') return value.trim() === now.trim()
-  return JSON.stringify(value) === JSON.stringify(now)
-}
-
-function triedOf(account: AccountDetail, before: AccountDestination, change: AccountChange, password: string): Tried {
-  const { host, port, security, username, caPem, mailboxes, afterIngest } = change
-  const destination = {
-    host: host ?? before.host,
-    port: port ?? before.port,
-    security: security ?? before.security,
-    username: username === undefined ? before.username : username || account.address,
-    caPem: caPem === undefined ? before.caPem : caPem,
-  }
-  return {
-    accountId: account.id,
-    login: password === '' ? 'stored' : { destination, password },
-    mailboxes: mailboxes ?? readMailboxes(account),
-    afterIngest: afterIngest ?? account.afterIngest,
-  }
 }
 
 const words: Readonly<Record<string, string>> = {
