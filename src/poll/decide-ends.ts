@@ -2,23 +2,21 @@
 // in the order given; a mail may belong to a ticket that an earlier mail of the same batch opens.
 import { createHash } from 'node:crypto'
 import type { FetchedMessage } from '../fetch/mailbox.ts'
-import type { Address, Bounce, Kind, ParsedMessage } from '../parse/parsed-message.ts'
+import type { ParsedMessage } from '../parse/parsed-message.ts'
 import type { RawPlace } from '../store/raw-store.ts'
 import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../thread/hold.ts'
 import { applyRules, type Rule } from '../thread/rules.ts'
 import {
   type Candidate,
-  isAutomatic,
   type Leads,
-  participantsOf,
   personOf,
-  requesterOf,
   type ThreadDecision,
   type ThreadPolicy,
   threadIds,
   threadMessage,
 } from '../thread/thread-message.ts'
 import { tokensIn, tokensOf } from '../thread/token.ts'
+import { type BatchTicket, join, openTicket } from './batch-ticket.ts'
 
 /** A mail whose bytes are kept: parsed, or with the reason why it could not be. */
 export interface KeptMail {
@@ -26,29 +24,6 @@ export interface KeptMail {
   place: RawPlace
   parsed: ParsedMessage | null
   fault: string | null
-}
-
-/** A ticket that has mail in this batch. */
-export interface BatchTicket {
-  /** Null until it is inserted. */
-  id: number | null
-  participants: Set<string>
-  /** Who opened it, lower case. */
-  requester: string
-  closed: boolean
-  /** Set for a ticket that the batch opens. */
-  opened: { kind: Kind; subject: string; requester: Address; at: Date; linked: BatchTicket | null } | null
-  /** Messages that the batch adds. */
-  added: number
-  reopened: boolean
-  lastAt: Date
-  newParticipants: Set<string>
-  /** Tags that rules give it. */
-  tags: Set<string>
-  /** Addresses that a bounce says could not be reached, with the status. */
-  bounced: Map<string, string>
-  /** Message-IDs that its mails refer to and that are not here yet. */
-  awaits: Set<string>
 }
 
 /** A source that a mail repeats: one of an earlier batch (`id`), or of this one (`end`). */
@@ -240,57 +215,6 @@ function awaitParents(ticket: BatchTicket, message: ParsedMessage, known: Known)
 
 /** The newest references of a mail whose parent has not come. */
 const maxAwaited = 5
-
-function openTicket(message: ParsedMessage, at: Date, linked: BatchTicket | null, policy: ThreadPolicy): BatchTicket {
-  const requester = requesterOf(message, policy) ?? { name: '', address: '' }
-  return {
-    ...untouchedTicket({
-      id: null,
-      participants: new Set(),
-      requester: requester.address.toLowerCase(),
-      closed: false,
-    }),
-    opened: { kind: message.kind, subject: message.subject, requester, at, linked },
-    lastAt: at,
-  }
-}
-
-/** A ticket as the batch finds it, nothing added yet. */
-export function untouchedTicket(found: Pick<BatchTicket, 'id' | 'participants' | 'requester' | 'closed'>): BatchTicket {
-  return {
-    ...found,
-    opened: null,
-    added: 0,
-    reopened: false,
-    lastAt: new Date(0),
-    newParticipants: new Set(),
-    tags: new Set(),
-    bounced: new Map(),
-    awaits: new Set(),
-  }
-}
-
-function join(ticket: BatchTicket, message: ParsedMessage, at: Date): void {
-  ticket.added += 1
-  if (at > ticket.lastAt) ticket.lastAt = at
-  if (message.bounce !== null) noteBounce(ticket, message.bounce)
-  // A mail server does not take part, and a stranger must not by an answer that is joined by reference alone.
-  if (isAutomatic(message.kind)) return
-  for (const address of participantsOf(message).slice(0, maxParticipants)) {
-    if (ticket.participants.has(address) || ticket.participants.size >= maxParticipants) continue
-    ticket.participants.add(address)
-    ticket.newParticipants.add(address)
-  }
-}
-
-/** Participants whom a mail server could not reach are marked. */
-function noteBounce(ticket: BatchTicket, { recipients, statuses }: Bounce): void {
-  for (const recipient of recipients)
-    if (ticket.participants.has(recipient)) ticket.bounced.set(recipient, statuses[0] ?? '')
-}
-
-/** A mail to thousands does not make thousands of rows. */
-const maxParticipants = 200
 
 function remember(known: Known, end: MailEnd): void {
   const original: Original = { id: null, ticketId: null, end }

@@ -26,17 +26,9 @@ import { toConditions } from '../thread/rules.ts'
 import { baseSubject } from '../thread/subject.ts'
 import { personOf, type ThreadPolicy, threadIds } from '../thread/thread-message.ts'
 import { type Tokens, tokensIn, tokensOf } from '../thread/token.ts'
+import { type BatchTicket, untouchedTicket } from './batch-ticket.ts'
 import type { Cursor } from './cursor.ts'
-import {
-  type BatchTicket,
-  decideEnds,
-  type EndingCursor,
-  fingerprintOf,
-  type KeptMail,
-  type Known,
-  type MailEnd,
-  untouchedTicket,
-} from './decide-ends.ts'
+import { decideEnds, type EndingCursor, fingerprintOf, type KeptMail, type Known, type MailEnd } from './decide-ends.ts'
 
 export interface IngestDeps {
   db: Knex

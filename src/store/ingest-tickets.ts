@@ -2,7 +2,8 @@
 // count by one.
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
-import type { BatchTicket, MailEnd } from '../poll/decide-ends.ts'
+import type { BatchTicket } from '../poll/batch-ticket.ts'
+import type { MailEnd } from '../poll/decide-ends.ts'
 import { cut, insertRows } from './insert-rows.ts'
 import { hashOf } from './known-mail.ts'
 

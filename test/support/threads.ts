@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import type { Kind, ParsedMessage } from '../../src/parse/parsed-message.ts'
+import { type BatchTicket, untouchedTicket } from '../../src/poll/batch-ticket.ts'
 import {
-  type BatchTicket,
   decideEnds,
   type EndingCursor,
   type EndPolicy,
@@ -11,7 +11,6 @@ import {
   type Known,
   type MailEnd,
   type Original,
-  untouchedTicket,
 } from '../../src/poll/decide-ends.ts'
 import { createHeaderReader, judgeTokens } from '../../src/poll/ingest-batch.ts'
 import { emptyHistory, noteMail } from '../../src/thread/hold.ts'
