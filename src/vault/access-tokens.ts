@@ -8,6 +8,7 @@ import type { Knex } from 'knex'
 import { AccountError, CommandError } from '../errors.ts'
 import { inTransaction } from '../store/database.ts'
 import { withNamedLock } from '../store/named-lock.ts'
+import { type Asking, askProvider } from './ask-provider.ts'
 import { type OpenSecret, openStored, readStored, Secret, type SecretUse } from './credentials.ts'
 import { type OAuthClient, oauthDestination } from './envelope.ts'
 import type { Keyring } from './keyring.ts'
@@ -34,12 +35,7 @@ interface Held {
   expiresAt: number
 }
 
-interface Hold {
-  until: number
-  error: AccountError
-}
-
-interface State extends LoginDeps {
+interface State extends LoginDeps, Asking {
   refresh: Refresh
   now: () => number
   held: Map<number, Held>
@@ -47,10 +43,6 @@ interface State extends LoginDeps {
   flights: Map<string, Promise<Held>>
   /** Tokens that a provider gave and that could not be stored yet. */
   unstored: Map<number, { insteadOf: string; refreshToken: string; held: Held }>
-  /** Until when a provider asked not to be asked again for an account. */
-  holds: Map<number, Hold>
-  /** Token endpoints that did not answer: those who wait in line are told so at once, and hold up no poll of another account. */
-  down: Map<string, Hold>
   slots: { free: number; waiting: (() => void)[] }
 }
 
@@ -136,7 +128,7 @@ async function renewLocked(state: State, account: OAuthUse, connection: unknown)
   const kept = state.held.get(account.id)
   if (kept?.fingerprint === insteadOf && state.now() < kept.refreshAt) return kept
   const askedAt = state.now()
-  const grant = await ask(state, account, secrets)
+  const grant = await askProvider(state, account, secrets)
   const refreshToken = grant.refreshToken ?? secrets.refreshToken
   const held = toHeld(grant, fingerprintOf(account, refreshToken), askedAt)
   if (refreshToken !== secrets.refreshToken) {
@@ -176,32 +168,6 @@ function nothingStored({ id }: OAuthUse): AccountError {
     temporary: false,
     hint: `sign in with \`letterlock account set ${id} --oauth PROVIDER\``,
   })
-}
-
-async function ask(state: State, account: OAuthUse, secrets: Secrets): Promise<Grant> {
-  const { holds, down, now } = state
-  const { tokenEndpoint } = account.oauth
-  const hold = holds.get(account.id)
-  if (hold !== undefined && now() < hold.until) throw again(hold, { retryAfterMs: hold.until - now() })
-  holds.delete(account.id)
-  const silent = down.get(tokenEndpoint)
-  if (silent !== undefined && now() < silent.until) throw again(silent, {})
-  down.delete(tokenEndpoint)
-  try {
-    return await state.refresh(account.id, account.oauth, secrets)
-  } catch (error) {
-    if (!(error instanceof AccountError)) throw error
-    if (error.retryAfterMs !== undefined) holds.set(account.id, { until: now() + error.retryAfterMs, error })
-    if (error.code === 'oauth.unreachable') down.set(tokenEndpoint, { until: now() + downForMs, error })
-    throw error
-  }
-}
-
-const downForMs = 10_000
-
-function again({ error }: Hold, detail: { retryAfterMs?: number }): AccountError {
-  const { code, message, temporary, hint = '' } = error
-  return new AccountError(code, message, { temporary, hint, ...detail })
 }
 
 const longestMarginMs = 5 * 60_000
