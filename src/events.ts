@@ -3,7 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Log } from './log.ts'
 import type { PollReport } from './poll/poll-account.ts'
 import type { Outcome } from './schedule/outcome.ts'
-import type { EncryptionState, Problem } from './vault/encryption-state.ts'
+import type { Problem } from './vault/encryption-problems.ts'
+import type { EncryptionState } from './vault/encryption-state.ts'
 
 export interface Events {
   registry: Registry

@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Config } from '../config.ts'
 import type { Key } from './envelope.ts'
-import { type KeyFileFact, type KeyFileOrigin, nextName, readKeyFile, retiredName } from './key-file.ts'
+import { type KeyFileFact, type KeyFileOrigin, readKeyFile } from './key-file.ts'
+import { nextName, retiredName } from './place-key-file.ts'
 
 /** Where the keys are. `credential`: systemd gave them; they are read-only and the same until a restart. */
 export interface KeyPlace {

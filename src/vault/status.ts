@@ -3,14 +3,8 @@ import type { Knex } from 'knex'
 import { countPlaintext, countSealed, findCredentials } from '../store/credentials.ts'
 import { findKeys, readPlaintextSeen } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
-import {
-  type EncryptionState,
-  encryptionState,
-  type Facts,
-  type Problem,
-  problemsOf,
-  proofProblems,
-} from './encryption-state.ts'
+import { type Problem, problemsOf, proofProblems } from './encryption-problems.ts'
+import { type EncryptionState, encryptionState, type Facts } from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
 import { filesOf, type KeyPlace, proofFileOf, readKeyring } from './keyring.ts'
 import { readFacts } from './read-facts.ts'

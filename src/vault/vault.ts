@@ -11,17 +11,11 @@ import { clearSuperseded } from '../store/credentials.ts'
 import { findKeys, readUnsealing, writePlaintextSeen } from '../store/encryption-keys.ts'
 import { openLogins } from './access-tokens.ts'
 import type { OpenSecret } from './credentials.ts'
-import {
-  encryptionState,
-  type Facts,
-  nextStep,
-  problemsOf,
-  proofProblems,
-  type Step,
-  writeKeyOf,
-} from './encryption-state.ts'
-import { type KeyFileFact, retireKeyFile } from './key-file.ts'
+import { problemsOf, proofProblems } from './encryption-problems.ts'
+import { encryptionState, type Facts, nextStep, type Step, writeKeyOf } from './encryption-state.ts'
+import type { KeyFileFact } from './key-file.ts'
 import { filesOf, type KeyPlace, type Keyring, proofFileOf, readKeyring } from './keyring.ts'
+import { retireKeyFile } from './place-key-file.ts'
 import { readFacts } from './read-facts.ts'
 import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
 import { runPass } from './seal-rows.ts'

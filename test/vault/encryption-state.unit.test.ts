@@ -1,13 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  encryptionState,
-  type Facts,
-  nextStep,
-  problemsOf,
-  type Step,
-  writeKeyOf,
-} from '../../src/vault/encryption-state.ts'
+import { problemsOf } from '../../src/vault/encryption-problems.ts'
+import { encryptionState, type Facts, nextStep, type Step, writeKeyOf } from '../../src/vault/encryption-state.ts'
 import { type Key, toKey } from '../../src/vault/envelope.ts'
 import type { KeyFileFact } from '../../src/vault/key-file.ts'
 
