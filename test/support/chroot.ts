@@ -3,9 +3,22 @@
 // mounted. Root only.
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { createCertificates } from '../../src/embedded/certificates.ts'
+import { user } from './dovecot.ts'
+import { createOtherClient, type FlowServer, freePorts, greets } from './flow-server.ts'
 
 const cache = new URL('../../node_modules/.cache/letterlock-servers', import.meta.url).pathname
 const suite = 'bookworm'
@@ -22,10 +35,64 @@ export function chrootsImpossible(): string | null {
   return tried.status === 0 ? null : 'this machine lets not even root have mounts of its own (unshare)'
 }
 
+export interface ChrootServer {
+  name: string
+  packages: readonly string[]
+  /** Writes its files into the directory that is `/letterlock` inside. */
+  configure(state: string, ports: ServerPorts): void
+  /** Shell commands inside, before its first start. */
+  prepare: string
+  /** Shell commands inside; the last one stays. */
+  start(ports: ServerPorts): string
+  nameOf: FlowServer['nameOf']
+}
+
+export interface ServerPorts {
+  imap: number
+  imaps: number
+}
+
+/** Starts it with an account for `user`; what it writes is gone with it. */
+export async function startChrootServer(wanted: ChrootServer): Promise<FlowServer> {
+  await using stack = new AsyncDisposableStack()
+  const root = await makeChroot(wanted.name, wanted.packages)
+  const state = mkdtempSync(path.join(tmpdir(), `letterlock-${wanted.name}-`))
+  stack.defer(() => rmSync(state, { recursive: true, force: true }))
+  const { caPem } = await createCertificates({ openssl: 'openssl', directory: state })
+  const [imap = 0, imaps = 0] = await freePorts(2)
+  wanted.configure(state, { imap, imaps })
+  chmodSync(state, 0o755)
+
+  const isReady = () => greets(imap)
+  const script = wanted.start({ imap, imaps })
+  let server = await startInChroot({ root, state, script: wanted.prepare + script, isReady })
+  stack.defer(() => server[Symbol.asyncDispose]())
+  const destination: FlowServer['destination'] = security => ({
+    host: '127.0.0.1',
+    port: security === 'tls' ? imaps : imap,
+    security,
+    username: user.name,
+    caPem,
+  })
+  const client = createOtherClient(user, () => destination('tls'))
+  const opened = stack.move()
+  return {
+    ...client,
+    user,
+    destination,
+    nameOf: wanted.nameOf,
+    async restart() {
+      await server[Symbol.asyncDispose]()
+      server = await startInChroot({ root, state, script, isReady })
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
 const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL']
 
 /** The directory of a Debian with these packages; their services are not started. */
-export async function makeChroot(name: string, packages: readonly string[]): Promise<string> {
+async function makeChroot(name: string, packages: readonly string[]): Promise<string> {
   const root = path.join(cache, `${name}-${suite}`)
   if (existsSync(root)) return root
   const draft = `${root}.${process.pid}`
@@ -57,7 +124,7 @@ rm -rf "$root/var/lib/apt/lists"
 mkdir "$root/letterlock"
 `
 
-export interface ChrootRun {
+interface ChrootRun {
   root: string
   /** Is `/letterlock` inside; what it says is written to `server.log` there. */
   state: string
@@ -70,7 +137,7 @@ export interface ChrootRun {
  * Runs a server and waits until it is ready. Disposing it ends every process of it: the first of its process ids is a shell that
  * stays, because the kernel forgets what is to happen at its parent's death when a server changes its user.
  */
-export async function startInChroot({ root, state, script, isReady }: ChrootRun): Promise<AsyncDisposable> {
+async function startInChroot({ root, state, script, isReady }: ChrootRun): Promise<AsyncDisposable> {
   const logFile = path.join(state, 'server.log')
   const log = createWriteStream(logFile, { flags: 'a' })
   await once(log, 'open')

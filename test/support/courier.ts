@@ -1,52 +1,29 @@
 // A Courier for one test file, in a system of its own (chroot.ts). Every mailbox is below INBOX, and it keeps lines as Maildir does.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { createCertificates } from '../../src/embedded/certificates.ts'
-import { makeChroot, startInChroot } from './chroot.ts'
+import { type ServerPorts, startChrootServer } from './chroot.ts'
 import { user } from './dovecot.ts'
-import { createOtherClient, type FlowServer, freePorts, greets } from './flow-server.ts'
+import type { FlowServer } from './flow-server.ts'
 
 export async function startCourier(): Promise<FlowServer> {
-  await using stack = new AsyncDisposableStack()
-  const root = await makeChroot('courier', ['courier-imap', 'courier-authlib-userdb', 'gamin'])
-  const state = mkdtempSync(path.join(tmpdir(), 'letterlock-courier-'))
-  stack.defer(() => rmSync(state, { recursive: true, force: true }))
-  const { caPem } = await createCertificates({ openssl: 'openssl', directory: state })
-  const [imap = 0, imaps = 0] = await freePorts(2)
+  return await startChrootServer({
+    name: 'courier',
+    packages: ['courier-imap', 'courier-authlib-userdb', 'gamin'],
+    configure: writeUser,
+    prepare,
+    start,
+    nameOf: (...levels) => ['INBOX', ...levels].join('.'),
+  })
+}
+
+function writeUser(state: string): void {
   const hash = execFileSync('openssl', ['passwd', '-6', '-stdin'], { input: user.password, encoding: 'utf8' }).trim()
   writeFileSync(
     path.join(state, 'userdb'),
     `${user.name}\tuid=${owner}|gid=${owner}|home=/letterlock/home|mail=/letterlock/home/Maildir|imappw=${hash}\n`,
     { mode: 0o600 },
   )
-  chmodSync(state, 0o755)
-
-  const isReady = () => greets(imap)
-  const script = start(imap, imaps)
-  let server = await startInChroot({ root, state, script: prepare + script, isReady })
-  stack.defer(() => server[Symbol.asyncDispose]())
-  const destination: FlowServer['destination'] = security => ({
-    host: '127.0.0.1',
-    port: security === 'tls' ? imaps : imap,
-    security,
-    username: user.name,
-    caPem,
-  })
-  const client = createOtherClient(user, () => destination('tls'))
-  const opened = stack.move()
-  return {
-    ...client,
-    user,
-    destination,
-    nameOf: (...levels) => ['INBOX', ...levels].join('.'),
-    async restart() {
-      await server[Symbol.asyncDispose]()
-      server = await startInChroot({ root, state, script, isReady })
-    },
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  }
 }
 
 /** Debian's user `mail`: what watches a Maildir asks for a name. */
@@ -67,7 +44,7 @@ umount /etc/courier
 `
 
 /** What the scripts of its package start: a daemon that knows the passwords, and one that listens for each port. */
-const start = (imap: number, imaps: number) => `
+const start = ({ imap, imaps }: ServerPorts) => `
 mount --bind /letterlock/etc /etc/courier
 mount -t tmpfs tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /tmp
