@@ -2,22 +2,16 @@
 // mailbox to files, in the same run. Prints one JSON object; numbers of one machine compare only with each other.
 //
 //   node test/bench/ingest.ts [--mails 5000] [--sizes 10000:30000] [--rounds 1]
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import type { Knex } from 'knex'
-import { toConfig } from '../../src/config.ts'
 import { startDovecot } from '../../src/embedded/dovecot.ts'
-import { startEmbedded } from '../../src/embedded/servers.ts'
 import { insertAccount } from '../../src/store/account-changes.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import { migrate } from '../../src/store/migrate.ts'
 import { keyPlaceOf } from '../../src/vault/keyring.ts'
 import { createSecretWriter } from '../../src/vault/write-secret.ts'
-import { costOf } from './scene.ts'
+import { costOf, never, openBenchDatabase, openScene, progress, startBenchDaemon, until } from './scene.ts'
 
 const { values } = parseArgs({
   options: {
@@ -29,18 +23,11 @@ const { values } = parseArgs({
 const count = Number(values.mails)
 const [smallest = 10_000, largest = 30_000] = values.sizes.split(':').map(Number)
 const user = { name: 'bench', password: 'benchmark' }
-const signal = new AbortController().signal
-const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 
 await using stack = new AsyncDisposableStack()
-const root = mkdtempSync(path.join(tmpdir(), 'letterlock-bench-'))
-chmodSync(root, 0o711)
-stack.defer(() => rmSync(root, { recursive: true, force: true }))
-const servers = stack.use(
-  await startEmbedded({ directory: path.join(root, 'embedded'), mariadb: true, redis: true, progress, signal }),
-)
+const scene = stack.use(await openScene())
 const dovecot = stack.use(
-  await startDovecot({ directory: path.join(root, 'dovecot'), users: [user], progress, signal }),
+  await startDovecot({ directory: path.join(scene.directory, 'dovecot'), users: [user], progress, signal: never }),
 )
 
 progress(`writing ${count} mails of ${smallest} to ${largest} bytes …`)
@@ -114,11 +101,11 @@ function lines(text: string): string {
 
 /** Seconds, or null where mbsync is not installed. */
 async function runMbsync(round: number): Promise<number | null> {
-  const target = path.join(root, `mbsync-${round}`)
+  const target = path.join(scene.directory, `mbsync-${round}`)
   mkdirSync(target)
-  const ca = path.join(root, 'ca.pem')
+  const ca = path.join(scene.directory, 'ca.pem')
   writeFileSync(ca, dovecot.caPem)
-  const config = path.join(root, 'mbsyncrc')
+  const config = path.join(scene.directory, 'mbsyncrc')
   writeFileSync(
     config,
     `IMAPStore far
@@ -161,14 +148,9 @@ SyncState ${target}/state-
 async function runLetterlock(
   round: number,
 ): Promise<{ seconds: number; peakRssMb: number; databaseBytesPerMail: number; cpuMsPerMail: number }> {
-  const directory = path.join(root, `data-${round}`)
   const name = `bench_${round}`
-  const databaseUrl = servers.databaseUrl.replace('/letterlock?', `/${name}?`)
-  const config = toConfig({ file: undefined, toml: '', env: {}, directory: '/' })
-  const server = openDatabase(servers.databaseUrl, config.database)
-  await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
-  const db = openDatabase(databaseUrl, config.database)
-  await migrate(db)
+  await using database = await openBenchDatabase(scene, name)
+  const { db } = database
   await insertAccount(
     db,
     {
@@ -188,36 +170,20 @@ async function runLetterlock(
     },
     createSecretWriter(keyPlaceOf('/nonexistent/key.bin', {})),
   )
-  const child = spawn(process.execPath, [...memoryBounds(), 'src/main.ts', 'run'], {
-    cwd: path.resolve(import.meta.dirname, '../..'),
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...process.env,
-      LETTERLOCK_DATABASE_URL: databaseUrl,
-      LETTERLOCK_REDIS_URL: servers.redisUrl,
-      LETTERLOCK_REDIS_PREFIX: name,
-      LETTERLOCK_DATA_DIRECTORY: directory,
-      LETTERLOCK_WEB_LISTEN: '127.0.0.1:0',
-      LETTERLOCK_LOG_LEVEL: 'warn',
-    },
-  })
+  const daemon = await startBenchDaemon(scene, name, database.url, { LETTERLOCK_LOG_LEVEL: 'warn' })
   await until(async () => (await db('workers').count({ n: '*' }).first())?.n === 1)
   await db('accounts').update({ enabled: true })
-  await until(async () => (await db('mailboxes').whereNotNull('uid_validity').first('id')) !== undefined)
+  await until(async () => (await db('mailboxes').whereNotNull('uid_validity').first('id')) !== undefined, 10)
   const startedAt = performance.now()
-  await until(async () => (await db('mailboxes').where({ last_uid: count }).first('id')) !== undefined)
+  await until(async () => (await db('mailboxes').where({ last_uid: count }).first('id')) !== undefined, 10)
   const seconds = since(startedAt)
-  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]
   const rows = await db('messages').count({ n: '*' }).first()
   if (Number(rows?.n) !== count) throw new Error(`${rows?.n} messages instead of ${count}`)
-  const cpuMsPerMail = Number(((costOf([child.pid as number]).cpuSeconds * 1000) / count).toFixed(2))
-  child.kill('SIGTERM')
-  await once(child, 'exit')
+  const { cpuSeconds, peakRssMb } = costOf([daemon.pid])
+  const cpuMsPerMail = Number(((cpuSeconds * 1000) / count).toFixed(2))
+  await daemon[Symbol.asyncDispose]()
   const databaseBytesPerMail = await bytesPerMail(db, name)
-  await db.destroy()
-  await server.raw(`DROP DATABASE ${name}`)
-  await server.destroy()
-  return { seconds, peakRssMb: Math.round(Number(peak) / 1024), databaseBytesPerMail, cpuMsPerMail }
+  return { seconds, peakRssMb: Math.round(peakRssMb), databaseBytesPerMail, cpuMsPerMail }
 }
 
 /** Rows and indexes, as the server counts its pages. */
@@ -228,16 +194,6 @@ async function bytesPerMail(db: Knex, name: string): Promise<number> {
     [name],
   )) as [{ bytes: string }[]]
   return Math.round(Number(rows[0]?.bytes) / count)
-}
-
-/** As `npm start` and the service give them. */
-function memoryBounds(): string[] {
-  const { scripts } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8'))
-  return scripts.start.match(/--max-\S+/g)
-}
-
-async function until(ask: () => Promise<boolean>): Promise<void> {
-  while (!(await ask())) await new Promise(resolve => setTimeout(resolve, 10))
 }
 
 function since(startedAt: number): number {

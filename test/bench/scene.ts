@@ -1,5 +1,5 @@
-// What the benchmarks of many accounts share: a database of their own with so many accounts in it, a daemon in a process of its own, and
-// what the processes cost.
+// What the benchmarks share: servers and a database of their own, accounts in it, a daemon in a process of its own, and what the processes
+// cost.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -9,7 +9,7 @@ import type { Knex } from 'knex'
 import { toConfig } from '../../src/config.ts'
 import { type Embedded, startEmbedded } from '../../src/embedded/servers.ts'
 import type { Destination } from '../../src/fetch/mailbox.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { type DatabaseUse, openDatabase } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrate.ts'
 
 const program = path.resolve(import.meta.dirname, '../..')
@@ -24,8 +24,8 @@ export interface BenchScene extends AsyncDisposable {
   servers: Embedded
 }
 
-/** MariaDB and Redis, in a directory that others may enter. */
-export async function openScene(): Promise<BenchScene> {
+/** MariaDB and, unless it is not wanted, Redis, in a directory that others may enter. */
+export async function openScene({ redis = true } = {}): Promise<BenchScene> {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-bench-'))
   chmodSync(directory, 0o711)
@@ -34,7 +34,7 @@ export async function openScene(): Promise<BenchScene> {
     await startEmbedded({
       directory: path.join(directory, 'embedded'),
       mariadb: true,
-      redis: true,
+      redis,
       progress,
       signal: never,
     }),
@@ -54,12 +54,13 @@ export interface BenchDaemon extends AsyncDisposable {
 export async function openBenchDatabase(
   scene: BenchScene,
   name: string,
+  use?: DatabaseUse,
 ): Promise<AsyncDisposable & { db: Knex; url: string }> {
   const url = scene.servers.databaseUrl.replace('/letterlock?', `/${name}?`)
   const { database } = toConfig({ file: undefined, toml: '', env: {}, directory: '/' })
   const server = openDatabase(scene.servers.databaseUrl, database)
   await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
-  const db = openDatabase(url, database)
+  const db = openDatabase(url, database, use)
   await migrate(db)
   return {
     db,

@@ -4,19 +4,15 @@
 //
 //   node test/bench/sealing.ts [--sizes 10000,100000,1000000] [--rounds 1]
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Knex } from 'knex'
-import { toConfig } from '../../src/config.ts'
-import { startEmbedded } from '../../src/embedded/servers.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import { migrate } from '../../src/store/migrate.ts'
 import { imapDestination, open, seal, toKey } from '../../src/vault/envelope.ts'
 import { keyPlaceOf, readKeyring } from '../../src/vault/keyring.ts'
 import { runPass } from '../../src/vault/seal-rows.ts'
 import { adoptKey } from '../../src/vault/transitions.ts'
+import { never, openBenchDatabase, openScene, progress } from './scene.ts'
 
 const { values } = parseArgs({
   options: {
@@ -24,8 +20,6 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '1' },
   },
 })
-const signal = new AbortController().signal
-const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 /** The server is taken for idle with fewer pages to write, or after so long. */
 const cleanPages = 200
 const settledWithinMs = 20_000
@@ -33,14 +27,10 @@ const settledWithinMs = 20_000
 const ticksPerSecond = 100
 /** Of passwords up to 46 bytes. */
 const envelopeBytes = 49 + 64 + 16
-const config = toConfig({ file: undefined, toml: '', env: {}, directory: '/' })
 
 await using stack = new AsyncDisposableStack()
-const root = mkdtempSync(path.join(tmpdir(), 'letterlock-bench-'))
-stack.defer(() => rmSync(root, { recursive: true, force: true }))
-const directory = path.join(root, 'embedded')
-const servers = stack.use(await startEmbedded({ directory, mariadb: true, redis: false, progress, signal }))
-const place = keyPlaceOf(path.join(root, 'encryption-key.bin'), {})
+const scene = stack.use(await openScene({ redis: false }))
+const place = keyPlaceOf(path.join(scene.directory, 'encryption-key.bin'), {})
 writeFileSync(place.file, randomBytes(32), { mode: 0o600 })
 
 /** Seconds by the clock, and of processor time, ours and the server's: on a busy machine only the latter says something. */
@@ -72,27 +62,17 @@ printTable(measured)
 process.stdout.write(`${JSON.stringify(measured)}\n`)
 
 async function measure(rows: number): Promise<Measured> {
-  const name = `bench_${rows}`
-  const url = servers.databaseUrl.replace('/letterlock?', `/${name}?`)
-  const server = openDatabase(servers.databaseUrl, config.database)
-  await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
-  const db = openDatabase(url, config.database, 'sealing')
-  try {
-    await migrate(db)
-    progress(`${rows} rows …`)
-    await insertRows(db, rows)
-    const { time: update, shape } = await timeUpdates(db, rows)
-    const crypto = await timed(db, async () => sealAndOpen(rows))
-    tell('seal and open', crypto)
-    const { time: sealing, peakRssMb } = await timeSealing(db, rows)
-    const ratio = sealing.seconds / (update.seconds + crypto.seconds)
-    const cpuRatio = sealing.cpu / (update.cpu + crypto.cpu)
-    return { rows, update, shape, crypto, sealing, ratio, cpuRatio, rowsPerSecond: rows / sealing.seconds, peakRssMb }
-  } finally {
-    await db.destroy()
-    await server.raw(`DROP DATABASE ${name}`)
-    await server.destroy()
-  }
+  await using database = await openBenchDatabase(scene, `bench_${rows}`, 'sealing')
+  const { db } = database
+  progress(`${rows} rows …`)
+  await insertRows(db, rows)
+  const { time: update, shape } = await timeUpdates(db, rows)
+  const crypto = await timed(db, async () => sealAndOpen(rows))
+  tell('seal and open', crypto)
+  const { time: sealing, peakRssMb } = await timeSealing(db, rows)
+  const ratio = sealing.seconds / (update.seconds + crypto.seconds)
+  const cpuRatio = sealing.cpu / (update.cpu + crypto.cpu)
+  return { rows, update, shape, crypto, sealing, ratio, cpuRatio, rowsPerSecond: rows / sealing.seconds, peakRssMb }
 }
 
 /** Half of the digits of a row's number are hashed, so that no two passwords are the same. */
@@ -169,7 +149,7 @@ async function timeSealing(db: Knex, rows: number): Promise<{ time: Time; peakRs
   if (!(await adoptKey(db, current.key, 'bench'))) throw new Error('the key was not adopted')
   let peak = process.memoryUsage.rss()
   const time = await timed(db, async () => {
-    const { changed } = await runPass({ db, place, actor: 'bench' }, 'seal', signal, () => {
+    const { changed } = await runPass({ db, place, actor: 'bench' }, 'seal', never, () => {
       peak = Math.max(peak, process.memoryUsage.rss())
     })
     if (changed !== rows) throw new Error(`${changed} rows instead of ${rows}`)
