@@ -148,7 +148,10 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     async run(during, command) {
       notes.refused = undefined
       try {
-        return await command()
+        const answer = await command()
+        // The library answers with nothing where the connection ended before it could ask.
+        if (!answer && isOver(client)) throw connectionEnded(client)
+        return answer
       } catch (error) {
         throw toError(error, during)
       }
@@ -158,6 +161,16 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     },
   }
   return wire
+}
+
+/** Also after BYE, when the socket is still there. */
+function isOver({ usable, state, states }: ImapFlow): boolean {
+  return !usable || state === states.LOGOUT
+}
+
+/** As the library itself says it, with what the server said last. */
+function connectionEnded({ byeReason }: ImapFlow): { code: string; reason?: string } {
+  return { code: 'NoConnection', ...(byeReason === undefined ? {} : { reason: byeReason }) }
 }
 
 function createSession(wire: Wire): ImapSession {

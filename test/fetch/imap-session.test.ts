@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSession } from '../../src/fetch/imap-session.ts'
+import type { ImapSession } from '../../src/fetch/mailbox.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
+import { capabilities, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
 
 let dovecot: TestDovecot
@@ -44,4 +46,20 @@ test('a wait that has only begun never has the commands after it work on another
     // Of the one that was selected before nothing is asked any more.
     await expect(first.list(1, 10)).rejects.toMatchObject({ code: 'imap.connection_lost' })
   }
+})
+
+test.each<[string, (session: ImapSession) => Promise<unknown>]>([
+  ['SELECT', session => session.select('INBOX', 'read-only')],
+  ['STATUS', session => session.status('INBOX')],
+])('a server that says BYE while %s waits for the end of IDLE is known to be going down', async (command, ask) => {
+  await using server = await startScriptedServer({
+    capabilities: [...capabilities, 'IDLE'],
+    idle: tag => ['* BYE going down', `${tag} OK done`],
+  })
+  await using session = await openSession(account, server.destination, password())
+  await session.select('INBOX', 'read-only')
+  const before = server.commands.length
+  expect(await session.watch(['INBOX'], () => {})).toBe(true)
+  await expect(ask(session)).rejects.toMatchObject({ code: 'imap.unavailable', temporary: true })
+  expect(server.commands.slice(before).filter(line => line.startsWith(command))).toEqual([])
 })

@@ -41,6 +41,8 @@ export interface Script {
   unlisted: Set<number>
   /** While false, IDLE is a promise that is not kept: nothing is told. */
   tells: boolean
+  /** What IDLE is answered with in place of waiting, all lines at once. */
+  idle: ((tag: string) => string[]) | undefined
   /** Sent as NIL, as servers do for a mail that somebody else just removed. */
   nil: Set<number>
   /** RFC822.SIZE that it claims, by UID. */
@@ -89,6 +91,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     withheld: new Set(),
     unlisted: new Set(),
     tells: true,
+    idle: undefined,
     nil: new Set(),
     claimedSizes: new Map(),
     internalDate: '"24-Nov-2026 10:00:00 +0000"',
@@ -124,8 +127,8 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
           socket.write(`${idling.get(socket)} OK done\r\n`)
           idling.delete(socket)
         } else if (tag !== undefined && command === 'IDLE' && !full.byeAt.has('IDLE')) {
-          idling.set(socket, tag)
-          socket.write('+ idling\r\n')
+          if (full.idle === undefined) idling.set(socket, tag)
+          socket.write((full.idle?.(tag) ?? ['+ idling']).map(text => `${text}\r\n`).join(''))
         } else answer(session, line)
       }
     })
