@@ -154,7 +154,7 @@ async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, c
       // An older backup of the raw mail may have been put back: then the server's copy is the last one.
       if (action.kind === 'delete') for (const batch of batches) await poll.deps.raw.index(batch)
       const left = await mailbox.settle(uids, action)
-      await updateSettled(poll.deps.db, place, uids, left)
+      await updateSettled(poll.deps.db, place, poll.account.lease, uids, left)
     }
   }
 }

@@ -2,7 +2,9 @@
 // UIDVALIDITY under which it was taken in.
 import type { Knex } from 'knex'
 import type { AfterIngest } from '../fetch/mailbox.ts'
+import { inTransaction } from './database.ts'
 import { toAfterIngest } from './polled-account.ts'
+import { type Lease, lockLease } from './workers.ts'
 
 export interface UnsettledGroup {
   action: AfterIngest
@@ -31,15 +33,22 @@ export async function findUnsettled(
   }))
 }
 
-/** Notes that it was done, but for what is left. */
+/**
+ * Notes that it was done, but for what is left. Throws `lease.lost`: whoever lost the account may have asked in a mailbox that he opened
+ * before the mail was there, and servers answer OK to that.
+ */
 export async function updateSettled(
   db: Knex,
   mailbox: { id: number; uidValidity: number },
+  lease: Lease,
   uids: readonly number[],
   left: AfterIngest | null,
 ): Promise<void> {
-  await db('sources')
-    .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity })
-    .whereIn('uid', uids)
-    .update(left === null ? { settled_at: db.raw('UTC_TIMESTAMP(3)') } : { after_ingest: left.kind })
+  await inTransaction(db, async trx => {
+    await lockLease(trx, lease)
+    await trx('sources')
+      .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity })
+      .whereIn('uid', uids)
+      .update(left === null ? { settled_at: db.raw('UTC_TIMESTAMP(3)') } : { after_ingest: left.kind })
+  })
 }
