@@ -1,5 +1,5 @@
 // A selected mailbox, on imapflow. Mail is fetched with BODY.PEEK[] (nothing is marked as read), one command a batch.
-import type { FetchMessageObject } from 'imapflow'
+import type { CopyResponseObject, FetchMessageObject } from 'imapflow'
 import { AccountError } from '../errors.ts'
 import type { Wire } from './imap-session.ts'
 import { toState } from './imap-session.ts'
@@ -128,26 +128,60 @@ async function settle(wire: Wire, uids: readonly number[], action: AfterIngest):
   const { client } = wire
   const set = toSet(uids)
   const uid = { uid: true }
-  const done = async (during: string, command: () => Promise<unknown>): Promise<null> => {
-    if (!(await wire.run(during, command))) throw wire.refusal(during)
-    return null
-  }
   if (uids.length === 0 || action.kind === 'keep') return null
   if (action.kind === 'seen')
-    return await done('STORE', () => client.messageFlagsAdd(set, ['\\Seen'], { ...uid, silent: true }))
-  if (action.kind === 'delete') return await remove(wire, set, done)
-  if (client.capabilities.has('MOVE')) return await done('MOVE', () => client.messageMove(set, action.mailbox, uid))
-  await done('COPY', () => client.messageCopy(set, action.mailbox, uid))
+    return await done(wire, 'STORE', () => client.messageFlagsAdd(set, ['\\Seen'], { ...uid, silent: true }))
+  if (action.kind === 'delete') return await remove(wire, set)
+  if (client.capabilities.has('MOVE')) {
+    await relocate(wire, 'MOVE', uids, left => client.messageMove(left, action.mailbox, uid))
+    return null
+  }
+  await relocate(wire, 'COPY', await findLeft(wire, uids), left => client.messageCopy(left, action.mailbox, uid))
   return { kind: 'delete' }
 }
 
-/** Without UIDPLUS, EXPUNGE would take other people's deletions along: the mail stays, marked. */
-async function remove(
+async function done(wire: Wire, during: string, command: () => Promise<unknown>): Promise<null> {
+  if (!(await wire.run(during, command))) throw wire.refusal(during)
+  return null
+}
+
+/**
+ * MOVE and COPY are answered with OK also where nothing was done: Dovecot leaves a whole set as it is when somebody else has just removed
+ * one mail of it (OK [EXPUNGEISSUED], RFC 5530). What COPYUID (RFC 4315) does not name and is still there is asked for again.
+ */
+async function relocate(
   wire: Wire,
-  set: string,
-  done: (during: string, command: () => Promise<unknown>) => Promise<null>,
-): Promise<null> {
+  during: 'MOVE' | 'COPY',
+  uids: readonly number[],
+  command: (set: string) => Promise<CopyResponseObject | false>,
+): Promise<void> {
+  let left = uids
+  for (let tries = 0; left.length > 0; tries++) {
+    if (tries === maxTries) throw wire.refusal(during)
+    const answer = await wire.run(during, () => command(toSet(left)))
+    if (answer === false) throw wire.refusal(during)
+    const named = answer.uidMap ?? new Map<number, number>()
+    const unnamed = left.filter(uid => !named.has(uid))
+    const there = await findLeft(wire, unnamed)
+    // Without COPYUID: a copy is whole if nobody removed anything meanwhile.
+    if (during === 'COPY' && named.size === 0 && there.length === unnamed.length) return
+    left = there
+  }
+}
+
+const maxTries = 5
+
+/** Which of them are there after NOOP: until then a server may show what somebody else removed. */
+async function findLeft(wire: Wire, uids: readonly number[]): Promise<number[]> {
+  if (uids.length === 0) return []
+  await wire.run('NOOP', () => wire.client.noop())
+  return await search(wire, { uid: toSet(uids) }, 1)
+}
+
+/** Without UIDPLUS, EXPUNGE would take other people's deletions along: the mail stays, marked. */
+async function remove(wire: Wire, set: string): Promise<null> {
   const { client } = wire
-  if (client.capabilities.has('UIDPLUS')) return await done('EXPUNGE', () => client.messageDelete(set, { uid: true }))
-  return await done('STORE', () => client.messageFlagsAdd(set, ['\\Deleted'], { uid: true, silent: true }))
+  if (client.capabilities.has('UIDPLUS'))
+    return await done(wire, 'EXPUNGE', () => client.messageDelete(set, { uid: true }))
+  return await done(wire, 'STORE', () => client.messageFlagsAdd(set, ['\\Deleted'], { uid: true, silent: true }))
 }

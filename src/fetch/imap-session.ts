@@ -7,7 +7,7 @@ import { idleLimitMs } from './idle-limits.ts'
 import { toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
 import type { Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
-import { createWatch, type Watch } from './watch.ts'
+import { createWatch, isSame, type Watch } from './watch.ts'
 
 export interface SessionOptions {
   /** Ends a connection attempt, and the session's commands, at once. */
@@ -208,7 +208,13 @@ function isContainer(flags: ReadonlySet<string>): boolean {
   return [...flags].some(flag => /^\\(noselect|nonexistent)$/i.test(flag))
 }
 
+/**
+ * Of the selected mailbox STATUS tells what the session knows already (RFC 9051 §6.3.11), on Dovecot also when the mailbox was made anew
+ * meanwhile: that one is opened again.
+ */
 async function status(wire: Wire, name: string): Promise<MailboxState> {
+  const { mailbox } = wire.client
+  if (mailbox && isSame(mailbox.path, name)) return (await openMailbox(wire, name, 'read-only')).state
   const query = { messages: true, uidNext: true, uidValidity: true }
   const found = (await wire.run('STATUS', () => wire.client.status(name, query))) as
     | { messages?: number; uidNext?: number; uidValidity?: bigint }

@@ -116,7 +116,7 @@ function inboxFirst(names: readonly string[]): string[] {
 }
 
 /** INBOX is the one name whose case does not matter (RFC 9051 §5.1). */
-function isSame(a: string, b: string): boolean {
+export function isSame(a: string, b: string): boolean {
   return a === b || (a.toUpperCase() === 'INBOX' && b.toUpperCase() === 'INBOX')
 }
 

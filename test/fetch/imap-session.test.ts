@@ -48,9 +48,32 @@ test('a wait that has only begun never has the commands after it work on another
   }
 })
 
+test.each<[string, string[]]>([
+  ['MOVE', ['UIDPLUS', 'MOVE']],
+  ['COPY and EXPUNGE', ['UIDPLUS']],
+])('all that is left is moved where somebody else has just removed one of the mails, by %s', async (_, extensions) => {
+  await using server = await startTestDovecot({ settings: `imap_capability = IMAP4rev1 ${extensions.join(' ')}` })
+  server.deliver(
+    user.name,
+    'INBOX',
+    [1, 2, 3, 4].map(n => rawMail({ id: `${n}@x` })),
+  )
+  server.deliver(user.name, 'Done', [])
+  await using session = await openSession(account, server.destination('tls'), password())
+  const mailbox = await session.select('INBOX', 'read-write')
+  await using other = await openSession(account, server.destination('tls'), password())
+  await (await other.select('INBOX', 'read-write')).settle([2], { kind: 'delete' })
+  // Dovecot answers OK and leaves the other two where they are.
+  const left = await mailbox.settle([1, 2, 3], { kind: 'move', mailbox: 'Done' })
+  expect(left).toEqual(extensions.includes('MOVE') ? null : { kind: 'delete' })
+  if (left !== null) await mailbox.settle([1, 2, 3], left)
+  expect(server.files(user.name, 'INBOX')).toHaveLength(1)
+  expect(server.files(user.name, 'Done')).toHaveLength(2)
+})
+
 test.each<[string, (session: ImapSession) => Promise<unknown>]>([
   ['SELECT', session => session.select('INBOX', 'read-only')],
-  ['STATUS', session => session.status('INBOX')],
+  ['STATUS', session => session.status('Other')],
 ])('a server that says BYE while %s waits for the end of IDLE is known to be going down', async (command, ask) => {
   await using server = await startScriptedServer({
     capabilities: [...capabilities, 'IDLE'],

@@ -133,7 +133,7 @@ function testMailFlow(server: () => FlowServer): void {
 
     await server().resetUidValidity(box)
     await server().deliver(box, [rawMail({ id: 'new@x', subject: 'new one' })])
-    await pollTwice(world, id)
+    await world.poll(id)
     expect(await ends(world.db)).toEqual({ created: 31, duplicate: 30 })
     expect(await findTickets(world.db, { limit: 100 })).toHaveLength(31)
   })
@@ -145,7 +145,7 @@ function testMailFlow(server: () => FlowServer): void {
     const id = await polled(world, [box])
     await server().deliver(box, [rawMail({ id: 'm@x', headers: ['X-Migrated: yes'] })])
     await server().resetUidValidity(box)
-    await pollTwice(world, id)
+    await world.poll(id)
     const found = await findSourceDetails(world.db, { limit: 10 })
     expect(found.map(({ result, reason }) => `${result} ${reason}`).sort()).toEqual([
       'created new',
@@ -356,12 +356,6 @@ function testMailFlow(server: () => FlowServer): void {
     expect(await ends(world.db)).toEqual({ created: 2 })
     expect(await getAccount(world.db, String(id))).toMatchObject({ state: 'active', failures: 0 })
   })
-}
-
-/** Dovecot says only when asked again that a mailbox was made anew while a connection had it open. */
-async function pollTwice(world: World, id: number): Promise<void> {
-  await world.poll(id)
-  await world.poll(id)
 }
 
 interface Counting extends AsyncDisposable {
