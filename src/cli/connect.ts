@@ -4,7 +4,8 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { type Config, readSources, toConfig } from '../config.ts'
 import { ServiceError } from '../errors.ts'
-import { checkDatabase, openDatabase } from '../store/database.ts'
+import { checkDatabase } from '../store/check-database.ts'
+import { openDatabase } from '../store/database.ts'
 import type { RawStore } from '../store/raw-store.ts'
 
 export interface GlobalOptions {

@@ -1,6 +1,7 @@
 // `letterlock migrate`
 import { schemaVersion } from '../../migrations/all.ts'
-import { openDatabase, readSchemaVersion } from '../store/database.ts'
+import { readSchemaVersion } from '../store/check-database.ts'
+import { openDatabase } from '../store/database.ts'
 import { findMigrations, migrate } from '../store/migrate.ts'
 import { findServers, type GlobalOptions, loadConfig } from './connect.ts'
 import { print, printJson, printTable, remark, time } from './terminal.ts'

@@ -39,7 +39,8 @@ export function addSourceCommands(source: Command): void {
       ),
     )
     .action(async (directory: string, _, command: Command) => {
-      process.exitCode = await (await load()).exportSources(directory, command.optsWithGlobals())
+      const { exportSources } = await import('./source-export.ts')
+      process.exitCode = await exportSources(directory, command.optsWithGlobals())
     })
   source
     .command('recover')

@@ -4,7 +4,8 @@
 import type { Knex } from 'knex'
 import { type Migration, migrations, schemaVersion } from '../../migrations/all.ts'
 import { ServiceError } from '../errors.ts'
-import { checkServer, silentSessionSeconds } from './database.ts'
+import { checkServer } from './check-database.ts'
+import { silentSessionSeconds } from './database.ts'
 
 export interface MigrationStatus {
   name: string
