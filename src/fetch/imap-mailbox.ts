@@ -153,13 +153,13 @@ async function relocate(
   wire: Wire,
   during: 'MOVE' | 'COPY',
   uids: readonly number[],
-  command: (set: string) => Promise<CopyResponseObject | false>,
+  command: (set: string) => Promise<CopyResponseObject | false | undefined>,
 ): Promise<void> {
   let left = uids
   for (let tries = 0; left.length > 0; tries++) {
     if (tries === maxTries) throw wire.refusal(during)
     const answer = await wire.run(during, () => command(toSet(left)))
-    if (answer === false) throw wire.refusal(during)
+    if (!answer) throw wire.refusal(during)
     const named = answer.uidMap ?? new Map<number, number>()
     const unnamed = left.filter(uid => !named.has(uid))
     const there = await findLeft(wire, unnamed)

@@ -218,7 +218,6 @@ test('case 10: accounts that hang hold up no other, and none has more than one c
   const hanging = [await add(silent.destination, 'secret'), await add(silent.destination, 'secret')]
   const stuck = hanging.map(id => world.poll(id))
   await until(async () => silent.commands.filter(line => line.startsWith('EXAMINE')).length === 2)
-  expect(silent.connections()).toBe(2)
   const quick = await Promise.all(Array.from({ length: 6 }, () => add(server.destination, 'secret')))
   for (const id of quick) {
     await poll(id)
@@ -227,8 +226,8 @@ test('case 10: accounts that hang hold up no other, and none has more than one c
   expect(server.accepted()).toBe(quick.length)
   for (const id of quick) expect(await ticketsOf(id)).toEqual(['mail 1'])
   await Promise.all(stuck)
-  // They may have been tried again by now.
-  expect(silent.connections()).toBeLessThanOrEqual(2)
+  // They may have been tried again by now, each once the connection before was closed.
+  expect(silent.mostConnections()).toBe(2)
 })
 
 test('case 11: a failing account is shown with code, count and last success, and told once, and once when it works again', async () => {
@@ -236,7 +235,6 @@ test('case 11: a failing account is shown with code, count and last success, and
   const id = await add(server.destination, 'secret')
   const { lastSuccessAt } = await poll(id)
   server.script.refuse = { EXAMINE: 'NO [UNAVAILABLE] later', LOGIN: 'NO [UNAVAILABLE] later' }
-  await world.db('mailboxes').where({ account_id: id }).update({ seen_messages: 0 })
   for (let i = 0; i < 2; i++) await poll(id)
   const failing = await poll(id)
   expect(failing).toMatchObject({ state: 'failing', code: 'imap.auth_unavailable', failures: 3, lastSuccessAt })

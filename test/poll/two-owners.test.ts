@@ -31,14 +31,15 @@ test('a worker that lost the account moves nothing on paper: what its old view o
   const id = await insertAccount(
     db,
     {
-      ...{
-        address: 'support@example.com',
-        ...dovecot.destination('tls'),
-        everySeconds: 60,
-        push: false,
-        enabled: true,
-      },
-      ...{ afterIngest: 'move:Done', startFrom: 'all', mailboxes: ['INBOX'], password: user.password },
+      address: 'support@example.com',
+      ...dovecot.destination('tls'),
+      everySeconds: 60,
+      push: false,
+      enabled: true,
+      afterIngest: 'move:Done',
+      startFrom: 'all',
+      mailboxes: ['INBOX'],
+      password: user.password,
     },
     writeWithoutKey,
   )

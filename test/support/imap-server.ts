@@ -61,6 +61,8 @@ export interface ScriptedServer extends AsyncDisposable {
   /** Every command that was received, without its tag; secrets of LOGIN as they came. */
   commands: string[]
   connections(): number
+  /** The most that there were at once. */
+  mostConnections(): number
   /** Connections that there ever were. */
   accepted(): number
   /** Connections in IDLE. */
@@ -102,10 +104,11 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
   const commands: string[] = []
   const sockets = new Set<Socket>()
   const idling = new Map<Socket, string>()
-  let accepted = 0
+  let [accepted, most] = [0, 0]
   const server = createServer(socket => {
     accepted += 1
     sockets.add(socket)
+    most = Math.max(most, sockets.size)
     socket.on('close', () => {
       sockets.delete(socket)
       idling.delete(socket)
@@ -138,6 +141,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     script: full,
     commands,
     connections: () => sockets.size,
+    mostConnections: () => most,
     accepted: () => accepted,
     idling: () => idling.size,
     deliver(source) {
