@@ -124,7 +124,7 @@ export async function startBenchDaemon(
   env: Record<string, string> = {},
 ): Promise<BenchDaemon> {
   const port = await freePort()
-  const command = [process.execPath, ...memoryBounds(), 'src/main.ts', 'run']
+  const command = ['src/letterlock', 'run']
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
     cwd: program,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -162,12 +162,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number }
   server.close()
   return port
-}
-
-/** As `npm start` and the service give them. */
-function memoryBounds(): string[] {
-  const { scripts } = JSON.parse(readFileSync(path.join(program, 'package.json'), 'utf8'))
-  return scripts.start.match(/--max-\S+/g)
 }
 
 function toMetrics(text: string): Map<string, number> {

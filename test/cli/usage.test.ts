@@ -113,20 +113,59 @@ test('help and version go to standard output, and the rest stays silent', async 
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })
 
-test('under an old Node it says what is missing: all packages, the end of their installation, or a newer Node', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'letterlock-old-node-'))
+/** A folder with the launcher alone, and a folder of programs in which `node` is what the test says (none for `undefined`). */
+function launchFolder() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'letterlock-launcher-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  mkdirSync(path.join(folder, 'src'))
-  const script = path.join(folder, 'src/letterlock.mjs')
-  copyFileSync(path.resolve(import.meta.dirname, '../../src/letterlock.mjs'), script)
-  const old = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"20.1.2"}})'
-  const run = () => {
-    const { status, stderr } = spawnSync(process.execPath, ['--import', old, script, 'run'], { encoding: 'utf8' })
-    return `${status} ${stderr}`
+  for (const name of ['src', 'bin']) mkdirSync(path.join(folder, name))
+  for (const name of ['letterlock', 'node.sh'])
+    copyFileSync(path.resolve(import.meta.dirname, '../../src', name), path.join(folder, 'src', name))
+  const putScript = (file: string, script: string): void => {
+    const at = path.join(folder, file)
+    mkdirSync(path.dirname(at), { recursive: true })
+    writeFileSync(at, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   }
+  for (const program of ['dirname', 'readlink', 'uname']) putScript(`bin/${program}`, `exec /usr/bin/${program} "$@"`)
+  const run = () => {
+    const { status, stdout, stderr } = spawnSync('/bin/sh', [path.join(folder, 'src/letterlock'), 'run'], {
+      encoding: 'utf8',
+      env: { PATH: path.join(folder, 'bin') },
+    })
+    return `${status} ${stdout}${stderr}`.replaceAll(folder, '')
+  }
+  return { folder, putScript, run }
+}
+
+const packagedNode = `node_modules/node-linux-${process.arch}/bin/node`
+const saysNode = (version: string, able: boolean): string =>
+  `case $1 in --version) echo v${version};; -p) echo ${able};; *) echo "path: $*";; esac`
+
+test('the launcher says what is missing: all packages, the end of their installation, or a Node that can run it', () => {
+  const { folder, putScript, run } = launchFolder()
   expect(run()).toMatch(/^2 error: the packages that letterlock needs are not installed\nhint: run `npm ci`/)
   mkdirSync(path.join(folder, 'node_modules/commander'), { recursive: true })
   expect(run()).toMatch(/^2 error: the packages that letterlock needs are not all installed yet\nhint: wait/)
   writeFileSync(path.join(folder, 'node_modules/.package-lock.json'), '{}')
-  expect(run()).toMatch(/^2 error: letterlock needs Node 24 or newer, this is 20\.1\.2\nhint: install Node 24/)
+  expect(run()).toMatch(/^2 error: letterlock needs Node 24 or newer, and there is none\nhint: install Node 24/)
+  putScript('bin/node', saysNode('20.1.2', false))
+  expect(run()).toMatch(/^2 error: .* 24 or newer; \/bin\/node is v20\.1\.2\nhint: run `npm ci` without/)
+})
+
+test('a Node 24 that was built without TypeScript is not taken, and the packaged one needs no link from npm', () => {
+  const { folder, putScript, run } = launchFolder()
+  mkdirSync(path.join(folder, 'node_modules/commander'), { recursive: true })
+  writeFileSync(path.join(folder, 'node_modules/.package-lock.json'), '{}')
+  putScript('bin/node', saysNode('24.9.0', false))
+  expect(run()).toMatch(/^2 error: letterlock needs a Node that runs TypeScript, 24 or newer; \/bin\/node is v24\.9\.0/)
+  putScript(packagedNode, 'case $1 in --version) ;; *) echo "packaged: $*";; esac')
+  expect(run()).toMatch(/^0 packaged: --disable-sigusr1 .*--max-old-space-size=1536 \/src\/main\.ts run\n$/)
+  putScript(packagedNode, 'exit 127')
+  putScript('bin/node', saysNode('24.9.0', true))
+  expect(run()).toMatch(/^0 path: --disable-sigusr1 .*\/src\/main\.ts run\n$/)
+})
+
+test('a command that 0.3.0 linked into the path still works', () => {
+  const linked = path.resolve(import.meta.dirname, '../../src/letterlock.mjs')
+  const { status, stdout } = spawnSync(process.execPath, [linked, '--version'], { encoding: 'utf8' })
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)])
 })

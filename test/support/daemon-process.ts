@@ -10,7 +10,7 @@ export function spawnDaemon(
   env: Record<string, string> = {},
 ): ChildProcess {
   const { config } = world
-  return spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, 'src/main.ts', 'run'], {
+  return spawn('setpriv', ['--pdeathsig', 'KILL', 'src/letterlock', 'run'], {
     cwd: path.resolve(import.meta.dirname, '../..'),
     stdio,
     env: {
