@@ -157,7 +157,7 @@ function refuse(error: unknown, what: string, seen: Seen): never {
   if (error instanceof CommandError) throw error
   const isAnswer = error instanceof ResponseBodyError || error instanceof AuthorizationResponseError
   const why = isAnswer ? error.error : seen.status === undefined ? reasonOf(error) : `HTTP ${seen.status}`
-  const hint = hints[why] ?? 'check the issuer, the client id and the network; docs/oauth.md has the steps'
+  const hint = hints.get(why) ?? 'check the issuer, the client id and the network; docs/oauth.md has the steps'
   const detail = isAnswer || !(error instanceof Error) ? '' : codeOf(error)
   throw new CommandError(`the provider did not go along with ${what} (${why}${detail})`, hint)
 }
@@ -167,11 +167,13 @@ function codeOf(error: Error): string {
   return typeof code === 'string' && code.startsWith('OAUTH_') ? `, ${code}` : ''
 }
 
-const hints: Readonly<Record<string, string>> = {
-  access_denied: 'consent was refused; run the command again and allow it',
-  expired_token: 'the code was not entered in time; run the command again',
-  invalid_client: 'check --client-id and --client-secret-file against the client’s registration',
-  unauthorized_client: 'allow the flow in the client’s registration; docs/oauth.md says which',
-  invalid_scope: 'check --scope, and that the client may have it',
-  invalid_grant: 'the code was used or is too old, or another --redirect-uri is registered; run the command again',
-}
+const hints: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    access_denied: 'consent was refused; run the command again and allow it',
+    expired_token: 'the code was not entered in time; run the command again',
+    invalid_client: 'check --client-id and --client-secret-file against the client’s registration',
+    unauthorized_client: 'allow the flow in the client’s registration; docs/oauth.md says which',
+    invalid_scope: 'check --scope, and that the client may have it',
+    invalid_grant: 'the code was used or is too old, or another --redirect-uri is registered; run the command again',
+  }),
+)

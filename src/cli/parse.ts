@@ -58,16 +58,18 @@ async function parse(source: Buffer, pool: ParsePool): Promise<Result> {
   }
 }
 
-const reading: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'this file may not be read',
-  EISDIR: 'this is a folder, not a file',
-  ERR_FS_FILE_TOO_LARGE: 'this file is too large to be read',
-}
+const reading: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ENOENT: 'there is no such file',
+    EACCES: 'this file may not be read',
+    EISDIR: 'this is a folder, not a file',
+    ERR_FS_FILE_TOO_LARGE: 'this file is too large to be read',
+  }),
+)
 
 function toFailure(error: unknown): Result {
   const { code = 'internal', message = 'failed' } = error as { code?: string; message?: string }
-  return { error: { code, message: reading[code] ?? message } }
+  return { error: { code, message: reading.get(code) ?? message } }
 }
 
 function toJson(path: string, result: Result): string {

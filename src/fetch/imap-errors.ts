@@ -100,24 +100,26 @@ function isAnswer({ authenticationFailed, responseStatus, reason }: Failure): bo
   return authenticationFailed === true || responseStatus !== undefined || reason !== undefined
 }
 
-const untrusted: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'the server’s certificate has expired',
-  CERT_NOT_YET_VALID: 'the server’s certificate is not valid yet',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'the server’s certificate is for another name',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the server’s certificate is signed by nobody but itself',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the server’s certificate comes from an unknown CA',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the server’s certificate comes from an unknown CA',
-  UNABLE_TO_GET_ISSUER_CERT: 'the server’s certificate comes from an unknown CA',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the server’s certificate comes from an unknown CA',
-  CERT_SIGNATURE_FAILURE: 'the server’s certificate has a wrong signature',
-  CERT_REVOKED: 'the server’s certificate is revoked',
-  CERT_UNTRUSTED: 'the server’s certificate is not trusted',
-}
+const untrusted: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    CERT_HAS_EXPIRED: 'the server’s certificate has expired',
+    CERT_NOT_YET_VALID: 'the server’s certificate is not valid yet',
+    ERR_TLS_CERT_ALTNAME_INVALID: 'the server’s certificate is for another name',
+    DEPTH_ZERO_SELF_SIGNED_CERT: 'the server’s certificate is signed by nobody but itself',
+    SELF_SIGNED_CERT_IN_CHAIN: 'the server’s certificate comes from an unknown CA',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the server’s certificate comes from an unknown CA',
+    UNABLE_TO_GET_ISSUER_CERT: 'the server’s certificate comes from an unknown CA',
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the server’s certificate comes from an unknown CA',
+    CERT_SIGNATURE_FAILURE: 'the server’s certificate has a wrong signature',
+    CERT_REVOKED: 'the server’s certificate is revoked',
+    CERT_UNTRUSTED: 'the server’s certificate is not trusted',
+  }),
+)
 
 const renew = 'have it renewed on the server, or check this host’s clock'
 
 function certificate({ code = '' }: Failure): Meaning | undefined {
-  const what = untrusted[code]
+  const what = untrusted.get(code)
   if (what === undefined) return undefined
   const ofTime = code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID'
   const hint =
@@ -147,43 +149,47 @@ function starttls(failure: Failure): Meaning | undefined {
   }
 }
 
-const ofNetwork: Readonly<Record<string, Omit<Meaning, 'temporary'>>> = {
-  ENOTFOUND: {
-    code: 'imap.host_not_found',
-    what: 'the server’s name is not known in the DNS',
-    hint: 'check --host; if it is right, check this host’s resolver',
-  },
-  ECONNREFUSED: {
-    code: 'imap.connection_refused',
-    what: 'nothing listens at the server’s port',
-    hint: 'check --host and --port, and that the mail server runs',
-  },
-  EHOSTUNREACH: {
-    code: 'imap.host_unreachable',
-    what: 'there is no way to the server',
-    hint: 'check the network, the routes and the firewall of this host',
-  },
-  ETIMEDOUT: {
-    code: 'imap.timeout',
-    what: 'the server did not answer in time',
-    hint: 'check --port and --security and the firewall on the way; it is tried again by itself',
-  },
-}
+const ofNetwork: ReadonlyMap<string, Omit<Meaning, 'temporary'>> = new Map(
+  Object.entries({
+    ENOTFOUND: {
+      code: 'imap.host_not_found',
+      what: 'the server’s name is not known in the DNS',
+      hint: 'check --host; if it is right, check this host’s resolver',
+    },
+    ECONNREFUSED: {
+      code: 'imap.connection_refused',
+      what: 'nothing listens at the server’s port',
+      hint: 'check --host and --port, and that the mail server runs',
+    },
+    EHOSTUNREACH: {
+      code: 'imap.host_unreachable',
+      what: 'there is no way to the server',
+      hint: 'check the network, the routes and the firewall of this host',
+    },
+    ETIMEDOUT: {
+      code: 'imap.timeout',
+      what: 'the server did not answer in time',
+      hint: 'check --port and --security and the firewall on the way; it is tried again by itself',
+    },
+  }),
+)
 
-const sameAs: Readonly<Record<string, string>> = {
-  EAI_AGAIN: 'ENOTFOUND',
-  ENODATA: 'ENOTFOUND',
-  ENETUNREACH: 'EHOSTUNREACH',
-  EADDRNOTAVAIL: 'EHOSTUNREACH',
-  ETIMEOUT: 'ETIMEDOUT',
-  CONNECT_TIMEOUT: 'ETIMEDOUT',
-  GREETING_TIMEOUT: 'ETIMEDOUT',
-  GREEETING_TIMEOUT: 'ETIMEDOUT',
-  UPGRADE_TIMEOUT: 'ETIMEDOUT',
-}
+const sameAs: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    EAI_AGAIN: 'ENOTFOUND',
+    ENODATA: 'ENOTFOUND',
+    ENETUNREACH: 'EHOSTUNREACH',
+    EADDRNOTAVAIL: 'EHOSTUNREACH',
+    ETIMEOUT: 'ETIMEDOUT',
+    CONNECT_TIMEOUT: 'ETIMEDOUT',
+    GREETING_TIMEOUT: 'ETIMEDOUT',
+    GREEETING_TIMEOUT: 'ETIMEDOUT',
+    UPGRADE_TIMEOUT: 'ETIMEDOUT',
+  }),
+)
 
 function network({ code = '' }: Failure): Meaning | undefined {
-  const found = ofNetwork[sameAs[code] ?? code]
+  const found = ofNetwork.get(sameAs.get(code) ?? code)
   return found === undefined ? undefined : { ...found, temporary: true }
 }
 

@@ -182,8 +182,13 @@ export function textOfHtml(html: string): string {
 }
 
 function markedTextOf(html: string): string {
-  const text = toText(markQuotations(html.slice(0, maxConverted))).replaceAll('\0', '')
+  const text = toText(markQuotations(withoutInherited(html.slice(0, maxConverted)))).replaceAll('\0', '')
   return html.length > maxConverted ? `${text}${mark}` : text
+}
+
+/** html-to-text looks elements up in a plain object, which has this one from the start. */
+function withoutInherited(html: string): string {
+  return html.replace(/<(\/?)constructor(?![^\s/>])/gi, '<$1span')
 }
 
 function bound(text: string): string {

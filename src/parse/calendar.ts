@@ -25,7 +25,7 @@ export function describeCalendar(calendar: string): string | null {
   const guests = event.filter(({ name }) => name === 'ATTENDEE')
   const answer = method === 'REPLY' ? (parameter(guests[0], 'PARTSTAT').toLowerCase() ?? '') : ''
   const cancelled = method === 'CANCEL' || /^cancelled$/i.test(text('STATUS'))
-  const title = cancelled ? 'Cancelled' : method === 'REPLY' ? answers[answer] : titles[method]
+  const title = cancelled ? 'Cancelled' : method === 'REPLY' ? answers.get(answer) : titles.get(method)
   const lines = [
     [title ?? 'Event', text('SUMMARY') || '(no title)'],
     ['When', spanOf(first('DTSTART'), first('DTEND') ?? first('DUE'))],
@@ -39,12 +39,16 @@ export function describeCalendar(calendar: string): string | null {
   return [...said, ...(description === '' ? [] : ['', description])].join('\n')
 }
 
-const titles: Readonly<Record<string, string>> = { REQUEST: 'Invitation', COUNTER: 'Counter-proposal' }
-const answers: Readonly<Record<string, string>> = {
-  accepted: 'Accepted',
-  declined: 'Declined',
-  tentative: 'Tentatively accepted',
-}
+const titles: ReadonlyMap<string, string> = new Map(
+  Object.entries({ REQUEST: 'Invitation', COUNTER: 'Counter-proposal' }),
+)
+const answers: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    accepted: 'Accepted',
+    declined: 'Declined',
+    tentative: 'Tentatively accepted',
+  }),
+)
 
 /** RFC 5545 §3.1: a line that begins with a blank goes on with the one before it. */
 function propertiesOf(calendar: string): Property[] {

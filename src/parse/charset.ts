@@ -55,34 +55,36 @@ function normalise(label: string): string {
     .replace(/^["']|["']$/g, '')
     .replace(/^x-(?=sjis|gbk|euc|mac)/, 'x-')
     .replace(/_/g, '-')
-  return aliases[name] ?? name
+  return aliases.get(name) ?? name
 }
 
-const aliases: Readonly<Record<string, string>> = {
-  ascii: 'us-ascii',
-  'ansi-x3.4-1968': 'us-ascii',
-  '7bit': 'us-ascii',
-  utf8: 'utf-8',
-  'unicode-1-1-utf-7': 'utf-7',
-  utf7: 'utf-7',
-  'ks-c-5601-1987': 'euc-kr',
-  ksc5601: 'euc-kr',
-  'shift-jis': 'shift_jis',
-  sjis: 'shift_jis',
-  cp932: 'shift_jis',
-  'iso-2022-jp-ms': 'iso-2022-jp',
-  'iso-2022-jp-1': 'iso-2022-jp',
-  'iso-2022-jp-2': 'iso-2022-jp',
-  cp936: 'gbk',
-  gb2312: 'gb18030',
-  gbk: 'gb18030',
-  'gb-2312': 'gb18030',
-  cp1252: 'windows-1252',
-  cp1251: 'windows-1251',
-  cp1250: 'windows-1250',
-  'iso-8859-8-i': 'iso-8859-8',
-  hz: 'hz-gb-2312',
-}
+const aliases: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ascii: 'us-ascii',
+    'ansi-x3.4-1968': 'us-ascii',
+    '7bit': 'us-ascii',
+    utf8: 'utf-8',
+    'unicode-1-1-utf-7': 'utf-7',
+    utf7: 'utf-7',
+    'ks-c-5601-1987': 'euc-kr',
+    ksc5601: 'euc-kr',
+    'shift-jis': 'shift_jis',
+    sjis: 'shift_jis',
+    cp932: 'shift_jis',
+    'iso-2022-jp-ms': 'iso-2022-jp',
+    'iso-2022-jp-1': 'iso-2022-jp',
+    'iso-2022-jp-2': 'iso-2022-jp',
+    cp936: 'gbk',
+    gb2312: 'gb18030',
+    gbk: 'gb18030',
+    'gb-2312': 'gb18030',
+    cp1252: 'windows-1252',
+    cp1251: 'windows-1251',
+    cp1250: 'windows-1250',
+    'iso-8859-8-i': 'iso-8859-8',
+    hz: 'hz-gb-2312',
+  }),
+)
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')

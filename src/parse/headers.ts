@@ -191,39 +191,41 @@ function fullYear(year: string): number {
   return number + (year.length === 3 || number >= 50 ? 1900 : 2000)
 }
 
-const zones: Readonly<Record<string, number>> = {
-  ut: 0,
-  gmt: 0,
-  utc: 0,
-  z: 0,
-  est: -5,
-  edt: -4,
-  cst: -6,
-  cdt: -5,
-  mst: -7,
-  mdt: -6,
-  pst: -8,
-  pdt: -7,
-  cet: 1,
-  cest: 2,
-  met: 1,
-  mest: 2,
-  bst: 1,
-  wet: 0,
-  west: 1,
-  eet: 2,
-  eest: 3,
-  msk: 3,
-  jst: 9,
-  kst: 9,
-  hst: -10,
-  akst: -9,
-  akdt: -8,
-}
+const zones: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ut: 0,
+    gmt: 0,
+    utc: 0,
+    z: 0,
+    est: -5,
+    edt: -4,
+    cst: -6,
+    cdt: -5,
+    mst: -7,
+    mdt: -6,
+    pst: -8,
+    pdt: -7,
+    cet: 1,
+    cest: 2,
+    met: 1,
+    mest: 2,
+    bst: 1,
+    wet: 0,
+    west: 1,
+    eet: 2,
+    eest: 3,
+    msk: 3,
+    jst: 9,
+    kst: 9,
+    hst: -10,
+    akst: -9,
+    akdt: -8,
+  }),
+)
 
 function zoneMs(zone: string): number {
   const numeric = /^([+-])\s?(\d{1,2}):?(\d{2})$/.exec(zone)
-  if (numeric === null) return (zones[zone.toLowerCase()] ?? 0) * 3_600_000
+  if (numeric === null) return (zones.get(zone.toLowerCase()) ?? 0) * 3_600_000
   const [, sign, hours, minutes] = numeric
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000
 }

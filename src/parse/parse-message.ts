@@ -1,6 +1,6 @@
 // Raw mail → ParsedMessage. The parts are found in the bytes (skeleton.ts) and read where they are well-formed; a mail whose structure
 // does not hold together is given to mailparser, which reads on where a strict reader stops. Headers are always read here, because
-// ids, dates, addresses and raw 8-bit text are where mail is most often wrong. Never throws for what a mail says.
+// ids, dates, addresses and raw 8-bit text are where mail is most often wrong.
 import { createHash } from 'node:crypto'
 import { MessageError } from '../errors.ts'
 import { parseAddresses } from './addresses.ts'
@@ -17,8 +17,22 @@ import { findParts, leavesOf, type Part } from './skeleton.ts'
 
 const maxReferences = 1_000
 
-/** Parses a mail; what is malformed comes out as far as it can be read. */
+/**
+ * Parses a mail; what is malformed comes out as far as it can be read. What nobody foresaw in it is this mail's fault alone:
+ * MessageError `message.unparseable`.
+ */
 export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
+  try {
+    return await readMessage(raw)
+  } catch (cause) {
+    throw new MessageError('message.unparseable', 'a mail could not be parsed', {
+      hint: 'its original is kept: `letterlock quarantine export` writes it to a file',
+      cause,
+    })
+  }
+}
+
+async function readMessage(raw: Buffer): Promise<ParsedMessage> {
   const { source, envelope, offset } = withoutEnvelope(raw)
   const root = findParts(source)
   const { body, attachments, reasons } = await readContent(source, root, offset)

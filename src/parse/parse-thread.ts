@@ -24,6 +24,7 @@ async function answer(id: number, source: Buffer): Promise<ParseAnswer> {
   try {
     return { id, message: await parseMessage(source) }
   } catch (error) {
-    return { id, failed: error instanceof Error ? error.name : 'unknown' }
+    const { cause } = error as Error
+    return { id, failed: cause instanceof Error ? cause.name : 'unknown' }
   }
 }

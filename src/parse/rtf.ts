@@ -65,16 +65,20 @@ interface Group {
 const token = /\\([a-z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-f]{2})|\\([^a-z])|([{}])|([^\\{}\r\n]{1,4096})/gi
 const destinations =
   /^(fonttbl|colortbl|stylesheet|info|pict|object|header|footer|headerl|headerr|footerl|footerr|themedata|listtable|listoverridetable|generator|latentstyles|datastore|rsidtbl|xmlnstbl|bkmkstart|bkmkend|fldinst)$/
-const breaks: Readonly<Record<string, string>> = { par: '\n', line: '\n', row: '\n', tab: '\t', cell: '\t' }
-const signs: Readonly<Record<string, string>> = {
-  lquote: '‘',
-  rquote: '’',
-  ldblquote: '“',
-  rdblquote: '”',
-  bullet: '•',
-  endash: '–',
-  emdash: '—',
-}
+const breaks: ReadonlyMap<string, string> = new Map(
+  Object.entries({ par: '\n', line: '\n', row: '\n', tab: '\t', cell: '\t' }),
+)
+const signs: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    lquote: '‘',
+    rquote: '’',
+    ldblquote: '“',
+    rdblquote: '”',
+    bullet: '•',
+    endash: '–',
+    emdash: '—',
+  }),
+)
 const maxNesting = 1_000
 
 /** What an RTF says; nulls if it is none. */
@@ -122,8 +126,10 @@ export function readRtf(rtf: string): RtfText {
       else if (word === 'u') {
         say(String.fromCharCode(Number(parameter ?? 63) & 0xffff))
         skipping = group.skip
-      } else if (breaks[word] !== undefined) say(breaks[word])
-      else if (signs[word] !== undefined) say(signs[word])
+      } else {
+        const sign = breaks.get(word) ?? signs.get(word)
+        if (sign !== undefined) say(sign)
+      }
       starred = false
     }
   }

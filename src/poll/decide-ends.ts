@@ -5,7 +5,7 @@ import type { FetchedMessage } from '../fetch/mailbox.ts'
 import type { ParsedMessage } from '../parse/parsed-message.ts'
 import type { RawPlace } from '../store/raw-store.ts'
 import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../thread/hold.ts'
-import { applyRules, type Rule } from '../thread/rules.ts'
+import { applyRules, type Rule, type RuleVerdict } from '../thread/rules.ts'
 import {
   type Candidate,
   type Leads,
@@ -121,8 +121,9 @@ function judge(
 ): Judgement {
   const without = { ticket: null, waiting: [] }
   if (isOwnMail(message, known)) return { ...without, result: 'ignored', reason: 'own-mail' }
-  const header = (name: string) => policy.header(mail.source, name)
-  const { decided, tags } = applyRules(policy.rules, { message, size: place.size, header })
+  const verdict = ruleVerdict(message, mail, place.size, policy)
+  if (verdict === undefined) return { ...without, result: 'quarantined', reason: 'unparseable' }
+  const { decided, tags } = verdict
   if (decided !== null && !cursor.released) {
     const result = decided.action === 'drop' ? 'ignored' : 'quarantined'
     return { ...without, result, reason: `rule:${decided.name}` }
@@ -140,6 +141,20 @@ function judge(
   const judgement = carryOut(decision, message, mail.receivedAt, known, policy.thread)
   for (const tag of tags) judgement.ticket?.tags.add(tag)
   return judgement
+}
+
+/** Undefined where a rule could not be applied: that is this mail's fault, and the others of its batch go on. */
+function ruleVerdict(
+  message: ParsedMessage,
+  mail: FetchedMessage,
+  size: number,
+  { rules, header }: EndPolicy,
+): RuleVerdict | undefined {
+  try {
+    return applyRules(rules, { message, size, header: name => header(mail.source, name) })
+  } catch {
+    return undefined
+  }
 }
 
 /**

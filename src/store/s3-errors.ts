@@ -67,33 +67,38 @@ interface Explanation {
 
 const credentials = 'check raw.s3_credentials_file, or what the instance’s own role may do'
 
-const known: Readonly<Record<string, Explanation>> = {
-  NoSuchBucket: {
-    why: 'there is no such bucket',
-    hint: 'create it, or correct raw.s3_bucket, raw.s3_region and raw.s3_endpoint',
-  },
-  AccessDenied: {
-    why: 'access is denied',
-    hint: 'the credentials need s3:PutObject, s3:GetObject and s3:DeleteObject on the prefix, and s3:ListBucket on the bucket',
-  },
-  InvalidAccessKeyId: { why: 'the access key is not known', hint: credentials },
-  SignatureDoesNotMatch: { why: 'the secret key is wrong', hint: credentials },
-  ExpiredToken: { why: 'the session token has expired', hint: credentials },
-  CredentialsProviderError: {
-    why: 'there are no credentials',
-    hint: 'name a file in raw.s3_credentials_file, or give the instance a role',
-  },
-  RequestTimeTooSkewed: {
-    why: 'the clocks differ too much',
-    hint: 'let this host take its time from NTP',
-  },
-  PermanentRedirect: { why: 'the bucket is in another region', hint: 'correct raw.s3_region or raw.s3_endpoint' },
-  AuthorizationHeaderMalformed: {
-    why: 'the bucket is in another region',
-    hint: 'correct raw.s3_region or raw.s3_endpoint',
-  },
-  EntityTooLarge: { why: 'the object is too large for the service', hint: 'lower mail.max_bytes and poll.batch_bytes' },
-}
+const known: ReadonlyMap<string, Explanation> = new Map(
+  Object.entries({
+    NoSuchBucket: {
+      why: 'there is no such bucket',
+      hint: 'create it, or correct raw.s3_bucket, raw.s3_region and raw.s3_endpoint',
+    },
+    AccessDenied: {
+      why: 'access is denied',
+      hint: 'the credentials need s3:PutObject, s3:GetObject and s3:DeleteObject on the prefix, and s3:ListBucket on the bucket',
+    },
+    InvalidAccessKeyId: { why: 'the access key is not known', hint: credentials },
+    SignatureDoesNotMatch: { why: 'the secret key is wrong', hint: credentials },
+    ExpiredToken: { why: 'the session token has expired', hint: credentials },
+    CredentialsProviderError: {
+      why: 'there are no credentials',
+      hint: 'name a file in raw.s3_credentials_file, or give the instance a role',
+    },
+    RequestTimeTooSkewed: {
+      why: 'the clocks differ too much',
+      hint: 'let this host take its time from NTP',
+    },
+    PermanentRedirect: { why: 'the bucket is in another region', hint: 'correct raw.s3_region or raw.s3_endpoint' },
+    AuthorizationHeaderMalformed: {
+      why: 'the bucket is in another region',
+      hint: 'correct raw.s3_region or raw.s3_endpoint',
+    },
+    EntityTooLarge: {
+      why: 'the object is too large for the service',
+      hint: 'lower mail.max_bytes and poll.batch_bytes',
+    },
+  }),
+)
 
 const slow: Explanation = {
   why: 'the service asks to come slower',
@@ -110,13 +115,13 @@ const tls: Explanation = {
 
 function explain({ name = '', message = '', code = '', $metadata }: S3Failure): Explanation {
   const status = $metadata?.httpStatusCode
-  const found = known[name]
+  const found = known.get(name)
   if (found !== undefined) return found
   if (message === 'Region is missing') return { why: 'no region is known', hint: 'set raw.s3_region' }
   if (status === 503 || status === 429 || name === 'SlowDown' || name.startsWith('Throttl')) return slow
-  if (status === 403) return known.AccessDenied as Explanation
-  if (status === 301 || status === 307) return known.PermanentRedirect as Explanation
-  if (status === 404) return known.NoSuchBucket as Explanation
+  if (status === 403) return known.get('AccessDenied') as Explanation
+  if (status === 301 || status === 307) return known.get('PermanentRedirect') as Explanation
+  if (status === 404) return known.get('NoSuchBucket') as Explanation
   if (/^(TimeoutError|AbortError|RequestTimeout)$/.test(name) || code === 'ETIMEDOUT') return silent
   if (/CERT|TLS|SSL|ALTNAME|SIGNATURE/.test(code)) return tls
   if (status === undefined && code !== '') {

@@ -52,12 +52,12 @@ function microsoft(tenant: string): Provider {
   }
 }
 
-const named: Readonly<Record<string, Provider>> = { google, microsoft: microsoft('common') }
+const named: ReadonlyMap<string, Provider> = new Map(Object.entries({ google, microsoft: microsoft('common') }))
 
 /** The provider of this name or issuer URL; undefined for what is neither. */
 export function findProvider(nameOrIssuer: string): Provider | undefined {
   const issuer = nameOrIssuer.replace(/\/$/, '')
-  const known = named[issuer.toLowerCase()] ?? Object.values(named).find(provider => provider.issuer === issuer)
+  const known = named.get(issuer.toLowerCase()) ?? [...named.values()].find(provider => provider.issuer === issuer)
   if (known !== undefined) return known
   if (!isSafeEndpoint(nameOrIssuer)) return undefined
   const [, tenant] = new RegExp(`^${microsoftHost}/([\\w.-]+)(?:/v2\\.0)?$`).exec(issuer) ?? []

@@ -60,7 +60,7 @@ ${facts([
   ['From poll to poll', duration(account.everySeconds)],
   ['Push', account.push ? 'on: a connection waits for mail between polls, where the server can' : 'off'],
   ['Mail on the server', afterwards(account.afterIngest)],
-  ['Mail that was there', starts[account.startFrom] ?? `what came since ${account.startFrom}`],
+  ['Mail that was there', starts.get(account.startFrom) ?? `what came since ${account.startFrom}`],
 ])}</section>`,
   })
 }
@@ -94,15 +94,19 @@ function mailboxes(account: AccountDetail): Content {
 }
 
 function afterwards(after: string): string {
-  const words: Readonly<Record<string, string>> = {
-    keep: 'stays as it is',
-    seen: 'is marked as read once it is taken in',
-    delete: 'is deleted once it is taken in',
-  }
-  return words[after] ?? `is moved to ${after.slice('move:'.length)} once it is taken in`
+  const words: ReadonlyMap<string, string> = new Map(
+    Object.entries({
+      keep: 'stays as it is',
+      seen: 'is marked as read once it is taken in',
+      delete: 'is deleted once it is taken in',
+    }),
+  )
+  return words.get(after) ?? `is moved to ${after.slice('move:'.length)} once it is taken in`
 }
 
-const starts: Readonly<Record<string, string>> = { all: 'became tickets, all of it', new: 'was left alone' }
+const starts: ReadonlyMap<string, string> = new Map(
+  Object.entries({ all: 'became tickets, all of it', new: 'was left alone' }),
+)
 
 function actions(request: FastifyRequest, reply: FastifyReply, { id, enabled }: AccountDetail): Html {
   const isAdmin = sessionOf(request).user.role === 'admin'

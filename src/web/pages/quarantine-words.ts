@@ -6,39 +6,41 @@ interface Reason {
   next: string
 }
 
-const reasons: Readonly<Record<string, Reason>> = {
-  too_large: {
-    what: 'It is larger than mails may be.',
-    next: 'Only its header was fetched; the mail stays on the server. Raise `mail.max_bytes` in the configuration, restart, and try it again.',
-  },
-  unfetchable: {
-    what: 'The server could not be made to send it.',
-    next: 'Five tries to fetch it alone failed. Look at it on the mail server, then try it again.',
-  },
-  unparseable: {
-    what: 'It cannot be read.',
-    next: 'Its bytes are kept. Save the original, and try it again after an upgrade.',
-  },
-  parse_timeout: {
-    what: 'Reading it took too long.',
-    next: 'Its bytes are kept. Save the original, and try it again after an upgrade.',
-  },
-  unstorable: {
-    what: 'The database refused it.',
-    next: 'Its bytes are kept. The log on the server says why; save the original, and try it again when that is mended.',
-  },
-  held: {
-    what: 'Its sender opened very many tickets within an hour.',
-    next: 'It is held so that a flood drowns nobody (`hold.tickets_per_hour`). If it is real, try it again: it then becomes a ticket.',
-  },
-  loop: {
-    what: 'Its sender wrote the same subject again and again.',
-    next: 'It looks like two programs that answer each other (`hold.same_subject`). If it is real, try it again: it then becomes a ticket.',
-  },
-}
+const reasons: ReadonlyMap<string, Reason> = new Map(
+  Object.entries({
+    too_large: {
+      what: 'It is larger than mails may be.',
+      next: 'Only its header was fetched; the mail stays on the server. Raise `mail.max_bytes` in the configuration, restart, and try it again.',
+    },
+    unfetchable: {
+      what: 'The server could not be made to send it.',
+      next: 'Five tries to fetch it alone failed. Look at it on the mail server, then try it again.',
+    },
+    unparseable: {
+      what: 'It cannot be read.',
+      next: 'Its bytes are kept. Save the original, and try it again after an upgrade.',
+    },
+    parse_timeout: {
+      what: 'Reading it took too long.',
+      next: 'Its bytes are kept. Save the original, and try it again after an upgrade.',
+    },
+    unstorable: {
+      what: 'The database refused it.',
+      next: 'Its bytes are kept. The log on the server says why; save the original, and try it again when that is mended.',
+    },
+    held: {
+      what: 'Its sender opened very many tickets within an hour.',
+      next: 'It is held so that a flood drowns nobody (`hold.tickets_per_hour`). If it is real, try it again: it then becomes a ticket.',
+    },
+    loop: {
+      what: 'Its sender wrote the same subject again and again.',
+      next: 'It looks like two programs that answer each other (`hold.same_subject`). If it is real, try it again: it then becomes a ticket.',
+    },
+  }),
+)
 
 export function reasonWords(reason: string): Reason {
-  const known = reasons[reason]
+  const known = reasons.get(reason)
   if (known !== undefined) return known
   if (reason.startsWith('rule:'))
     return {
@@ -48,10 +50,12 @@ export function reasonWords(reason: string): Reason {
   return { what: `It is held: ${reason}.`, next: 'Look at it, and try it again.' }
 }
 
-export const retried: Readonly<Record<string, string>> = {
-  pending: 'It is fetched again with the next poll of its account.',
-  created: 'It is a ticket now.',
-  appended: 'It is part of a ticket now.',
-  ignored: 'It is no ticket: a rule, or Letterlock itself, passes it over.',
-  duplicate: 'It is the same as a mail that is there already.',
-}
+export const retried: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    pending: 'It is fetched again with the next poll of its account.',
+    created: 'It is a ticket now.',
+    appended: 'It is part of a ticket now.',
+    ignored: 'It is no ticket: a rule, or Letterlock itself, passes it over.',
+    duplicate: 'It is the same as a mail that is there already.',
+  }),
+)

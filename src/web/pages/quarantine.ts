@@ -131,8 +131,17 @@ function mainFields(block: Buffer): Html {
   const shown = ['from', 'to', 'subject', 'date'].filter(name => headers.first(name) !== '')
   if (shown.length === 0) return html``
   return html`<dl class="facts">${shown.map(name =>
-    fact(`${name.charAt(0).toUpperCase()}${name.slice(1)}`, visible(decodeText(headers.first(name)).slice(0, 1_000))),
+    fact(`${name.charAt(0).toUpperCase()}${name.slice(1)}`, visible(decoded(headers.first(name)).slice(0, 1_000))),
   )}</dl>`
+}
+
+/** What cannot be decoded may be why the mail is here: it is shown as it came. */
+function decoded(field: string): string {
+  try {
+    return decodeText(field)
+  } catch {
+    return field
+  }
 }
 
 /** Its text where it can be told, else the beginning of its bytes. */
@@ -194,7 +203,7 @@ export async function retryQuarantined(request: FastifyRequest, reply: FastifyRe
       tone: 'bad',
       text: `It stays in quarantine. ${reasonWords(reason).what}`,
     })
-  const text = retried[result] ?? `Mail ${id}: ${result}.`
+  const text = retried.get(result) ?? `Mail ${id}: ${result}.`
   const at = result === 'pending' ? `/quarantine/${id}` : '/quarantine'
   return await goTo(request, reply, at, {
     tone: 'good',
