@@ -26,6 +26,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   return {
     name,
     state,
+    estimatesSizes: /exchange/i.test(`${client.greeting ?? ''} ${client.serverInfo?.name ?? ''}`),
     async list(firstUid, limit) {
       if (firstUid > maxUid) return []
       found = found.filter(uid => uid >= firstUid)
@@ -39,6 +40,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
     listSince: since => search(selected(), { since }, 1),
     fetch: (uids, maxBytes) => fetchMails(selected(), uids, maxBytes, sizes),
     stillThere: async uids => new Set(uids.length === 0 ? [] : await search(selected(), { uid: toSet(uids) }, 1)),
+    sizes: uids => fetchSizes(selected(), uids),
     settle: (uids, action) => settle(selected(), uids, action),
   }
 }
@@ -77,6 +79,17 @@ async function listWindow(wire: Wire, firstUid: number, uids: readonly number[])
   return [...metas.values()].sort((a, b) => a.uid - b.uid)
 }
 
+async function fetchSizes(wire: Wire, uids: readonly number[]): Promise<Map<number, number>> {
+  const found = new Map<number, number>()
+  if (uids.length === 0) return found
+  const wanted = new Set(uids)
+  await wire.run('FETCH', async () => {
+    for await (const { uid, size } of wire.client.fetch(toSet(uids), { uid: true, size: true }, { uid: true }))
+      if (size !== undefined && wanted.has(uid)) found.set(uid, size)
+  })
+  return found
+}
+
 function toMeta(row: FetchMessageObject): MessageMeta {
   const date = row.internalDate === undefined ? new Date(0) : new Date(row.internalDate)
   return { uid: row.uid, size: row.size ?? 0, receivedAt: Number.isNaN(date.getTime()) ? new Date(0) : date }
@@ -90,14 +103,15 @@ async function* fetchMails(
 ): AsyncIterable<FetchedMessage> {
   const whole = uids.filter(uid => (sizes.get(uid) ?? 0) <= maxBytes)
   const oversize = uids.filter(uid => (sizes.get(uid) ?? 0) > maxBytes)
-  if (whole.length > 0) yield* fetchPart(wire, whole, 'source')
-  if (oversize.length > 0) yield* fetchPart(wire, oversize, 'headers')
+  if (whole.length > 0) yield* fetchPart(wire, whole, 'source', sizes)
+  if (oversize.length > 0) yield* fetchPart(wire, oversize, 'headers', sizes)
 }
 
 async function* fetchPart(
   wire: Wire,
   uids: readonly number[],
   part: 'source' | 'headers',
+  sizes: ReadonlyMap<number, number>,
 ): AsyncIterable<FetchedMessage> {
   const wanted = new Set(uids)
   const query = { uid: true, size: true, internalDate: true, [part]: true }
@@ -106,7 +120,8 @@ async function* fetchPart(
       const source: unknown = row[part]
       // NIL (`null` or `false` here): the server does not send it, or somebody else removed it meanwhile. It did not come.
       if (!Buffer.isBuffer(source) || !wanted.delete(row.uid)) continue
-      yield { ...toMeta(row), source, complete: part === 'source' }
+      const meta = toMeta(row)
+      yield { ...meta, size: Math.max(meta.size, sizes.get(row.uid) ?? 0), source, complete: part === 'source' }
     }
   } catch (error) {
     throw wire.toError(error, 'FETCH')

@@ -29,7 +29,7 @@ export interface MailboxState {
 /** What is known of a message before its bytes are asked for. */
 export interface MessageMeta {
   uid: number
-  /** RFC822.SIZE in bytes, as the server says (servers lie; the bytes decide). */
+  /** RFC822.SIZE in bytes, as the server says; the larger number where it says two. Servers lie: `poll/stated-size.ts`. */
   size: number
   /** INTERNALDATE. */
   receivedAt: Date
@@ -48,6 +48,8 @@ export type AfterIngest = { kind: 'keep' } | { kind: 'seen' } | { kind: 'delete'
 export interface Mailbox {
   readonly name: string
   readonly state: MailboxState
+  /** True for a server that states the room a mail takes in its store in place of its size (Exchange). */
+  readonly estimatesSizes: boolean
   /**
    * UIDs >= `firstUid` that the server holds, ascending: the union of UID SEARCH and UID FETCH over the range, because a UID
    * that one answer omits is no proof that it is gone. A UID that SEARCH shows but FETCH gives no metadata for has size 0 and
@@ -63,6 +65,8 @@ export interface Mailbox {
   fetch(uids: readonly number[], maxBytes: number): AsyncIterable<FetchedMessage>
   /** Which of these UIDs the server still holds (exact UID SEARCH). */
   stillThere(uids: readonly number[]): Promise<Set<number>>
+  /** RFC822.SIZE of those of these UIDs that the server tells it of. */
+  sizes(uids: readonly number[]): Promise<Map<number, number>>
   /**
    * Flags, moves or deletes. Without UIDPLUS nothing is expunged: the mail stays, marked \Deleted. Throws if the server refused.
    * Without MOVE a mail is copied, and what is still to be done is answered: noted before it is tried, it is not copied again.

@@ -1,9 +1,10 @@
-// One batch off the wire. Servers refuse a batch for one mail of it, omit mails and send them late: what came is handed on, up to the
-// first mail that is missing.
+// One batch off the wire. Servers refuse a batch for one mail of it, omit mails, send them late, and send less than they stated: what came whole
+// is handed on, up to the first mail that did not.
 import { AccountError } from '../errors.ts'
 import type { FetchedMessage, Mailbox } from '../fetch/mailbox.ts'
 import type { PlannedBatch } from './plan-batches.ts'
 import type { Poll } from './poll-account.ts'
+import { isWhole, showsEstimates } from './stated-size.ts'
 
 /** What came of a batch. */
 export interface FetchedBatch {
@@ -14,38 +15,58 @@ export interface FetchedBatch {
   failure: unknown
   /** The first mail that did not come. */
   missing: number | null
+  /** What came of that one where it is less than was stated. */
+  cut: FetchedMessage | null
 }
 
 /** Fetches a batch. What came before a failure is not lost: the mails up to the first one that is missing are handed on. */
 export async function fetchBatch(poll: Poll, mailbox: Mailbox, batch: PlannedBatch): Promise<FetchedBatch> {
-  const found = new Map<number, FetchedMessage>()
+  const found: Found = { whole: new Map(), cut: new Map() }
   let failure = await fetchInto(poll, mailbox, batch.uids, found)
   if (isRefusal(failure)) failure = await fetchSingly(poll, mailbox, batch.uids, found)
   poll.signal.throwIfAborted()
   const missing =
     failure === null ? await findMissing(poll, mailbox, batch.uids, found) : firstAbsent(batch.uids, found)
-  if (missing === null) return { mails: inOrder(batch.uids, found), lastUid: batch.lastUid, failure: null, missing }
+  const { lastUid } = batch
+  if (missing === null) return { mails: inOrder(batch.uids, found), lastUid, failure: null, missing, cut: null }
   const before = batch.uids.filter(uid => uid < missing)
+  const cut = found.cut.get(missing) ?? null
   return {
     mails: inOrder(before, found),
     lastUid: missing - 1,
-    failure: failure ?? withheld(poll, missing),
+    failure: failure ?? (cut === null ? withheld(poll, missing) : cutShort(poll, cut)),
     missing,
+    cut,
   }
 }
 
-async function fetchInto(
-  poll: Poll,
-  mailbox: Mailbox,
-  uids: readonly number[],
-  found: Map<number, FetchedMessage>,
-): Promise<unknown> {
+interface Found {
+  whole: Map<number, FetchedMessage>
+  /** Less came of these than the server stated. */
+  cut: Map<number, FetchedMessage>
+}
+
+async function fetchInto(poll: Poll, mailbox: Mailbox, uids: readonly number[], found: Found): Promise<unknown> {
   if (uids.length === 0) return null
   try {
-    for await (const mail of mailbox.fetch(uids, poll.deps.limits.maxBytes)) found.set(mail.uid, mail)
+    for await (const mail of mailbox.fetch(uids, poll.deps.limits.maxBytes)) found.whole.set(mail.uid, mail)
     return null
   } catch (error) {
     return error
+  } finally {
+    partCut(mailbox, found)
+  }
+}
+
+/** A mail that is shorter than was stated did not come: it is asked for again. */
+function partCut(mailbox: Mailbox, { whole, cut }: Found): void {
+  const estimates = mailbox.estimatesSizes || showsEstimates(whole.values())
+  for (const [uid, mail] of whole) {
+    if (isWhole(mail, estimates)) cut.delete(uid)
+    else {
+      whole.delete(uid)
+      cut.set(uid, mail)
+    }
   }
 }
 
@@ -54,15 +75,10 @@ function isRefusal(failure: unknown): boolean {
 }
 
 /** A server may refuse a whole batch for one mail of it: that one is found by asking for each. */
-async function fetchSingly(
-  poll: Poll,
-  mailbox: Mailbox,
-  uids: readonly number[],
-  found: Map<number, FetchedMessage>,
-): Promise<unknown> {
+async function fetchSingly(poll: Poll, mailbox: Mailbox, uids: readonly number[], found: Found): Promise<unknown> {
   for (const uid of uids) {
     poll.signal.throwIfAborted()
-    const failure = found.has(uid) ? null : await fetchInto(poll, mailbox, [uid], found)
+    const failure = found.whole.has(uid) ? null : await fetchInto(poll, mailbox, [uid], found)
     if (failure !== null) return failure
   }
   return null
@@ -73,9 +89,9 @@ async function findMissing(
   poll: Poll,
   mailbox: Mailbox,
   uids: readonly number[],
-  found: Map<number, FetchedMessage>,
+  found: Found,
 ): Promise<number | null> {
-  const omitted = uids.filter(uid => !found.has(uid))
+  const omitted = uids.filter(uid => !found.whole.has(uid))
   if (omitted.length === 0) return null
   const there = [...(await mailbox.stillThere(omitted))].sort((a, b) => a - b)
   const failure = await fetchInto(poll, mailbox, there, found)
@@ -83,12 +99,12 @@ async function findMissing(
   return firstAbsent(there, found)
 }
 
-function firstAbsent(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): number | null {
-  return uids.find(uid => !found.has(uid)) ?? null
+function firstAbsent(uids: readonly number[], found: Found): number | null {
+  return uids.find(uid => !found.whole.has(uid)) ?? null
 }
 
-function inOrder(uids: readonly number[], found: ReadonlyMap<number, FetchedMessage>): FetchedMessage[] {
-  return uids.flatMap(uid => found.get(uid) ?? [])
+function inOrder(uids: readonly number[], found: Found): FetchedMessage[] {
+  return uids.flatMap(uid => found.whole.get(uid) ?? [])
 }
 
 function withheld(poll: Poll, uid: number): AccountError {
@@ -98,6 +114,17 @@ function withheld(poll: Poll, uid: number): AccountError {
     {
       temporary: true,
       hint: 'the mail is asked for again; if the server never sends it, it is shown in quarantine',
+    },
+  )
+}
+
+function cutShort(poll: Poll, { uid, size, source }: FetchedMessage): AccountError {
+  return new AccountError(
+    'imap.refused',
+    `the server states ${size} bytes for UID ${uid} of account ${poll.account.id} and sends ${source.length}`,
+    {
+      temporary: true,
+      hint: 'the mail is asked for again and stays on the server; if it never comes whole, what came is shown in quarantine',
     },
   )
 }

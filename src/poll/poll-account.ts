@@ -9,12 +9,13 @@ import type { ImapSession, Mailbox } from '../fetch/mailbox.ts'
 import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
 import { findRetries } from '../store/quarantine.ts'
-import { findUnsettled, updateSettled } from '../store/unsettled.ts'
+import { findUnsettled } from '../store/unsettled.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { type Cursor, isUnchanged, resumeFrom, type StartFrom } from './cursor.ts'
 import type { MailEnd } from './decide-ends.ts'
 import type { IngestDeps } from './ingest-batch.ts'
 import type { BatchLimits } from './plan-batches.ts'
+import { settleMail } from './settle-mail.ts'
 import { retakeMail, takeMail } from './take-mail.ts'
 
 export interface PollDeps extends IngestDeps {
@@ -110,7 +111,8 @@ async function findWork(
 ): Promise<{ any: boolean; unsettled: boolean; retries: number[] }> {
   const { id, accountId, uidValidity } = stored
   if (uidValidity === null) return { any: true, unsettled: false, retries: [] }
-  const unsettled = (await findUnsettled(db, { id, accountId, uidValidity }, 1)).length > 0
+  const unsettled =
+    (await findUnsettled(db, { id, accountId, uidValidity }, { after: 0, last: stored.lastUid }, 1)).length > 0
   const retries = await findRetries(db, id, uidValidity)
   const stale = stored.listedSecondsAgo === null || stored.listedSecondsAgo > listAgainSeconds
   return { any: unsettled || retries.length > 0 || stored.trying !== null || stale, unsettled, retries }
@@ -142,24 +144,6 @@ async function uidBefore(mailbox: Mailbox, start: Exclude<StartFrom, string>, cu
   const since = await mailbox.listSince(new Date(start.getTime() - dayMs))
   return Math.max(0, since.reduce((lowest, uid) => Math.min(lowest, uid), cursor.startBeforeUid) - 1)
 }
-
-/** Flags, moves or deletes on the server what is ours by now. */
-async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, cursor: Cursor): Promise<void> {
-  const place = { id: stored.id, accountId: stored.accountId, uidValidity: cursor.uidValidity }
-  for (;;) {
-    const groups = await findUnsettled(poll.deps.db, place, settleAtOnce)
-    if (groups.length === 0) return
-    for (const { action, uids, batches } of groups) {
-      poll.signal.throwIfAborted()
-      // An older backup of the raw mail may have been put back: then the server's copy is the last one.
-      if (action.kind === 'delete') for (const batch of batches) await poll.deps.raw.index(batch)
-      const left = await mailbox.settle(uids, action)
-      await updateSettled(poll.deps.db, place, poll.account.lease, uids, left)
-    }
-  }
-}
-
-const settleAtOnce = 500
 
 /** A server that will not flag or move is reported when the poll is over; mail comes in meanwhile. */
 function noteFailure(failures: unknown[], error: unknown, session: ImapSession, signal: AbortSignal): void {

@@ -207,8 +207,10 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
   await note(poll, box, trying)
   try {
     const fetched = await fetchBatch(poll, box.mailbox, batch)
+    const isLast = trying.failures === maxFailures
+    if (isLast && fetched.cut !== null && fetched.cut.source.length > 0) return await keepCut(poll, box, fetched.cut)
     const next = fetched.missing === trying.uid ? trying : suspect(fetched)
-    await takeAlone(poll, box, fetched, { lastUid: fetched.lastUid, trying: next }, trying.failures === maxFailures)
+    await takeAlone(poll, box, fetched, { lastUid: fetched.lastUid, trying: next }, isLast)
     if (fetched.failure !== null) throw fetched.failure
   } catch (error) {
     if (isAbort(error, poll.signal) || !blamesMail(error))
@@ -233,6 +235,13 @@ async function takeAlone(
     const refused = kept.map(mail => ({ ...mail, fault: 'unstorable', parsed: null }))
     await commit(poll, box, refused, change)
   }
+}
+
+/** The fifth time that less came than was stated: what came is kept in quarantine, and the mail stays on the server. */
+async function keepCut(poll: Poll, box: OpenMailbox, cut: FetchedMessage): Promise<void> {
+  const kept = await keep(poll, box, [{ ...cut, complete: false }])
+  const held = kept.map(mail => ({ ...mail, fault: 'unfetchable' }))
+  await commit(poll, box, held, { lastUid: cut.uid, trying: null })
 }
 
 /** The fifth failure: the mail stays on the server, its row says why, and the cursor passes it. */

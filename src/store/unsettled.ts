@@ -4,33 +4,52 @@ import type { Knex } from 'knex'
 import type { AfterIngest } from '../fetch/mailbox.ts'
 import { inTransaction } from './database.ts'
 import { toAfterIngest } from './polled-account.ts'
+import type { RawPlace } from './raw-store.ts'
 import { type Lease, lockLease } from './workers.ts'
 
 export interface UnsettledGroup {
   action: AfterIngest
-  uids: number[]
-  /** The raw batches that hold them. */
-  batches: string[]
+  mails: UnsettledMail[]
 }
 
-/** Up to `limit` mails that wait, the oldest first, by what is to be done with them. */
+export interface UnsettledMail {
+  uid: number
+  place: RawPlace
+}
+
+/** Up to `limit` mails that wait, with UIDs after `range.after` and up to `range.last`, ascending, by what is to be done with them. */
 export async function findUnsettled(
   db: Knex,
   mailbox: { id: number; accountId: number; uidValidity: number },
+  range: { after: number; last: number },
   limit: number,
 ): Promise<UnsettledGroup[]> {
-  const rows: { uid: number; after_ingest: string; batch: string | null }[] = await db('sources')
+  const rows: UnsettledRow[] = await db('sources')
     .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity, complete: true })
+    .where('uid', '>', range.after)
+    .where('uid', '<=', range.last)
     .whereNull('settled_at')
     .orderBy('uid')
     .limit(limit)
-    .select('uid', 'after_ingest', 'batch')
+    .select('uid', 'after_ingest', 'batch', 'batch_offset', 'stored_size', 'sha256')
   const groups = Map.groupBy(rows, row => row.after_ingest)
   return [...groups].map(([text, group]) => ({
     action: toAfterIngest(text, mailbox.accountId),
-    uids: group.map(row => row.uid),
-    batches: [...new Set(group.flatMap(row => row.batch ?? []))],
+    mails: group.map(toUnsettled),
   }))
+}
+
+interface UnsettledRow {
+  uid: number
+  after_ingest: string
+  batch: string
+  batch_offset: number
+  stored_size: number
+  sha256: string
+}
+
+function toUnsettled({ uid, batch, batch_offset, stored_size, sha256 }: UnsettledRow): UnsettledMail {
+  return { uid, place: { batch, offset: Number(batch_offset), size: Number(stored_size), sha256 } }
 }
 
 /**
@@ -50,5 +69,21 @@ export async function updateSettled(
       .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity })
       .whereIn('uid', uids)
       .update(left === null ? { settled_at: db.raw('UTC_TIMESTAMP(3)') } : { after_ingest: left.kind })
+  })
+}
+
+/** Mails that are left on the server as they are: nothing is to be done with them any more. */
+export async function updateLeft(
+  db: Knex,
+  mailbox: { id: number; uidValidity: number },
+  lease: Lease,
+  uids: readonly number[],
+): Promise<void> {
+  await inTransaction(db, async trx => {
+    await lockLease(trx, lease)
+    await trx('sources')
+      .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity })
+      .whereIn('uid', uids)
+      .update({ after_ingest: 'keep', settled_at: db.raw('UTC_TIMESTAMP(3)') })
   })
 }

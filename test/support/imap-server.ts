@@ -47,6 +47,8 @@ export interface Script {
   nil: Set<number>
   /** RFC822.SIZE that it claims, by UID. */
   claimedSizes: Map<number, number>
+  /** What is sent as the whole of a mail in place of its source, by UID. */
+  sentBodies: Map<number, Buffer>
   /** INTERNALDATE of all mails, as it stands on the wire. */
   internalDate: string
   /** How the bytes of a mail are sent; default: a literal. */
@@ -96,6 +98,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     idle: undefined,
     nil: new Set(),
     claimedSizes: new Map(),
+    sentBodies: new Map(),
     internalDate: '"24-Nov-2026 10:00:00 +0000"',
     form: 'literal',
     chatter: [],
@@ -266,7 +269,7 @@ function fetch({ socket, script, mails }: Session, rest: string): string | undef
     if (script.unlisted.has(mail.uid) && !whole && !header) continue
     const size = script.claimedSizes.get(mail.uid) ?? mail.source.length
     const head = `* ${i + 1} FETCH (UID ${mail.uid} RFC822.SIZE ${size} INTERNALDATE ${script.internalDate}`
-    const bytes = whole ? mail.source : header ? headerOf(mail.source) : undefined
+    const bytes = whole ? (script.sentBodies.get(mail.uid) ?? mail.source) : header ? headerOf(mail.source) : undefined
     if (bytes === undefined) socket.write(`${head})\r\n`)
     else if (script.dropAt.has(mail.uid)) {
       socket.write(`${head} BODY[] {${bytes.length}}\r\n`)

@@ -1,0 +1,169 @@
+// What a server must not be believed: that less is the whole mail, that a UID is still the mail that it was, that there is mail in the future. Nothing
+// is deleted, passed over or taken for complete on its word alone.
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Daemon } from '../../src/daemon.ts'
+import { type AccountDetail, getAccount } from '../../src/store/accounts.ts'
+import { openRawDirectory } from '../../src/store/raw-directory.ts'
+import { findSourceDetails, type SourceDetail } from '../../src/store/sources.ts'
+import { takeAccounts } from '../../src/store/workers.ts'
+import { createWorld, type World } from '../support/daemon.ts'
+import { type Script, type ScriptedMail, type ScriptedServer, startScriptedServer } from '../support/imap-server.ts'
+import { rawMail } from '../support/messages.ts'
+
+let world: World
+let daemon: Daemon
+beforeAll(async () => {
+  world = await createWorld({ LETTERLOCK_POLL_TIMEOUT_SECONDS: '20' })
+  daemon = await world.start()
+})
+afterAll(() => world[Symbol.asyncDispose]())
+
+const mailOf = (uid: number, subject = `mail ${uid}`): ScriptedMail => ({
+  uid,
+  source: rawMail({ id: `${subject.replaceAll(' ', '.')}@x`, subject, body: `body of ${subject}` }),
+})
+const mails = (count: number): ScriptedMail[] => Array.from({ length: count }, (_, i) => mailOf(i + 1))
+
+type Change = Parameters<World['add']>[2]
+
+interface Case extends AsyncDisposable {
+  server: ScriptedServer
+  id: number
+  account(): Promise<AccountDetail>
+  poll(): Promise<AccountDetail>
+  /** What became of its mails, oldest first. */
+  sources(): Promise<SourceDetail[]>
+  /** The same in words, as `4 created`. */
+  ends(): Promise<string[]>
+}
+
+let cases = 0
+
+/** An account at a server that keeps to this script, after its first poll. */
+async function startCase(script: Partial<Script>, change: Change = {}): Promise<Case> {
+  const server = await startScriptedServer(script)
+  cases += 1
+  const address = `case${cases}@x`
+  const id = await world.add(server.destination, 'never-to-be-seen', { address, ...change })
+  // Not only at the daemon's next round.
+  await takeAccounts(world.db, daemon.workerId, 1, 'all')
+  await world.poll(id)
+  const account = () => getAccount(world.db, String(id))
+  const sources = async (): Promise<SourceDetail[]> => {
+    const all = await findSourceDetails(world.db, { limit: 10_000 })
+    return all.filter(source => source.account === address).sort((a, b) => a.id - b.id)
+  }
+  return {
+    server,
+    id,
+    account,
+    async poll() {
+      await world.poll(id)
+      return await account()
+    },
+    sources,
+    ends: async () => (await sources()).map(({ uid, result }) => `${uid} ${result}`),
+    async [Symbol.asyncDispose]() {
+      await world.db('accounts').where({ id }).update({ enabled: false })
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Commands that change something on the server. */
+const changes = ({ commands }: ScriptedServer): string[] =>
+  commands.filter(line => /STORE|EXPUNGE|MOVE|COPY/.test(line))
+
+test.each([
+  ['nothing', () => Buffer.alloc(0)],
+  ['half of it', (source: Buffer) => source.subarray(0, source.length / 2)],
+  ['all but the last line', (source: Buffer) => source.subarray(0, source.length - 12)],
+])(
+  'a server sends %s of a mail: it did not come, is not deleted, and comes in when it is sent whole',
+  async (_, cut) => {
+    const all = mails(3)
+    const body = cut(mailOf(2).source)
+    await using it = await startCase({ mails: all, sentBodies: new Map([[2, body]]) }, { afterIngest: 'delete' })
+    expect(await it.ends()).toEqual(['1 created'])
+    expect(await it.account()).toMatchObject({ state: 'failing', code: 'imap.refused' })
+    expect(changes(it.server).join()).not.toMatch(/STORE .*\b2\b.*\\Deleted|EXPUNGE .*\b2\b/)
+    it.server.script.sentBodies.clear()
+    expect(await it.poll()).toMatchObject({ state: 'active' })
+    expect(await it.ends()).toEqual(['1 created', '2 created', '3 created'])
+    expect((await it.sources())[1]?.size).toBe(mailOf(2).source.length)
+  },
+)
+
+test('a mail that never comes whole is quarantined with what came at the fifth try, stays on the server, and the others come in', async () => {
+  const body = mailOf(2).source.subarray(0, 100)
+  await using it = await startCase({ mails: mails(3), sentBodies: new Map([[2, body]]) }, { afterIngest: 'delete' })
+  for (let tries = 2; tries <= 6; tries++) await it.poll()
+  expect(await it.account()).toMatchObject({ state: 'active' })
+  const sources = await it.sources()
+  expect(sources.map(({ uid, result }) => `${uid} ${result}`)).toEqual(['1 created', '2 quarantined', '3 created'])
+  expect(sources[1]).toMatchObject({ reason: 'unfetchable', complete: false, size: mailOf(2).source.length })
+  expect(await openRawDirectory(`${world.directory}/raw`).read(placeOf(sources[1]))).toEqual(body)
+  expect(changes(it.server).join()).not.toMatch(/(STORE|EXPUNGE) (\S*[,:])?2\b/)
+})
+
+test('a mail that is shorter than stated by its line ends alone came whole, and is deleted', async () => {
+  const source = Buffer.from(mailOf(1).source.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
+  const claimedSizes = new Map([[1, mailOf(1).source.length]])
+  await using it = await startCase({ mails: [{ uid: 1, source }], claimedSizes }, { afterIngest: 'delete' })
+  expect(await it.account()).toMatchObject({ state: 'active' })
+  expect(await it.ends()).toEqual(['1 created'])
+  expect(changes(it.server).some(line => /STORE 1 .*\\Deleted/.test(line))).toBe(true)
+})
+
+test('Exchange states more bytes than a mail has: its mail comes in', async () => {
+  const greeting = 'OK The Microsoft Exchange IMAP4 service is ready. [QQBNADYAUABSADA=]'
+  await using it = await startCase({
+    greeting,
+    mails: mails(2),
+    claimedSizes: new Map([
+      [1, 4_000],
+      [2, 9_000],
+    ]),
+  })
+  expect(await it.ends()).toEqual(['1 created', '2 created'])
+})
+
+test('a mail whose raw bytes were damaged since is not deleted on the server, where its last copy is; the others are', async () => {
+  await using it = await startCase(
+    { mails: mails(2), refuse: { 'UID STORE': 'NO [INUSE] later' } },
+    { afterIngest: 'delete' },
+  )
+  const place = placeOf((await it.sources())[0])
+  const file = path.join(world.directory, 'raw', place.batch)
+  const bytes = readFileSync(file)
+  bytes[place.offset + 20] = 0
+  writeFileSync(file, bytes, { mode: 0o600 })
+  it.server.script.refuse = {}
+  it.server.commands.length = 0
+  expect(await it.poll()).toMatchObject({ code: 'raw.damaged' })
+  expect(changes(it.server).filter(line => line.includes('STORE'))).toEqual([
+    expect.stringMatching(/STORE 2 .*\\Deleted/),
+  ])
+})
+
+test('what the server has under the UID is not of the size of what is kept: it is not deleted, and the account says so once', async () => {
+  await using it = await startCase(
+    { mails: mails(2), refuse: { 'UID STORE': 'NO [INUSE] later' } },
+    { afterIngest: 'delete' },
+  )
+  it.server.script.mails = [mailOf(1, 'another mail that took its place'), mailOf(2)]
+  it.server.script.refuse = {}
+  it.server.commands.length = 0
+  expect(await it.poll()).toMatchObject({ code: 'imap.refused', hint: expect.stringContaining('not deleted') })
+  expect(changes(it.server).filter(line => line.includes('STORE'))).toEqual([
+    expect.stringMatching(/STORE 2 .*\\Deleted/),
+  ])
+  expect(await it.poll()).toMatchObject({ state: 'active' })
+})
+
+function placeOf(source: SourceDetail | undefined): NonNullable<SourceDetail['place']> {
+  if (!source?.place) throw new Error('nothing of it is kept')
+  return source.place
+}
