@@ -12,7 +12,7 @@ const maxAttachments = 500
 export function isBodyText(leaf: Part): boolean {
   const { value } = leaf.type
   if (value === 'message/delivery-status' || value === 'message/global-delivery-status') return true
-  if (value !== 'text/plain' && value !== 'text/html') return false
+  if (!/^text\/(plain|html|enriched|richtext)$/.test(value)) return false
   if (leaf.disposition.value === 'attachment') return false
   return !hasFileName(leaf) || leaf.disposition.value === 'inline' || leaf.disposition.value === ''
 }

@@ -1,8 +1,9 @@
 // Text and HTML of a mail, from its tree of parts. HTML is sanitised for display (sanitise.ts).
 import { compile, type FormatCallback } from 'html-to-text'
 import { decodeCharset } from './charset.ts'
+import { textOfEnriched } from './enriched.ts'
 import type { HtmlNotes } from './parsed-message.ts'
-import { htmlMarks, markQuotations, withoutMarks } from './quoted-html.ts'
+import { htmlMarks, markQuotations, quoteMarks, withoutMarks } from './quoted-html.ts'
 import { sanitise } from './sanitise.ts'
 import { decodeBody, type Part } from './skeleton.ts'
 
@@ -28,7 +29,7 @@ const maxConverted = 200_000
 const mark = '\n[… cut: the original has more]'
 
 interface Piece {
-  kind: 'text' | 'html'
+  kind: 'text' | 'html' | 'enriched'
   content: string
   /** The same is also there in the other form. */
   alternative: boolean
@@ -71,11 +72,21 @@ function collect(
     const inside = part.children.flatMap(child => collect(child, isText, read, alternative))
     if (part.type.value !== 'multipart/alternative') return inside
     const kinds = new Set(inside.filter(piece => piece.content.trim() !== '').map(piece => piece.kind))
-    return kinds.size < 2 ? inside : inside.map(piece => ({ ...piece, alternative: true }))
+    if (kinds.has('enriched') && kinds.size > 1) return asAlternatives(inside.filter(({ kind }) => kind !== 'enriched'))
+    return kinds.size < 2 ? inside : asAlternatives(inside)
   }
   if (!isText(part)) return []
-  const kind = part.type.value === 'text/html' ? 'html' : 'text'
+  const kind = part.type.value === 'text/html' ? 'html' : isEnriched(part) ? 'enriched' : 'text'
   return [{ kind, content: read(part), alternative }]
+}
+
+function asAlternatives(pieces: readonly Piece[]): Piece[] {
+  const kinds = new Set(pieces.map(piece => piece.kind))
+  return pieces.map(piece => ({ ...piece, alternative: kinds.size > 1 }))
+}
+
+function isEnriched(part: Part): boolean {
+  return /^text\/(enriched|richtext)$/.test(part.type.value)
 }
 
 /** The decoded text of a leaf, line ends as `\n`. */
@@ -83,9 +94,13 @@ export function readText(source: Buffer, part: Part, decoded: Buffer | null = nu
   const bytes =
     decoded?.subarray(0, maxBytes) ??
     decodeBody(source.subarray(part.start, Math.min(part.end, part.start + maxBytes)), part.encoding)
-  const declared = part.type.params.get('charset') ?? ''
+  // Behind a comma or a blank stands another parameter.
+  const [declared = ''] = (part.type.params.get('charset') ?? '').split(/[\s,;]/, 1)
   const charset = declared === '' && part.type.value === 'text/html' ? charsetOfHtml(bytes) : declared
-  const text = decodeCharset(bytes, charset).replace(/\r\n?/g, '\n').replaceAll('\0', '')
+  const text = decodeCharset(bytes, charset)
+    .replace(/\r{1,9}\n|\r/g, '\n')
+    .replaceAll('\0', '')
+  if (isEnriched(part)) return textOfEnriched(text)
   return part.type.params.get('format')?.toLowerCase() === 'flowed'
     ? unflow(text, part.type.params.get('delsp')?.toLowerCase() === 'yes')
     : text
@@ -95,26 +110,32 @@ function charsetOfHtml(bytes: Buffer): string {
   return /<meta[^>]+charset\s*=\s*["']?([\w-]+)/i.exec(bytes.toString('latin1', 0, 2048))?.[1] ?? ''
 }
 
+/** Levels of quotation that are told apart. */
+const maxQuoted = 20
+
 /** RFC 3676 §4: lines that end in a space go on in the next one of the same quotation depth. */
 function unflow(text: string, deleteSpace: boolean): string {
-  const out: { depth: number; line: string; open: boolean }[] = []
+  const out: { depth: number; pieces: string[]; open: boolean }[] = []
   for (const raw of text.split('\n')) {
     const quote = /^>*/.exec(raw)?.[0] ?? ''
     const line = raw.slice(quote.length).replace(/^ /, '')
     const last = out.at(-1)
     const open = line.endsWith(' ') && line !== '-- '
     if (last?.open && last.depth === quote.length && line !== '-- ') {
-      last.line = (deleteSpace ? last.line.slice(0, -1) : last.line) + line
+      last.pieces.push(deleteSpace && open ? line.slice(0, -1) : line)
       last.open = open
-    } else out.push({ depth: quote.length, line, open })
+    } else out.push({ depth: quote.length, pieces: [deleteSpace && open ? line.slice(0, -1) : line], open })
   }
-  return out.map(({ depth, line }) => `${'>'.repeat(depth)}${depth > 0 && line !== '' ? ' ' : ''}${line}`).join('\n')
+  return out
+    .map(({ depth, pieces }) => ({ marks: '>'.repeat(Math.min(depth, maxQuoted)), line: pieces.join('') }))
+    .map(({ marks, line }) => `${marks}${marks !== '' && line !== '' ? ' ' : ''}${line}`)
+    .join('\n')
 }
 
 function joinText(pieces: readonly Piece[]): string {
-  const shown = pieces.filter(piece => piece.kind === 'text' || !piece.alternative)
+  const shown = pieces.filter(piece => piece.kind !== 'html' || !piece.alternative)
   return shown
-    .map(piece => (piece.kind === 'text' ? withoutMarks(piece.content) : markedTextOf(piece.content)))
+    .map(piece => (piece.kind === 'html' ? markedTextOf(piece.content) : withoutMarks(piece.content)))
     .map(withoutLastBreaks)
     .filter(text => text.trim() !== '')
     .join('\n\n')
@@ -158,16 +179,47 @@ function formatCell(...[cell, walk, builder]: Parameters<FormatCallback>): void 
 /** With `>`, and a mark where that does not yet say that it is a quotation. */
 function formatQuotation(...[quote, walk, builder]: Parameters<FormatCallback>): void {
   const { type, class: classes } = quote.attribs ?? {}
-  const mark = type === 'cite' ? '' : /\bgmail_quote\b/.test(classes ?? '') ? htmlMarks.indented : htmlMarks.block
-  const prefix = `${mark}> `
+  const opens =
+    type === 'cite' ? quoteMarks.cite : /\bgmail_quote\b/.test(classes ?? '') ? quoteMarks.indented : quoteMarks.block
   builder.openBlock({ leadingLineBreaks: 2, reservedLineLength: 2 })
   walk(quote.children, builder)
-  builder.closeBlock({ trailingLineBreaks: 2, blockTransform: block => trimmedLines(block).replace(/^/gm, prefix) })
+  builder.closeBlock({
+    trailingLineBreaks: 2,
+    blockTransform: block => `${opens}${withoutOuterBreaks(block)}${quoteMarks.end}`,
+  })
 }
 
-function trimmedLines(block: string): string {
-  const [, inner = ''] = /^\n*([\s\S]*)$/.exec(block) ?? []
-  return withoutLastBreaks(inner)
+const prefixes: ReadonlyMap<string, string> = new Map([
+  [quoteMarks.cite, '> '],
+  [quoteMarks.indented, `${htmlMarks.indented}> `],
+  [quoteMarks.block, `${htmlMarks.block}> `],
+])
+
+/** Lines inside of blocks with their `>`: all levels in one pass, since each level alone would write all lines anew. */
+function quoteBlocks(text: string): string {
+  const open: string[] = []
+  const line = (marked: string): string => {
+    let from = 0
+    for (
+      let prefix = prefixes.get(marked[from] ?? '');
+      prefix !== undefined;
+      prefix = prefixes.get(marked[from] ?? '')
+    ) {
+      // What is deeper is quoted as deeply.
+      open.push(open.length < maxQuoted ? `${open.at(-1) ?? ''}${prefix}` : (open.at(-1) ?? ''))
+      from += 1
+    }
+    const quoted = `${open.at(-1) ?? ''}${marked.slice(from).replaceAll(quoteMarks.end, '')}`
+    for (const letter of marked) if (letter === quoteMarks.end) open.pop()
+    return quoted
+  }
+  return text.split('\n').map(line).join('\n')
+}
+
+function withoutOuterBreaks(block: string): string {
+  let start = 0
+  while (block[start] === '\n') start++
+  return withoutLastBreaks(block.slice(start))
 }
 
 function withoutLastBreaks(text: string): string {
@@ -182,7 +234,7 @@ export function textOfHtml(html: string): string {
 }
 
 function markedTextOf(html: string): string {
-  const text = toText(markQuotations(withoutInherited(html.slice(0, maxConverted)))).replaceAll('\0', '')
+  const text = quoteBlocks(toText(markQuotations(withoutInherited(html.slice(0, maxConverted)))).replaceAll('\0', ''))
   return html.length > maxConverted ? `${text}${mark}` : text
 }
 

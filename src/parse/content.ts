@@ -5,9 +5,10 @@ import { simpleParser } from 'mailparser'
 import { findAttachments, isBodyText } from './attachments.ts'
 import { type Body, readBody, readText, textOfHtml, toBody } from './body.ts'
 import { describeCalendar } from './calendar.ts'
+import { decodeCharset } from './charset.ts'
 import { type Enclosed, type Found, openLeaf } from './enclosed.ts'
 import { protectionOf } from './protection.ts'
-import { leavesOf, type Part, partsOf } from './skeleton.ts'
+import { decodeBody, leavesOf, type Part, partsOf } from './skeleton.ts'
 
 export interface Content {
   body: Body
@@ -63,6 +64,8 @@ function readStrictly(source: Buffer, root: Part, offset: number): Holding {
   }
   const own = readBody(source, root, isBodyText, leaf => opened.get(leaf)?.text ?? null)
   const body = withCalendar(withInner(own, opened.values()), source, leaves)
+  const unlabelled = isSilent(body) ? leaves.find(leaf => isUnlabelledText(source, leaf)) : undefined
+  if (unlabelled !== undefined) return readStrictly(source, withTextAt(root, unlabelled, source), offset)
   const { found, cut } = findAttachments(source, root, body.rawHtml, leaf => opened.get(leaf) ?? null)
   return { body, attachments: found.map(one => moved(one, offset)), cut }
 }
@@ -79,6 +82,31 @@ function withInner(own: Body, opened: Iterable<Enclosed>): Body {
 
 function isSilent({ text, html }: Body): boolean {
   return text.trim() === '' && (html ?? '').trim() === ''
+}
+
+/** Types that are text without being words for people; those of other media say by themselves that they are none. */
+const noWords =
+  /^(?:(?:image|audio|video|message|font|model|multipart)\/|text\/(?:calendar|rfc822-headers|x-amp-html|rtf|css|javascript|x-?vcard|vcard|directory|csv|xml)$|application\/(?!(?:octet-stream|x-?text|text|plain|x?html|xhtml\+xml)$))/
+const maxSample = 4_096
+
+/** Of a mail without text: a nameless part of a type that nobody knows, whose bytes are words. */
+function isUnlabelledText(source: Buffer, leaf: Part): boolean {
+  const { type, disposition, headers } = leaf
+  const isNamed = disposition.params.has('filename') || type.params.has('name') || headers.first('content-id') !== ''
+  if (isNamed || disposition.value === 'attachment' || isBodyText(leaf) || noWords.test(type.value)) return false
+  const sample = sampleOf(source, leaf)
+  return /\p{L}/u.test(sample) && !/[^\P{Cc}\t\n\r\f]/u.test(sample) && !sample.includes('\ufffd')
+}
+
+function sampleOf(source: Buffer, { start, end, encoding }: Part): string {
+  const bytes = decodeBody(source.subarray(start, Math.min(end, start + maxSample)), encoding)
+  return decodeCharset(bytes, '').slice(0, maxSample).replaceAll('\u001b', '')
+}
+
+function withTextAt(part: Part, leaf: Part, source: Buffer): Part {
+  if (part !== leaf) return { ...part, children: part.children.map(child => withTextAt(child, leaf, source)) }
+  const isHtml = /<(?:!doctype|html|body|div|p|br|table)\b/i.test(sampleOf(source, leaf))
+  return { ...leaf, type: { value: isHtml ? 'text/html' : 'text/plain', params: leaf.type.params } }
 }
 
 /** White space aside; a long beginning is enough. */

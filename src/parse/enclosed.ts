@@ -32,7 +32,7 @@ export interface Enclosed {
 /** Null for a leaf that is what it seems. */
 export function openLeaf(source: Buffer, leaf: Part): Enclosed | null {
   const coded = source.subarray(leaf.start, leaf.end)
-  if (/^(x-)?uu(encode|e)?$/.test(leaf.encoding)) return openUuencoded(coded, leaf)
+  if (leaf.encoding === 'uuencode') return openUuencoded(coded, leaf)
   if (isTnef(leaf)) return openTnef(decodeBody(coded, leaf.encoding))
   return leaf.type.value === 'text/plain' && isBodyText(leaf) ? openText(coded, leaf.encoding) : null
 }

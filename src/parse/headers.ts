@@ -24,7 +24,7 @@ const maxFields = 2_000
 /** Reads the fields of `block`, which ends before the empty line. */
 export function parseHeaders(block: Buffer): Headers {
   const fields: Field[] = []
-  for (const line of block.toString('latin1').split(/\r\n|\n|\r/)) {
+  for (const line of block.toString('latin1').split(/\r{0,9}\n|\r/)) {
     const last = fields.at(-1)
     if (/^[ \t]/.test(line) && last !== undefined) {
       last.raw += ` ${line.trim()}`
@@ -101,7 +101,8 @@ export interface StructuredValue {
 }
 
 /** A field like Content-Type: a value and parameters. */
-export function parseStructured(raw: string): StructuredValue {
+export function parseStructured(whole: string): StructuredValue {
+  const raw = whole.slice(0, maxText)
   const [value = '', ...rest] = splitOutsideQuotes(raw.replace(/^(\s*[\w-]+\/[\w.+-]+)\s+(?=[\w-]+\s*=)/, '$1;'), ';')
   const plain = new Map<string, string>()
   const pieces = new Map<string, { index: number; coded: boolean; text: string }[]>()
@@ -151,7 +152,7 @@ function splitOutsideQuotes(raw: string, separator: string): string[] {
 }
 
 function unquote(text: string): string {
-  if (!text.startsWith('"')) return text.replace(/\s*\([^)]*\)$/, '')
+  if (!text.startsWith('"')) return text.replace(/\s{0,99}\([^()]{0,999}\)$/, '')
   const end = /^"((?:\\.|[^"\\])*)"?/.exec(text)?.[1] ?? ''
   return end.replace(/\\(.)/g, '$1')
 }
@@ -163,9 +164,13 @@ export function parseMessageIds(raw: string): string[] {
   return [...new Set(ids.filter(id => id !== ''))].map(id => decodeRaw(id, '').slice(0, 998))
 }
 
+/** Letters of a Date field; its comments may be long. */
+const maxDate = 1_000
+
 /** Milliseconds since 1970 of a Date field, or null if it says nothing sensible (RFC 5322 §3.3 and what is sent instead). */
 export function parseDate(raw: string): number | null {
   const text = raw
+    .slice(0, maxDate)
     .replace(/\((?:[^()]|\([^()]*\))*\)/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()

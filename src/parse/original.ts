@@ -32,7 +32,8 @@ function attachedHeaders(source: Buffer, { start, end, encoding }: Part): Header
 }
 
 function headerOf(bytes: Buffer): Buffer {
-  const [, blank = '', header = ''] = /^((?:\r?\n)*)([\s\S]*?)(?:\r?\n\r?\n|$)/.exec(bytes.toString('latin1')) ?? []
+  const [, blank = '', header = ''] =
+    /^((?:\r{0,9}\n)*)([\s\S]*?)(?:\r{0,9}\n\r{0,9}\n|$)/.exec(bytes.toString('latin1')) ?? []
   return bytes.subarray(blank.length, blank.length + header.length)
 }
 

@@ -26,12 +26,12 @@ export function unquote(line: string): string {
   return withoutMarks(line).replace(/^\s{0,3}[>|] ?/, '')
 }
 
-const marks = /[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ue0c0-\ue0c4]|\u00a0|\u202f/
+const marks = /[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ue0c0-\ue0c8]|\u00a0|\u202f/
 
 /** Without direction marks, which mail programs put between the figures of a date. */
 export function plain(line: string): string {
   if (!marks.test(line)) return line
-  return line.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ue0c0-\ue0c4]/g, '').replace(/\u00a0|\u202f/g, ' ')
+  return line.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ue0c0-\ue0c8]/g, '').replace(/\u00a0|\u202f/g, ' ')
 }
 
 const word = (alternatives: string) => `(?<![\\p{L}])(?:${alternatives})(?![\\p{L}])`

@@ -13,11 +13,14 @@ export const htmlMarks = {
   block: '\ue0c4',
 } as const
 
-const anyMark = /[\ue0c0-\ue0c4]/
+/** Around a block, until its lines have their `>`. */
+export const quoteMarks = { cite: '\ue0c5', indented: '\ue0c6', block: '\ue0c7', end: '\ue0c8' } as const
+
+const anyMark = /[\ue0c0-\ue0c8]/
 
 export function withoutMarks(text: string): string {
   if (!anyMark.test(text)) return text
-  return text.replace(/\n[\ue0c0-\ue0c4]+(?=\n)/g, '').replace(/[\ue0c0-\ue0c4]/g, '')
+  return text.replace(/\n[\ue0c0-\ue0c8]+(?=\n)/g, '').replace(/[\ue0c0-\ue0c8]/g, '')
 }
 
 /** Containers whose content nobody answers inside of; those that do hold answers have blockquotes, which are seen by themselves. */

@@ -1,6 +1,8 @@
 // The parts of a mail, found by a scan for boundaries over the bytes (RFC 2046 §5.1): nothing is decoded or copied. Attachments are
 // later cut out of the raw mail by these offsets. Bounded in depth and number: a mail that nests without end is read as far as that.
+import { decodeBase64 } from './base64.ts'
 import { type Headers, parseHeaders, parseStructured, type StructuredValue } from './headers.ts'
+import { readEncoding, readType } from './part-type.ts'
 
 export interface Part {
   headers: Headers
@@ -48,16 +50,11 @@ function readPart(
 ): Part {
   const body = bodyStart(source, start, end)
   const headers = parseHeaders(source.subarray(start, Math.min(body, start + maxHeaderBytes)))
-  const type = parseStructured(headers.first('content-type') || defaultType)
   const part: Part = {
     headers,
-    type: type.value.includes('/') ? type : { value: defaultType, params: type.params },
+    type: readType(headers.first('content-type'), defaultType),
     disposition: parseStructured(headers.first('content-disposition')),
-    encoding: headers
-      .first('content-transfer-encoding')
-      .trim()
-      .toLowerCase()
-      .replace(/[^a-z0-9-].*$/, ''),
+    encoding: readEncoding(headers.first('content-transfer-encoding')),
     start: body,
     end,
     children: [],
@@ -83,13 +80,19 @@ function bodyStart(whole: Buffer, start: number, end: number): number {
   for (let line = start; line < end; ) {
     const feed = source.indexOf(0x0a, line)
     const next = feed < 0 ? end : feed + 1
-    if (feed === line || (feed === line + 1 && source[line] === 0x0d)) return next
+    if (isBlank(source, line, feed)) return next
     // Looked for once: the field that was found stays ahead of all lines before it.
     if (!isField(source, line, next) && next > fields) fields = fieldAhead(source, next, end)
     if (fields < 0) return line
     line = next
   }
   return end
+}
+
+/** Nothing, or nothing but carriage returns: some gateways double them. */
+function isBlank(source: Buffer, line: number, feed: number): boolean {
+  for (let i = line; i < feed; i++) if (source[i] !== 0x0d) return false
+  return feed >= 0
 }
 
 /** A name and a colon, a folded line, or a mailbox file's `From ` line. */
@@ -108,7 +111,7 @@ function isField(source: Buffer, line: number, next: number): boolean {
 /** A line that is no field begins the body, unless one of the fields that every mail has comes after it: where, or -1. */
 function fieldAhead(source: Buffer, from: number, end: number): number {
   const rest = source.toString('latin1', from, Math.min(end, from + maxSearched))
-  const block = rest.slice(0, /(?:^|\n)\r?\n/.exec(rest)?.index ?? rest.length)
+  const block = rest.slice(0, /(?:^|\n)\r{0,9}\n/.exec(rest)?.index ?? rest.length)
   const at = block.search(
     /^(from|to|subject|date|message-id|received|mime-version|content-type|content-transfer-encoding|content-disposition)[ \t]{0,80}:/im,
   )
@@ -131,7 +134,7 @@ const maxSearched = 65_536
 /** After `--`, in a line that is followed by a header field of MIME. */
 function likelyBoundary(source: Buffer, part: Part): string | undefined {
   const head = source.toString('latin1', part.start, Math.min(part.end, part.start + maxSearched))
-  return /(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\ncontent-[a-z-]+:/i.exec(head)?.[1]
+  return /(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r{0,9}\ncontent-[a-z-]+:/i.exec(head)?.[1]
 }
 
 /** From the end of each boundary line to the line break before the next one. */
@@ -159,13 +162,13 @@ function sectionsOf(whole: Buffer, { start, end }: Part, boundary: string, most:
 function beforeBreak(source: Buffer, from: number, at: number): number {
   let to = at
   if (to > from && source[to - 1] === 0x0a) to--
-  if (to > from && source[to - 1] === 0x0d) to--
+  while (to > from && source[to - 1] === 0x0d) to--
   return to
 }
 
 /** Decoded bytes of a body. Base64 and quoted-printable as tolerant as senders are careless (RFC 2045 §6). */
 export function decodeBody(bytes: Buffer, encoding: string): Buffer {
-  if (encoding === 'base64') return Buffer.from(bytes.toString('latin1').replace(/[^A-Za-z0-9+/=]/g, ''), 'base64')
+  if (encoding === 'base64') return decodeBase64(bytes)
   if (encoding === 'quoted-printable') return fromQuotedPrintable(bytes)
   return bytes
 }

@@ -170,7 +170,7 @@ export function createHeaderReader(): (source: Buffer, name: string) => readonly
 /** Up to the empty line: what stands in the text is no field. */
 function headerOf(source: Buffer): Buffer {
   const head = source.subarray(0, maxHeaderBytes)
-  const end = /\S[^\S\r\n]*(?:\r\n\r?\n|\n\r?\n|\r\r)/.exec(head.toString('latin1'))?.index
+  const end = /\S[^\S\r\n]*(?:\r{0,9}\n\r{0,9}\n|\r\r(?!\r{0,9}\n))/.exec(head.toString('latin1'))?.index
   return end === undefined ? head : head.subarray(0, end + 1)
 }
 

@@ -122,8 +122,8 @@ ${text !== undefined && html`<section><h2>Text</h2><pre>${text}</pre></section>`
 }
 
 function endOfHeader(source: Buffer): number {
-  const ends = ['\r\n\r\n', '\n\n', '\r\r'].map(mark => source.indexOf(mark)).filter(at => at >= 0)
-  return ends.length === 0 ? source.length : Math.min(...ends)
+  const head = source.toString('latin1', 0, 8 * shownHeaderBytes)
+  return /\r{0,9}\n\r{0,9}\n|\r\r(?!\r{0,9}\n)/.exec(head)?.index ?? source.length
 }
 
 function mainFields(block: Buffer): Html {
