@@ -28,7 +28,7 @@ import { keysOf } from './vault/keyring.ts'
 import { createSecretWriter } from './vault/write-secret.ts'
 import { version } from './version.ts'
 import { createFirstAdmin } from './web/first-admin.ts'
-import { openServer } from './web/server.ts'
+import { openWeb } from './web/open-web.ts'
 
 export interface DaemonOptions {
   /** Starts the sample mailboxes too. */
@@ -81,7 +81,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const events = createEvents(log)
   await using stack = new AsyncDisposableStack()
   health.fail('start', new ServiceError('embedded.not_running', 'letterlock is starting', { temporary: true }))
-  const server = stack.use(await openServer(config.web, health, events.registry))
+  const web = stack.use(await openWeb(config.web, health, events.registry))
 
   const places = await startPlaces(config, options, stack, signal)
   const base: Base = { config, log, health, events, signal, stack }
@@ -93,7 +93,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
   const { vault, ingest } = await startWork(base, connections, worker, options.parseScript)
   const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
-  server.site = {
+  web.site = {
     ...{ config, db, redis: commands, raw, keys: keysOf(config), log, firstAdmin },
     ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse },
     retry: id => retryQuarantined(db, raw, ingest.parse, ingest.judging, id),
@@ -101,7 +101,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
 
   health.mend('start')
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
-  const url = `${config.web.tlsCertFile === '' ? 'http' : 'https'}://${listening(server.addresses())}`
+  const url = `${config.web.tlsCertFile === '' ? 'http' : 'https'}://${web.address()}`
   if (places.embedded) tellWhere(config, options, url)
   if (firstAdmin !== undefined) tellFirstAdmin(base, options, `${urlForPeople(config.web, url)}${firstAdmin.path}`)
   const opened = stack.move()
@@ -153,34 +153,50 @@ async function connectDatabase(base: Base, url: string): Promise<Knex> {
 }
 
 async function connectRedis(base: Base, url: string): Promise<{ commands: Redis; blocking: Redis }> {
-  const commands = openRedis(url, base.config.redis, 'commands')
+  const open = async (use: 'commands' | 'worker'): Promise<Redis> => openRedis(url, base.config.redis, use)
+  const commands = await untilReachable(base, 'redis', async () => {
+    const redis = await open('commands')
+    try {
+      await checkRedis(redis)
+      return redis
+    } catch (error) {
+      redis.disconnect()
+      throw error
+    }
+  })
   base.stack.defer(() => commands.disconnect())
-  await untilReachable(base, 'redis', () => checkRedis(commands))
-  const blocking = openRedis(url, base.config.redis, 'worker')
+  const blocking = await untilReachable(base, 'redis', () => open('worker'))
   base.stack.defer(() => blocking.disconnect())
   return { commands, blocking }
 }
 
 async function connectRaw(base: Base, db: Knex, worker: WorkerIdentity): Promise<RawStore> {
-  const raw = base.stack.use(await openRawStore(base.config))
+  const raw = base.stack.use(await untilReachable(base, 'raw', () => openRawStore(base.config)))
   const here = { host: worker.host, shared: isShared(base.config) }
   await untilReachable(base, 'raw', () => checkRawStore(db, raw, here))
   return raw
 }
 
-/** Tries until the far side answers; only its absence is waited for. */
-async function untilReachable(base: Base, part: Part, check: () => Promise<void>): Promise<void> {
+/** Tries until it works. Only what a new try cannot mend is thrown: wrong text in the configuration, a schema or a policy of Redis. */
+async function untilReachable<T>(base: Base, part: Part, attemptOnce: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     base.signal.throwIfAborted()
     try {
-      await check()
-      return base.health.mend(part)
+      const reached = await attemptOnce()
+      base.health.mend(part)
+      return reached
     } catch (error) {
-      if (!(error instanceof ServiceError) || !error.temporary) throw error
+      if (!isWaitedFor(error)) throw error
       base.health.fail(part, error)
-      await wait(Math.min(5_000, 250 * 2 ** attempt), undefined, { signal: base.signal })
+      await wait(Math.min(2_000, 250 * 2 ** attempt), undefined, { signal: base.signal })
     }
   }
+}
+
+/** A password or a right may be set on the server at any moment, as a server may come back. */
+function isWaitedFor(error: unknown): boolean {
+  if (!(error instanceof ServiceError)) return false
+  return error.temporary || error.code === 'db.access_denied' || error.code === 'redis.access_denied'
 }
 
 function identify(): WorkerIdentity {
@@ -194,12 +210,6 @@ async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<
   const progress = options.progress ?? toStderr
   const demo = base.stack.use(await startDemo({ directory, progress, signal: base.signal }))
   await insertDemoAccounts(db, demo.accounts, createSecretWriter(keysOf(base.config)))
-}
-
-function listening(addresses: ReturnType<Awaited<ReturnType<typeof openServer>>['addresses']>): string {
-  const [first] = addresses
-  if (first === undefined || typeof first === 'string') return first ?? ''
-  return first.family === 'IPv6' ? `[${first.address}]:${first.port}` : `${first.address}:${first.port}`
 }
 
 /** Under the first of the names that people reach it by. */

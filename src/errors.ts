@@ -39,6 +39,7 @@ export type AccountErrorCode =
 
 export type ServiceErrorCode =
   | 'config.invalid'
+  | 'config.unreadable'
   | 'db.access_denied'
   | 'db.constraint'
   | 'db.failed'
@@ -50,6 +51,7 @@ export type ServiceErrorCode =
   | 'embedded.not_running'
   | 'embedded.programs_missing'
   | 'raw.damaged'
+  | 'raw.missing'
   | 'raw.unreadable'
   | 'raw.unwritable'
   | 'redis.access_denied'
@@ -59,6 +61,7 @@ export type ServiceErrorCode =
   | 'vault.locked'
   | 'web.busy'
   | 'web.starting'
+  | 'web.unavailable'
 
 export type ErrorCode = MessageErrorCode | AccountErrorCode | ServiceErrorCode
 
@@ -135,14 +138,14 @@ export class CommandError extends Error {
   }
 }
 
-/** The process's answer to a failure: 2 = configuration (systemd must not restart), 75 = come back later (EX_TEMPFAIL), 1 = the rest. */
+/** A command's answer to a failure: 2 = configuration (systemd must not restart), 75 = come back later (EX_TEMPFAIL), 1 = the rest. */
 export function exitCodeOf(error: unknown): 1 | 2 | 75 {
   if (error instanceof CommandError) return error.exitCode
   if (!(error instanceof ServiceError)) return 1
   if (error.code === 'db.unreachable' || error.code === 'redis.unreachable' || error.code === 'embedded.not_running')
     return 75
   if (error.code === 'embedded.programs_missing' || error.code === 'embedded.failed') return 1
-  return error.temporary ? 1 : 2
+  return error.temporary && error.code !== 'config.unreadable' ? 1 : 2
 }
 
 /** True if the failure is our own wish to stop: no attempt is counted, no alarm is raised. */

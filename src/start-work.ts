@@ -114,6 +114,7 @@ export async function startWork(
       events,
       health,
       kept: keeper,
+      raw,
       openConnections: gate.open,
       pollOverdue: id => running.polls?.overdue(id),
     }),

@@ -1,6 +1,7 @@
 // `letterlock doctor`: looks at everything that the daemon needs and says what to do for each finding. It changes nothing, and a
 // check that cannot be made is a finding itself, not the end of the others.
-import { statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
+import { connect } from 'node:net'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { type AccountView, findAccounts } from '../store/accounts.ts'
@@ -57,6 +58,7 @@ async function* examine(options: DoctorOptions): AsyncIterable<Finding> {
   yield* checkDirectories(config)
   yield* examineDatabase(config, options.all === true)
   yield* examineRedis(config)
+  yield* guarded('web', () => checkWeb(config.web))
 }
 
 /** What a check finds, or that it cannot be made. */
@@ -219,8 +221,52 @@ function toTrouble({ id, state, code, hint, behindSeconds }: AccountView): Findi
   return [fault('accounts', message, 'does the daemon run? its log says more')]
 }
 
+/** The files of the certificate, and whether anybody answers. */
+async function checkWeb(web: Config['web']): Promise<Finding[]> {
+  const unreadable = [web.tlsCertFile, web.tlsKeyFile].filter(file => file !== '' && !isReadable(file))
+  if (unreadable.length > 0)
+    return unreadable.map(file =>
+      fault('web', `${file} cannot be read`, 'let the service user read it; the web interface opens by itself then'),
+    )
+  const at = web.listen.lastIndexOf(':')
+  const [host, port] = [web.listen.slice(0, at).replace(/^\[|\]$/g, ''), Number(web.listen.slice(at + 1))]
+  if (port === 0 || (await isListening(host, port))) return [ok('web', `${web.listen} answers`)]
+  return [
+    note(
+      'web',
+      `nothing answers at ${web.listen}`,
+      'is the daemon running? its log says why the address cannot be had',
+    ),
+  ]
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isListening(host: string, port: number): Promise<boolean> {
+  const wildcard = new Map([
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', '::1'],
+  ])
+  return new Promise(resolve => {
+    const socket = connect({ host: wildcard.get(host) ?? host, port, timeout: 2_000 })
+    const end = (answers: boolean) => {
+      socket.destroy()
+      resolve(answers)
+    }
+    socket.once('connect', () => end(true))
+    for (const event of ['error', 'timeout'] as const) socket.once(event, () => end(false))
+  })
+}
+
 async function* examineRedis(config: Config): AsyncIterable<Finding> {
-  const { openRedis, checkRedis, readInfo } = await import('../schedule/redis.ts')
+  const { openRedis, checkRedis, readInfo, serverNameOf } = await import('../schedule/redis.ts')
   const redisUrl = config.redis.url || (await findServers(config).catch(() => undefined))?.redisUrl
   if (!redisUrl) {
     return yield note(
@@ -234,7 +280,7 @@ async function* examineRedis(config: Config): AsyncIterable<Finding> {
     redis = openRedis(redisUrl, config.redis, 'commands')
     await checkRedis(redis)
     const info = await readInfo(redis)
-    yield ok('redis', `Redis ${info.get('redis_version')} can be reached, and evicts nothing`)
+    yield ok('redis', `${serverNameOf(info)} can be reached, and evicts nothing`)
     yield info.get('aof_enabled') === '1'
       ? ok('redis', 'keeps its data over a restart')
       : note(

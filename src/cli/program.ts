@@ -23,6 +23,7 @@ export function createProgram(): Command {
       `
 Examples:
   letterlock run                          the daemon, as systemd starts it
+  letterlock check                        whether the configuration is valid
   letterlock migrate                      brings the database's schema up to date
   letterlock account add support@example.com --host imap.example.com
   letterlock ticket list
@@ -61,6 +62,15 @@ function addService(program: Command): void {
       const config = loadConfig(command.optsWithGlobals())
       const { runDaemon } = await import('../daemon.ts')
       await runDaemon(config, { demo: options.demo === true })
+    })
+  program
+    .command('check')
+    .description('checks the configuration alone; needs no daemon, database or Redis')
+    .option('--json', 'the same as one object')
+    .addHelpText('after', examples('letterlock check', 'letterlock check --config new.toml'))
+    .action(async (_, command: Command) => {
+      const { checkConfiguration } = await import('./check.ts')
+      await checkConfiguration(command.optsWithGlobals())
     })
   program
     .command('migrate')

@@ -5,6 +5,7 @@ import { ServiceError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Health } from '../health.ts'
+import type { RawStore } from '../store/raw-store.ts'
 import { toRedisError } from './redis.ts'
 import { buryDeadWorkers, claimAccounts, repairSchedule, type ScheduleCheck, type SchedulerDeps } from './scheduler.ts'
 import type { Sealing } from './sealing.ts'
@@ -16,6 +17,7 @@ export interface BeatDeps extends SchedulerDeps {
   kept: Pick<SessionKeeper, 'retain' | 'counts'>
   /** Polls an account that no job called for in time: whatever is wrong with Redis, mail comes in. */
   pollOverdue(accountId: number): void
+  raw: Pick<RawStore, 'checkWritable'>
   /** Open connections to mail servers. */
   openConnections(): number
 }
@@ -82,6 +84,17 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
     if (error instanceof ServiceError) health.fail('database', error)
     else health.fail('redis', toRedisError(error))
   }
+  if (health.isDown('raw')) await mendRaw(deps)
   if (changed) deps.sealing.request()
   return { keys, check }
+}
+
+/** A poll that kept a small batch does not show that there is room for the one that failed. */
+async function mendRaw({ raw, health }: BeatDeps): Promise<void> {
+  try {
+    await raw.checkWritable()
+    health.mend('raw')
+  } catch (error) {
+    health.fail('raw', error)
+  }
 }

@@ -8,7 +8,10 @@ import { isLocal, readCa, readPassword } from '../store/database.ts'
 /** `commands` fail at once while Redis is away; a `worker` waits for it. */
 export type RedisUse = 'commands' | 'worker'
 
-/** Opens a connection that reconnects by itself, at most 3 s apart; nothing is connected yet. Give it an `error` listener. */
+/**
+ * Opens a connection that reconnects by itself, at most 3 s apart, with the password that its file holds then; nothing is connected
+ * yet. Throws `config.unreadable` for a file that cannot be read.
+ */
 export function openRedis(url: string, config: Config['redis'], use: RedisUse): Redis {
   const waits: RedisOptions =
     use === 'worker' ? { maxRetriesPerRequest: null } : { maxRetriesPerRequest: 1, commandTimeout: 10_000 }
@@ -18,11 +21,25 @@ export function openRedis(url: string, config: Config['redis'], use: RedisUse): 
     lazyConnect: true,
     connectTimeout: 5_000,
     enableOfflineQueue: use === 'worker',
-    retryStrategy: attempt => Math.min(3_000, 100 * 2 ** Math.min(attempt, 10)),
+    // Called as a method of the options, those of a duplicate too.
+    retryStrategy(this: RedisOptions, attempt: number) {
+      refreshPassword(this, config)
+      return Math.min(3_000, 100 * 2 ** Math.min(attempt, 10))
+    },
   }
   const redis = new Redis({ ...options, replyMapping: 'legacy' })
   redis.on('error', () => {})
   return redis
+}
+
+/** A file that cannot be read now leaves the password as it was. */
+function refreshPassword(options: RedisOptions, config: Config['redis']): void {
+  try {
+    const password = readPassword(config.passwordFile, 'redis-password')
+    if (password !== undefined) options.password = password
+  } catch {
+    // The server will say whether the old one still holds.
+  }
 }
 
 function placeOf(url: string, config: Config['redis']): RedisOptions {
@@ -52,7 +69,7 @@ export async function checkRedis(redis: Redis): Promise<void> {
   const facts = await readInfo(redis)
   const [major = 0, minor = 0] = (facts.get('redis_version') ?? '').split('.').map(Number)
   if (major < 6 || (major === 6 && minor < 2)) {
-    throw new ServiceError('redis.unsupported', `the Redis server is ${facts.get('redis_version')}`, {
+    throw new ServiceError('redis.unsupported', `the server is ${serverNameOf(facts)}`, {
       temporary: false,
       hint: 'letterlock needs Redis 6.2 or Valkey 7.2, or newer',
     })
@@ -63,6 +80,12 @@ export async function checkRedis(redis: Redis): Promise<void> {
     temporary: false,
     hint: 'run `redis-cli config set maxmemory-policy noeviction` and write the same into redis.conf',
   })
+}
+
+/** `Redis 7.0.15` or `Valkey 8.1.1`: Valkey says a version of Redis, too, that it is compatible with. */
+export function serverNameOf(facts: ReadonlyMap<string, string>): string {
+  const valkey = facts.get('valkey_version')
+  return valkey === undefined ? `Redis ${facts.get('redis_version')}` : `Valkey ${valkey}`
 }
 
 /** INFO as name → value. Throws `redis.unreachable` or `redis.access_denied`. */

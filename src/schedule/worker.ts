@@ -178,7 +178,6 @@ async function runPoll(
     await deps.ends.write(accountId, { state: 'active' }, account.code)
     deps.events.pollFinished(accountId, msSince(startedAt), report)
     if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
-    deps.health.mend('raw')
     return { report, everyMs: account.pollEveryS * 1000 }
   } catch (error) {
     await endFailed(accountId, account, error, deps, signal, startedAt)
@@ -197,13 +196,18 @@ async function endFailed(
   if (signal.aborted || isAbort(error, signal) || isLeaseLost(error))
     return deps.events.pollAborted(accountId, msSince(startedAt))
   const outcome = outcomeOf(error, (account?.failures ?? 0) + 1)
-  if (error instanceof ServiceError && error.code.startsWith('raw.')) deps.health.fail('raw', error)
+  if (isOfRawStore(error)) deps.health.fail('raw', error)
   if (!(error instanceof ServiceError && error.code === 'db.unreachable')) {
     await deps.ends
       .write(accountId, toEnd(outcome), account?.code ?? null)
       .catch(failure => deps.health.fail('database', failure))
   }
   deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
+}
+
+/** A damaged batch is the matter of its account; the beat finds out when the store works again. */
+function isOfRawStore(error: unknown): boolean {
+  return error instanceof ServiceError && error.code.startsWith('raw.') && error.code !== 'raw.damaged'
 }
 
 function isLeaseLost(error: unknown): boolean {

@@ -28,12 +28,13 @@ const sealingPool = 4
 
 /**
  * Opens a pool; nothing is connected yet. `url` is `mysql://user@host:port/name` or `mysql://user@localhost/name?socket=/path`.
- * Off the host TLS is required and the server's certificate is checked. Errors of every query are DatabaseErrors.
+ * Off the host TLS is required and the server's certificate is checked. Errors of every query are DatabaseErrors. The password file
+ * and the CA file are read for every new connection, so that a change counts at once; one that cannot be read is `config.unreadable`.
  */
 export function openDatabase(url: string, config: Config['database'], use: DatabaseUse = 'everything'): Knex {
   return knexPackage({
-    client: SafeClient as unknown as typeof Knex.Client,
-    connection: connectionOf(url, config),
+    client: clientWith(() => freshSettings(url, config)) as unknown as typeof Knex.Client,
+    connection: connectionOf(url),
     pool: {
       min: 0,
       max: use === 'sealing' ? sealingPool : config.poolSize,
@@ -49,15 +50,12 @@ export function openDatabase(url: string, config: Config['database'], use: Datab
 /** knex would print failed connections; they are thrown anyway. */
 function silent(): void {}
 
-function connectionOf(url: string, config: Config['database']): Record<string, unknown> {
+function connectionOf(url: string): Record<string, unknown> {
   const parsed = new URL(url)
   const socketPath = parsed.searchParams.get('socket')
-  const host = parsed.hostname || 'localhost'
-  const password = readPassword(config.passwordFile, 'database-password')
   return {
-    ...(socketPath === null ? { host, port: Number(parsed.port || 3306), ...tlsOf(host, config) } : { socketPath }),
+    ...(socketPath === null ? { host: hostOf(parsed), port: Number(parsed.port || 3306) } : { socketPath }),
     user: decodeURIComponent(parsed.username),
-    ...(password === undefined ? {} : { password }),
     database: decodeURIComponent(parsed.pathname.slice(1)),
     charset: 'utf8mb4',
     timezone: 'Z',
@@ -68,19 +66,30 @@ function connectionOf(url: string, config: Config['database']): Record<string, u
   }
 }
 
+function hostOf(url: URL): string {
+  return url.hostname || 'localhost'
+}
+
+/** What files say at this moment. */
+function freshSettings(url: string, config: Config['database']): Record<string, unknown> {
+  const parsed = new URL(url)
+  const tls = parsed.searchParams.has('socket') ? {} : tlsOf(hostOf(parsed), config)
+  return { password: readPassword(config.passwordFile, 'database-password'), ...tls }
+}
+
 function tlsOf(host: string, config: Config['database']): object {
   if (isLocal(host) && config.caFile === '') return {}
   const ca = config.caFile === '' ? {} : { ca: readCa(config.caFile) }
   return { ssl: { ...ca, minVersion: 'TLSv1.2', rejectUnauthorized: true, verifyIdentity: true } }
 }
 
-/** The bytes of a file of CA certificates. Throws ServiceError `config.invalid`. */
+/** The bytes of a file of CA certificates. Throws ServiceError `config.unreadable`. */
 export function readCa(file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (cause) {
-    throw new ServiceError('config.invalid', `the CA file ${file} cannot be read`, {
-      temporary: false,
+    throw new ServiceError('config.unreadable', `the CA file ${file} cannot be read`, {
+      temporary: true,
       hint: 'check ca_file: that it exists and that the service user may read it',
       cause,
     })
@@ -101,8 +110,8 @@ export function readPassword(file: string, name: string): string | undefined {
       return readFileSync(place, 'utf8').split(/\r?\n/, 1)[0] ?? ''
     } catch (cause) {
       if (place === file) {
-        throw new ServiceError('config.invalid', `the password file ${file} cannot be read`, {
-          temporary: false,
+        throw new ServiceError('config.unreadable', `the password file ${file} cannot be read`, {
+          temporary: true,
           hint: 'check that it exists and that the service user may read it',
           cause,
         })
@@ -142,7 +151,7 @@ interface RawClient {
     query(connection: unknown, query: { sql?: string } | string): Promise<unknown>
     acquireConnection(): Promise<unknown>
     acquireRawConnection(): Promise<unknown>
-    connectionSettings: { socketPath?: string; host?: string; port?: number }
+    connectionSettings: { socketPath?: string; host?: string; port?: number; password?: string }
   }
 }
 
@@ -178,6 +187,23 @@ class SafeClient extends MysqlClient {
   #toConnectError(error: unknown): ServiceError {
     const { socketPath, host, port } = this.connectionSettings
     return toDatabaseError(error, 'connect', ` at ${socketPath ?? `${host}:${port}`}`)
+  }
+}
+
+/** The client, with settings that are asked for again at every new connection. */
+function clientWith(fresh: () => Record<string, unknown>): typeof SafeClient {
+  return class FreshClient extends SafeClient {
+    override async acquireRawConnection(): Promise<unknown> {
+      const { password, ...shown } = fresh()
+      Object.assign(this.connectionSettings, shown)
+      // As knex keeps it: not to be listed.
+      Object.defineProperty(this.connectionSettings, 'password', {
+        value: password,
+        writable: true,
+        configurable: true,
+      })
+      return await super.acquireRawConnection()
+    }
   }
 }
 

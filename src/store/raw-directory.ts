@@ -1,5 +1,6 @@
 // The raw store in a local directory: `<day>/<id>`, one file a batch (raw-batch.ts).
 // One write, one sync, one rename, one sync of the directory: a file under its final name is whole.
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -15,6 +16,7 @@ import {
   parseIndex,
   toBatch,
 } from './raw-batch.ts'
+import { missingStore } from './raw-identity.ts'
 import type { RawIndexEntry, RawMail, RawPlace, RawStore } from './raw-store.ts'
 
 const temporary = '.writing-'
@@ -22,29 +24,50 @@ const idFile = 'store-id'
 
 /** Opens the store; the directory is made with mode 0700 when the first batch is kept. */
 export function openRawDirectory(directory: string): RawStore {
+  const state: State = { seen: false, unwrittenBytes: 0 }
   return {
     where: directory,
-    keep: mails => keep(directory, mails, new Date()),
+    keep: mails => keep(directory, mails, new Date(), state),
     read: place => read(directory, place),
     days: () => days(directory),
     batches: day => batches(directory, day),
     index: batch => readIndex(directory, batch),
     remove: batch => rm(fileOf(directory, batch)),
-    readId: () => readId(directory),
-    writeId: id => writeId(directory, id),
-    checkWritable: () => checkWritable(directory),
+    readId: () => seeing(state, readId(directory)),
+    writeId: id => seeing(state, writeId(directory, id)),
+    checkWritable: () => checkWritable(directory, state),
     async [Symbol.asyncDispose]() {},
   }
 }
 
-async function keep(directory: string, mails: readonly RawMail[], now: Date): Promise<RawPlace[]> {
+interface State {
+  /** The store's id was read or written: from then on an empty directory is a mount that went away. */
+  seen: boolean
+  /** Size of what could not be written last: until there is room for it, the store is not writable. */
+  unwrittenBytes: number
+}
+
+async function seeing<T extends string | undefined>(state: State, read: Promise<T>): Promise<T> {
+  const id = await read
+  if (id !== undefined) state.seen = true
+  return id
+}
+
+async function keep(directory: string, mails: readonly RawMail[], now: Date, state: State): Promise<RawPlace[]> {
   const batch = toBatch(mails, now)
+  if (state.seen) await checkMounted(directory)
   try {
     await writeDurably(fileOf(directory, batch.name), batch.parts)
   } catch (cause) {
+    state.unwrittenBytes = batch.parts.reduce((sum, part) => sum + part.length, 0)
     throw unwritable(directory, cause)
   }
   return batch.places
+}
+
+/** Else a batch would be written below the place where the disk is mounted again later, and be hidden by it. */
+async function checkMounted(directory: string): Promise<void> {
+  if ((await readId(directory)) === undefined) throw missingStore(directory)
 }
 
 function unwritable(directory: string, cause: unknown): ServiceError {
@@ -179,17 +202,33 @@ async function writeId(directory: string, id: string): Promise<string> {
 
 function unusable(directory: string, cause: unknown): ServiceError {
   const why = (cause as NodeJS.ErrnoException).code ?? 'unknown'
-  return new ServiceError('config.invalid', `raw mail cannot be kept in ${directory} (${why})`, {
-    temporary: false,
+  return new ServiceError('raw.unwritable', `raw mail cannot be kept in ${directory} (${why})`, {
+    temporary: true,
     hint: 'check that the directory exists and belongs to the service user (data.directory)',
     cause,
   })
 }
 
-async function checkWritable(directory: string): Promise<void> {
+/** Writes as much as failed last, and removes it. */
+async function checkWritable(directory: string, state: State): Promise<void> {
+  if (state.seen) await checkMounted(directory)
+  const probe = path.join(directory, `${temporary}probe-${randomBytes(6).toString('hex')}`)
   try {
     await access(directory, constants.W_OK)
+    if (state.unwrittenBytes > 0) await writeZeros(probe, state.unwrittenBytes)
+    state.unwrittenBytes = 0
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unwritable(directory, error)
+  } finally {
+    await rm(probe, { force: true })
   }
+}
+
+const zeros = Buffer.alloc(1_048_576)
+
+async function writeZeros(file: string, bytes: number): Promise<void> {
+  await using handle = await open(file, 'wx', 0o600)
+  for (let left = bytes; left > 0; left -= zeros.length)
+    await handle.writeFile(zeros.subarray(0, Math.min(left, zeros.length)))
+  await handle.sync()
 }

@@ -9,24 +9,38 @@ import { findLiveWorkers } from './workers.ts'
 
 const setting = 'raw_store_id'
 
-/** Throws `config.invalid` unless the store is the one of this database and nobody else keeps mail elsewhere. */
+/**
+ * Throws unless the store is the one of this database and nobody else keeps mail elsewhere: `raw.missing` (temporary) where there is
+ * no store, as before a mount; `config.invalid` where there is another one, or where another host keeps one of its own.
+ */
 export async function checkRawStore(db: Knex, raw: RawStore, here: { host: string; shared: boolean }): Promise<void> {
   const inDatabase: string | undefined = (await db('settings').where({ name: setting }).first('value'))?.value
   const inStore = await raw.readId()
   if (inDatabase === undefined) return await adopt(db, raw, inStore)
-  if (inStore !== inDatabase) {
-    throw refused(
-      `the mail of this database does not lie in ${raw.where}`,
-      'mount or restore the directory that does, or point data.directory (or raw.s3_bucket and raw.s3_prefix) at it; several hosts need one bucket, or one shared directory and raw.shared = true',
-    )
-  }
-  if (here.shared) return
-  const other = (await findLiveWorkers(db)).find(worker => worker.host !== here.host)
+  if (!here.shared) await refuseOtherHosts(db, here.host)
+  if (inStore === undefined) throw missingStore(raw.where)
+  if (inStore === inDatabase) return
+  throw refused(
+    `the mail of this database does not lie in ${raw.where}`,
+    'point data.directory (or raw.s3_bucket and raw.s3_prefix) at the place where it lies; several hosts need one bucket, or one shared directory and raw.shared = true',
+  )
+}
+
+async function refuseOtherHosts(db: Knex, host: string): Promise<void> {
+  const other = (await findLiveWorkers(db)).find(worker => worker.host !== host)
   if (other === undefined) return
   throw refused(
     `host ${other.host} works on this database too, and raw mail is kept in a local directory`,
     'stop letterlock there, or keep raw mail in a bucket (raw.s3_bucket), or share the directory among the hosts and set raw.shared = true on each',
   )
+}
+
+/** The database has mail, and where its raw mail should be there is none. */
+export function missingStore(where: string): ServiceError {
+  return new ServiceError('raw.missing', `the raw mail of this database is not in ${where}`, {
+    temporary: true,
+    hint: 'mount or restore the directory that holds it, or point data.directory (or raw.s3_bucket and raw.s3_prefix) at it; nothing is read from mail servers meanwhile',
+  })
 }
 
 async function adopt(db: Knex, raw: RawStore, known: string | undefined): Promise<void> {

@@ -42,7 +42,7 @@ export interface RawIndexEntry {
 export interface RawStore extends AsyncDisposable {
   /** Where it is, for people: a directory, or `s3://bucket/prefix`. */
   readonly where: string
-  /** Keeps a batch; returns the places in the order given. Throws ServiceError `raw.unwritable` (temporary). */
+  /** Keeps a batch; returns the places in the order given. Throws ServiceError `raw.unwritable` or `raw.missing` (temporary). */
   keep(mails: readonly RawMail[]): Promise<RawPlace[]>
   /** The bytes of one mail. Throws `raw.damaged` if they are missing or their hash differs, `raw.unreadable` (temporary) if nobody can tell now. */
   read(place: RawPlace): Promise<Buffer>
@@ -58,6 +58,9 @@ export interface RawStore extends AsyncDisposable {
   readId(): Promise<string | undefined>
   /** Writes the id where there is none. Returns the one that is there now. */
   writeId(id: string): Promise<string>
-  /** Throws `raw.unwritable` where nothing could be kept now. Changes nothing. */
+  /**
+   * Throws `raw.unwritable` where nothing could be kept now, nor what failed last. Leaves nothing behind. `raw.missing`: it was there
+   * and is gone, as a mount that went away.
+   */
   checkWritable(): Promise<void>
 }

@@ -35,7 +35,7 @@ function isThere(file: string): boolean {
   }
 }
 
-/** Throws ServiceError `config.invalid`; nothing of the file is in its words. */
+/** Throws ServiceError `config.invalid`, or `config.unreadable`; nothing of the file is in its words. */
 export function readCredentials(file: string, now = new Date()): S3Credentials {
   const values = toValues(readText(file), file)
   const [accessKeyId, secretAccessKey] = [values.get('aws_access_key_id'), values.get('aws_secret_access_key')]
@@ -54,7 +54,11 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw refused(file, 'cannot be read', 'check that it exists and that the service user may read it', cause)
+    throw new ServiceError('config.unreadable', `the credentials file ${file} cannot be read`, {
+      temporary: true,
+      hint: 'check that it exists and that the service user may read it',
+      cause,
+    })
   }
 }
 
@@ -72,6 +76,6 @@ function toValues(text: string, file: string): Map<string, string> {
   )
 }
 
-function refused(file: string, why: string, hint: string, cause?: unknown): ServiceError {
-  return new ServiceError('config.invalid', `the credentials file ${file} ${why}`, { temporary: false, hint, cause })
+function refused(file: string, why: string, hint: string): ServiceError {
+  return new ServiceError('config.invalid', `the credentials file ${file} ${why}`, { temporary: false, hint })
 }

@@ -21,7 +21,7 @@ import type { Site } from './site.ts'
 
 type Web = Config['web']
 
-/** Opens the listener. Throws `config.invalid` where the address cannot be had, or the certificate not read. */
+/** Opens the listener. Throws `web.unavailable` (temporary) where the address cannot be had, or the certificate not read. */
 export async function openServer(
   web: Web,
   health: Health,
@@ -31,8 +31,13 @@ export async function openServer(
   server.decorate('site', undefined as Site | undefined)
   addProbes(server, health, registry)
   await addPages(server, web)
-  await listen(server, web.listen)
-  const certificates = web.tlsCertFile === '' ? undefined : renewCertificates(server, web)
+  try {
+    await listen(server, web.listen)
+  } catch (error) {
+    await server.close()
+    throw error
+  }
+  const certificates = web.tlsCertFile === '' ? undefined : renewCertificates(server, web, health)
   return Object.assign(server, {
     [Symbol.asyncDispose]: async () => {
       clearInterval(certificates)
@@ -52,7 +57,11 @@ function createServer(web: Web): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
   } as const
   if (web.tlsCertFile === '') return fastify(options)
-  return fastify({ ...options, https: readCertificate(web) }) as unknown as FastifyInstance
+  try {
+    return fastify({ ...options, https: readCertificate(web) }) as unknown as FastifyInstance
+  } catch (error) {
+    throw toCertificateError(error, web)
+  }
 }
 
 /** Nothing is loaded from elsewhere, nothing in the page itself is run or styled, and no other site frames it. */
@@ -107,9 +116,9 @@ async function listen(server: FastifyInstance, address: string): Promise<void> {
   } catch (cause) {
     const why =
       (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'is in use by another program' : 'cannot be listened on'
-    throw new ServiceError('config.invalid', `the address ${address} ${why}`, {
-      temporary: false,
-      hint: 'is another letterlock running? Otherwise set web.listen (LETTERLOCK_WEB_LISTEN) to another port',
+    throw new ServiceError('web.unavailable', `the address ${address} of the web interface ${why}`, {
+      temporary: true,
+      hint: 'is another letterlock running? Otherwise set web.listen (LETTERLOCK_WEB_LISTEN) to another port; mail is read meanwhile',
       cause,
     })
   }
@@ -120,9 +129,9 @@ function readCertificate({ tlsCertFile, tlsKeyFile }: Web): { cert: Buffer; key:
     try {
       return readFileSync(file)
     } catch (cause) {
-      throw new ServiceError('config.invalid', `the file ${file} cannot be read`, {
-        temporary: false,
-        hint: 'check web.tls_cert_file and web.tls_key_file: that they exist and that the service user may read them',
+      throw new ServiceError('web.unavailable', `the file ${file} cannot be read`, {
+        temporary: true,
+        hint: 'check web.tls_cert_file and web.tls_key_file: that they exist and that the service user may read them; mail is read meanwhile',
         cause,
       })
     }
@@ -132,19 +141,32 @@ function readCertificate({ tlsCertFile, tlsKeyFile }: Web): { cert: Buffer; key:
 
 const lookForCertificatesMs = 60_000
 
-/** A renewed certificate is used from the next connection on; one that cannot be read leaves the old in use. */
-function renewCertificates(server: FastifyInstance, web: Web): NodeJS.Timeout {
+/** A renewed certificate is used from the next connection on; one that cannot be read leaves the old in use, and `/ready` says so. */
+function renewCertificates(server: FastifyInstance, web: Web, health: Health): NodeJS.Timeout {
   const stampOf = (): string => [web.tlsCertFile, web.tlsKeyFile].map(file => statSync(file).mtimeMs).join()
-  let used = stampOf()
+  let used = ''
+  let failed = false
   const look = (): void => {
     try {
       const now = stampOf()
-      if (now === used) return
-      ;(server.server as unknown as import('node:https').Server).setSecureContext(readCertificate(web))
+      if (now !== used) (server.server as unknown as import('node:https').Server).setSecureContext(readCertificate(web))
       used = now
-    } catch {
-      // Half of the pair is written: the next look finds both.
+      if (failed) health.mend('web')
+      failed = false
+    } catch (error) {
+      // At first half of the pair may be written: the next look finds both.
+      if (failed) health.fail('web', toCertificateError(error, web))
+      failed = true
     }
   }
   return setInterval(look, lookForCertificatesMs).unref()
+}
+
+function toCertificateError(cause: unknown, web: Web): ServiceError {
+  if (cause instanceof ServiceError) return cause
+  return new ServiceError('web.unavailable', `the certificate ${web.tlsCertFile} or its key cannot be used`, {
+    temporary: true,
+    hint: 'check that both files are there, belong together and are in PEM format; the certificate from before stays in use until a restart',
+    cause,
+  })
 }

@@ -1,9 +1,14 @@
 // What goes wrong on our side: crashes, a second daemon, an absent Redis, a foreign directory, SIGTERM in mid-poll.
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createCertificates } from '../../src/embedded/certificates.ts'
+import { findPrograms } from '../../src/embedded/programs.ts'
+import { startEmbedded } from '../../src/embedded/servers.ts'
 import { accountOf } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { getAccount } from '../../src/store/accounts.ts'
@@ -157,14 +162,183 @@ test('job data is the account’s id and nothing else', async () => {
   redis.disconnect()
 })
 
-test('a daemon whose raw directory is not the database’s is refused', async () => {
+test('a daemon whose raw directory is another database’s is refused', async () => {
   await using world = await createWorld()
   const daemon = await world.start()
   await daemon[Symbol.asyncDispose]()
-  rmSync(path.join(world.directory, 'raw'), { recursive: true })
+  writeFileSync(path.join(world.directory, 'raw/store-id'), `${'0'.repeat(32)}\n`)
   const { code, stderr } = await endOf(spawnDaemon(world, ['ignore', 'pipe', 'pipe']))
   expect(code).toBe(2)
   expect(stderr).toContain('the mail of this database does not lie in')
+})
+
+/** Waits for the line of a part that went down with that code, in a process' standard output. */
+async function downWith(child: ChildProcess, code: string): Promise<Record<string, unknown>> {
+  const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })
+  for await (const line of lines) {
+    const entry = JSON.parse(line)
+    if (entry.event === 'service down' && entry.code === code) return entry
+  }
+  throw new Error(`it ended without ${code}`)
+}
+
+test('a raw directory that was not mounted at the start stopped the daemon for good: now it waits for it', async () => {
+  await using world = await createWorld()
+  const raw = path.join(world.directory, 'raw')
+  await (await world.start())[Symbol.asyncDispose]()
+  renameSync(raw, `${raw}-unmounted`)
+  const child = spawnDaemon(world, ['ignore', 'pipe', 'pipe'])
+  expect(await downWith(child, 'raw.missing')).toMatchObject({ part: 'raw', hint: expect.stringContaining('mount') })
+  expect(existsSync(raw)).toBe(false)
+  renameSync(`${raw}-unmounted`, raw)
+  await until(async () => (await world.db('workers')).length === 1)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+})
+
+test('a raw directory that goes away below a running daemon: nothing is written where it was, and mail comes in once it is back', async () => {
+  await using world = await createWorld()
+  const raw = path.join(world.directory, 'raw')
+  const id = await world.add(dovecot.destination('tls'), user.password, { mailboxes: ['unmounted'] })
+  dovecot.deliver(user.name, 'unmounted', [rawMail({ id: '1@unmounted' })])
+  const daemon = await world.start()
+  await until(async () => (await ends(world.db)).created === 1)
+  renameSync(raw, `${raw}-unmounted`)
+  // What a mount point is without its disk.
+  mkdirSync(raw)
+  dovecot.deliver(user.name, 'unmounted', [rawMail({ id: '2@unmounted' })])
+  await world.poll(id)
+  expect(readdirSync(raw)).toEqual([])
+  expect(await readyOf(daemon.url)).toMatchObject({ ready: false, problems: [{ part: 'raw', code: 'raw.missing' }] })
+  rmSync(raw, { recursive: true })
+  renameSync(`${raw}-unmounted`, raw)
+  await until(async () => (await readyOf(daemon.url)).ready)
+  await world.poll(id)
+  expect(await ends(world.db)).toEqual({ created: 2 })
+})
+
+async function readyOf(url: string): Promise<{ ready: boolean; problems: unknown[] }> {
+  return (await (await fetch(`${url}/ready`)).json()) as { ready: boolean; problems: unknown[] }
+}
+
+const canMount = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0
+
+test.skipIf(!canMount)(
+  'a raw disk with room for small mails alone: it is down until there is room for what failed, and says so once',
+  async () => {
+    await using world = await createWorld()
+    const raw = path.join(world.directory, 'raw')
+    mkdirSync(raw)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k,mode=700', 'tmpfs', raw])
+    await using stack = new AsyncDisposableStack()
+    stack.defer(() => void execFileSync('umount', ['--lazy', raw]))
+    const large = await world.add(dovecot.destination('tls'), user.password, { mailboxes: ['large'] })
+    const small = await world.add(dovecot.destination('tls'), user.password, {
+      address: 'small@example.com',
+      mailboxes: ['small'],
+    })
+    const daemon = await world.start()
+    dovecot.deliver(user.name, 'large', [rawMail({ id: '1@large', body: 'word '.repeat(200_000) })])
+    await world.poll(large)
+    for (let i = 1; i <= 3; i++) {
+      dovecot.deliver(user.name, 'small', [rawMail({ id: `${i}@small` })])
+      await world.poll(small)
+      expect(await ends(world.db)).toEqual({ created: i })
+      expect(await readyOf(daemon.url)).toMatchObject({ problems: [{ code: 'raw.unwritable' }] })
+    }
+    execFileSync('mount', ['-o', 'remount,size=16m', raw])
+    await until(async () => (await readyOf(daemon.url)).ready)
+    await world.poll(large)
+    expect(await ends(world.db)).toEqual({ created: 4 })
+    const told = world.log.filter(line => line.part === 'raw').map(line => line.event)
+    expect(told).toEqual(['service down', 'service up'])
+    await daemon[Symbol.asyncDispose]()
+  },
+)
+
+test('an address in use ended the daemon: mail comes in, and the web interface opens once the address is free', async () => {
+  await using world = await createWorld()
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const listen = `127.0.0.1:${port}`
+  dovecot.deliver(user.name, 'in-use', [rawMail({ id: '1@in-use' })])
+  await world.add(dovecot.destination('tls'), user.password, { mailboxes: ['in-use'] })
+  await world.start({ LETTERLOCK_WEB_LISTEN: listen })
+  await until(async () => (await ends(world.db)).created === 1)
+  expect(world.log.find(line => line.part === 'web')).toMatchObject({
+    code: 'web.unavailable',
+    message: `the address ${listen} of the web interface is in use by another program`,
+  })
+  other.close()
+  await until(async () => (await fetch(`http://${listen}/ready`).catch(() => undefined))?.ok)
+})
+
+test('a certificate that cannot be read ended the daemon: mail comes in, and pages are served once it can', async () => {
+  await using world = await createWorld()
+  const directory = path.join(world.directory, 'tls')
+  mkdirSync(directory)
+  const { openssl } = await findPrograms(['openssl'], { progress: () => {}, signal: new AbortController().signal })
+  await createCertificates({ openssl, directory })
+  const [certificate, key] = ['server.pem', 'server.key'].map(name => path.join(directory, name)) as [string, string]
+  renameSync(key, `${key}.later`)
+  const tls = { LETTERLOCK_WEB_TLS_CERT_FILE: certificate, LETTERLOCK_WEB_TLS_KEY_FILE: key }
+  await world.start({ ...tls, LETTERLOCK_WEB_LISTEN: '127.0.0.1:0' })
+  expect(world.log.find(line => line.part === 'web')).toMatchObject({
+    code: 'web.unavailable',
+    message: `the file ${key} cannot be read`,
+  })
+  renameSync(`${key}.later`, key)
+  await until(async () => world.log.some(line => line.event === 'service up' && line.part === 'web'))
+})
+
+test('a wrong database password ended the daemon: it waits, and reads a changed password file by itself', async () => {
+  await using world = await createWorld()
+  const name = `service_${world.config.redis.prefix.slice(-6)}`
+  const url = new URL(world.config.database.url)
+  await world.db.raw(`CREATE USER ${name}@localhost IDENTIFIED BY 'right'`)
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => void world.db.raw(`DROP USER ${name}@localhost`))
+  await world.db.raw(`GRANT ALL ON ${url.pathname.slice(1)}.* TO ${name}@localhost`)
+  url.username = name
+  const file = path.join(world.directory, 'database-password')
+  const child = spawnDaemon(world, ['ignore', 'pipe', 'pipe'], {
+    LETTERLOCK_DATABASE_URL: url.href,
+    LETTERLOCK_DATABASE_PASSWORD_FILE: file,
+  })
+  await downWith(child, 'config.unreadable')
+  writeFileSync(file, 'wrong\n')
+  await downWith(child, 'db.access_denied')
+  writeFileSync(file, 'right\n')
+  await until(async () => (await world.db('workers')).length === 1)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+})
+
+test('a wrong Redis password ended the daemon: it waits, and a password that changes later is read again, too', async () => {
+  await using world = await createWorld()
+  const directory = path.join(world.directory, 'redis')
+  const signal = new AbortController().signal
+  await using servers = await startEmbedded({ directory, mariadb: false, redis: true, progress: () => {}, signal })
+  const file = path.join(world.directory, 'redis-password')
+  writeFileSync(file, 'wrong\n')
+  const admin = openRedis(servers.redisUrl, world.config.redis, 'commands')
+  await admin.connect()
+  await admin.config('SET', 'requirepass', 'first')
+  const starting = world.start({ LETTERLOCK_REDIS_URL: servers.redisUrl, LETTERLOCK_REDIS_PASSWORD_FILE: file })
+  await until(async () => world.log.some(line => line.code === 'redis.access_denied'))
+  writeFileSync(file, 'first\n')
+  const daemon = await starting
+  writeFileSync(file, 'second\n')
+  await admin.config('SET', 'requirepass', 'second')
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  const id = await world.add(dovecot.destination('tls'), user.password, { mailboxes: ['redis'], everySeconds: 1 })
+  dovecot.deliver(user.name, 'redis', [rawMail({ id: '1@redis' })])
+  await until(async () => (await ends(world.db)).created === 1)
+  await until(async () => (await admin.keys(`*:${daemon.workerId}:*`)).length > 0 && (await readyOf(daemon.url)).ready)
+  expect(id).toBeGreaterThan(0)
+  admin.disconnect()
+  await daemon[Symbol.asyncDispose]()
 })
 
 test('a daemon waits for a database that is not there yet, and says so', async () => {
