@@ -90,6 +90,12 @@ export function serverNameOf(facts: ReadonlyMap<string, string>): string {
 
 /** INFO as name → value. Throws `redis.unreachable` or `redis.access_denied`. */
 export async function readInfo(redis: Redis): Promise<Map<string, string>> {
+  // A refused password is told by an event alone; the promise says that the connection is closed.
+  let told: unknown
+  const listen = (error: unknown): void => {
+    told ??= error
+  }
+  redis.on('error', listen)
   try {
     if (redis.status === 'wait') await redis.connect()
     const lines = (await redis.info()).split(/\r?\n/)
@@ -100,7 +106,9 @@ export async function readInfo(redis: Redis): Promise<Map<string, string>> {
     )
   } catch (error) {
     const { path, host, port } = redis.options
-    throw toRedisError(error, ` at ${path ?? `${host}:${port}`}`)
+    throw toRedisError(told ?? error, ` at ${path ?? `${host}:${port}`}`)
+  } finally {
+    redis.off('error', listen)
   }
 }
 
