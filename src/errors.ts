@@ -25,6 +25,7 @@ export type AccountErrorCode =
   | 'imap.timeout'
   | 'imap.tls_failed'
   | 'imap.tls_untrusted'
+  | 'imap.uids_reused'
   | 'imap.unavailable'
   | 'lease.lost'
   | 'oauth.client_refused'

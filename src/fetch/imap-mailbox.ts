@@ -26,12 +26,13 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   return {
     name,
     state,
+    statesUidNext: Boolean(uidNext),
     estimatesSizes: /exchange/i.test(`${client.greeting ?? ''} ${client.serverInfo?.name ?? ''}`),
     async list(firstUid, limit) {
       if (firstUid > maxUid) return []
       found = found.filter(uid => uid >= firstUid)
       if (found.length === 0) found = await search(selected(), { uid: `${firstUid}:*` }, firstUid)
-      const metas = await listWindow(selected(), firstUid, found.slice(0, limit))
+      const metas = await listWindow(selected(), firstUid, found.slice(0, limit), state.uidNext)
       const window = metas.slice(0, limit)
       sizes.clear()
       for (const meta of window) sizes.set(meta.uid, meta.size)
@@ -52,7 +53,8 @@ async function uidAfter(wire: Wire, exists: number): Promise<number | undefined>
   await wire.run('FETCH', async () => {
     for await (const { seq, uid } of wire.client.fetch(String(exists), { uid: true })) if (seq === exists) last = uid
   })
-  return last === undefined ? undefined : last + 1
+  // Any line may name any UID.
+  return last !== undefined && (await search(wire, { uid: String(last) }, last)).includes(last) ? last + 1 : undefined
 }
 
 /** UIDs have 32 bits; a server closes on what it takes for a bad range. */
@@ -64,16 +66,30 @@ async function search(wire: Wire, query: object, firstUid: number): Promise<numb
   return [...new Set(found)].filter(uid => uid >= firstUid).sort((a, b) => a - b)
 }
 
-/** Size and date of the UIDs of a window; also of those that FETCH shows and SEARCH did not, and of those the other way about. */
-async function listWindow(wire: Wire, firstUid: number, uids: readonly number[]): Promise<MessageMeta[]> {
+/**
+ * Size and date of the UIDs of a window; also of those that FETCH shows and SEARCH did not, and of those the other way about: below UIDNEXT.
+ * What is said to be there from UIDNEXT on has just come, or is not there at all.
+ */
+async function listWindow(
+  wire: Wire,
+  firstUid: number,
+  uids: readonly number[],
+  uidNext: number | null,
+): Promise<MessageMeta[]> {
   const last = uids.at(-1)
-  const metas = new Map<number, MessageMeta>(uids.map(uid => [uid, { uid, size: 0, receivedAt: new Date(0) }]))
   if (wire.client.mailbox && wire.client.mailbox.exists === 0 && last === undefined) return []
+  const isCovered = (uid: number): boolean => uidNext !== null && uid < uidNext
+  const found = new Set(uids)
+  const metas = new Map<number, MessageMeta>(
+    uids.filter(isCovered).map(uid => [uid, { uid, size: 0, receivedAt: new Date(0) }]),
+  )
   await wire.run('FETCH', async () => {
     const range = `${firstUid}:${last ?? '*'}`
     for await (const row of wire.client.fetch(range, { uid: true, size: true, internalDate: true }, { uid: true })) {
+      const isAsked = row.uid >= firstUid && row.uid <= (last ?? row.uid)
       // Flags that others change are told in between, without what was asked for.
-      if (row.uid >= firstUid && (row.size !== undefined || !metas.has(row.uid))) metas.set(row.uid, toMeta(row))
+      const isAnswer = isAsked && row.size !== undefined
+      if (isAnswer && (isCovered(row.uid) || found.has(row.uid))) metas.set(row.uid, toMeta(row))
     }
   })
   return [...metas.values()].sort((a, b) => a.uid - b.uid)

@@ -48,12 +48,14 @@ export type AfterIngest = { kind: 'keep' } | { kind: 'seen' } | { kind: 'delete'
 export interface Mailbox {
   readonly name: string
   readonly state: MailboxState
+  /** False where `state.uidNext` is what follows the last mail, because the server gave none. */
+  readonly statesUidNext: boolean
   /** True for a server that states the room a mail takes in its store in place of its size (Exchange). */
   readonly estimatesSizes: boolean
   /**
    * UIDs >= `firstUid` that the server holds, ascending: the union of UID SEARCH and UID FETCH over the range, because a UID
    * that one answer omits is no proof that it is gone. A UID that SEARCH shows but FETCH gives no metadata for has size 0 and
-   * the epoch as receivedAt. At most `limit` (the lowest ones).
+   * the epoch as receivedAt. At most `limit` (the lowest ones). From UIDNEXT on, where one line may name any UID, only what both answers show.
    */
   list(firstUid: number, limit: number): Promise<MessageMeta[]>
   /** UIDs that arrived at or after `since` (SEARCH SINCE, whole days) — for `--start DATE`. */

@@ -22,9 +22,28 @@ export function resumeFrom(stored: StoredCursor, state: MailboxState, startFrom:
   const { uidValidity, uidNext } = state
   if (stored.uidValidity === uidValidity) return { ...stored, uidValidity }
   const end = uidNext ?? afterEveryUid
-  if (stored.uidValidity !== null) return { uidValidity, lastUid: 0, startBeforeUid: end, rereadBeforeUid: end }
+  if (stored.uidValidity !== null) return readAgain(state)
   const lastUid = startFrom === 'new' && uidNext !== null ? uidNext - 1 : 0
   return { uidValidity, lastUid, startBeforeUid: end, rereadBeforeUid: 0 }
+}
+
+/** From the start of the mailbox: all that is there may be known already. */
+export function readAgain({ uidValidity, uidNext }: MailboxState): Cursor {
+  const end = uidNext ?? afterEveryUid
+  return { uidValidity, lastUid: 0, startBeforeUid: end, rereadBeforeUid: end }
+}
+
+/**
+ * True if the server has taken UIDs back that the cursor has passed, and may give them to other mails: it was restored from a backup, or it
+ * named a UID of the future once. RFC 9051 §2.3.1.1 wants another UIDVALIDITY for that.
+ */
+export function isTakenBack(cursor: { uidValidity: number | null; lastUid: number }, state: MailboxState): boolean {
+  return state.uidNext !== null && state.uidNext <= cursor.lastUid && state.uidValidity === cursor.uidValidity
+}
+
+/** The highest UID of which rows may be believed that they are of its mail: where a mailbox is read again, what the cursor has passed. */
+export function lastCertainUid({ lastUid, rereadBeforeUid }: Pick<Cursor, 'lastUid' | 'rereadBeforeUid'>): number {
+  return lastUid + 1 < rereadBeforeUid ? lastUid : afterEveryUid
 }
 
 /**

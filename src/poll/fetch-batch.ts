@@ -9,7 +9,10 @@ import { isWhole, showsEstimates } from './stated-size.ts'
 /** What came of a batch. */
 export interface FetchedBatch {
   mails: FetchedMessage[]
-  /** The cursor once these are ours. */
+  /**
+   * The cursor once these are ours; 0: it stays. It passes a UID that the server did not answer only where UIDNEXT covers it, or a later mail came:
+   * any line may name a UID of the future.
+   */
   lastUid: number
   /** Why the rest is missing; null: nothing is. */
   failure: unknown
@@ -25,15 +28,18 @@ export async function fetchBatch(poll: Poll, mailbox: Mailbox, batch: PlannedBat
   let failure = await fetchInto(poll, mailbox, batch.uids, found)
   if (isRefusal(failure)) failure = await fetchSingly(poll, mailbox, batch.uids, found)
   poll.signal.throwIfAborted()
-  const missing =
-    failure === null ? await findMissing(poll, mailbox, batch.uids, found) : firstAbsent(batch.uids, found)
-  const { lastUid } = batch
-  if (missing === null) return { mails: inOrder(batch.uids, found), lastUid, failure: null, missing, cut: null }
-  const before = batch.uids.filter(uid => uid < missing)
+  const absent = failure === null ? await findAbsent(poll, mailbox, batch.uids, found) : absentOf(batch.uids, found)
+  if (absent.length === 0)
+    return { lastUid: batch.lastUid, mails: inOrder(batch.uids, found), failure: null, missing: null, cut: null }
+  const proven = Math.max((mailbox.state.uidNext ?? 0) - 1, ...found.whole.keys())
+  const missing = absent.find(uid => failure !== null || uid <= proven) ?? null
+  const lastProven = batch.uids.findLast(uid => uid <= proven) ?? 0
+  if (missing === null)
+    return { mails: inOrder(batch.uids, found), lastUid: lastProven, failure: null, missing, cut: null }
   const cut = found.cut.get(missing) ?? null
   return {
-    mails: inOrder(before, found),
-    lastUid: missing - 1,
+    mails: inOrder(batch.uids, found).filter(({ uid }) => uid < missing),
+    lastUid: missing <= proven ? missing - 1 : lastProven,
     failure: failure ?? (cut === null ? withheld(poll, missing) : cutShort(poll, cut)),
     missing,
     cut,
@@ -84,23 +90,18 @@ async function fetchSingly(poll: Poll, mailbox: Mailbox, uids: readonly number[]
   return null
 }
 
-/** A UID that an answer omits is asked for again before it counts as gone: servers omit and deliver late. */
-async function findMissing(
-  poll: Poll,
-  mailbox: Mailbox,
-  uids: readonly number[],
-  found: Found,
-): Promise<number | null> {
-  const omitted = uids.filter(uid => !found.whole.has(uid))
-  if (omitted.length === 0) return null
+/** A UID that an answer omits is asked for again before it counts as gone: servers omit and deliver late. Those that are there and do not come. */
+async function findAbsent(poll: Poll, mailbox: Mailbox, uids: readonly number[], found: Found): Promise<number[]> {
+  const omitted = absentOf(uids, found)
+  if (omitted.length === 0) return []
   const there = [...(await mailbox.stillThere(omitted))].sort((a, b) => a - b)
   const failure = await fetchInto(poll, mailbox, there, found)
   if (failure !== null) throw failure
-  return firstAbsent(there, found)
+  return absentOf(there, found)
 }
 
-function firstAbsent(uids: readonly number[], found: Found): number | null {
-  return uids.find(uid => !found.whole.has(uid)) ?? null
+function absentOf(uids: readonly number[], { whole }: Found): number[] {
+  return uids.filter(uid => !whole.has(uid))
 }
 
 function inOrder(uids: readonly number[], found: Found): FetchedMessage[] {

@@ -16,6 +16,8 @@ import {
   findFingerprints,
   findThreads,
   findUids,
+  releaseUids,
+  type UidRow,
 } from '../store/known-mail.ts'
 import { type MailboxChange, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
@@ -29,6 +31,7 @@ import { type Tokens, tokensIn, tokensOf } from '../thread/token.ts'
 import { type BatchTicket, untouchedTicket } from './batch-ticket.ts'
 import type { Cursor } from './cursor.ts'
 import { decideEnds, type EndingCursor, fingerprintOf, type KeptMail, type Known, type MailEnd } from './decide-ends.ts'
+import { relationOf } from './known-uid.ts'
 
 export interface IngestDeps {
   db: Knex
@@ -134,7 +137,7 @@ function messagesOf(kept: readonly KeptMail[]): ParsedMessage[] {
   return kept.flatMap(({ parsed }) => parsed ?? [])
 }
 
-/** The part inside the transaction: what is known, the ends, the rows. A mail that already has a row is passed over, unless a retry was asked for. */
+/** The part inside the transaction: what is known, the ends, the rows. A mail that already has its row is passed over, unless a retry was asked for. */
 export async function endMails(
   trx: Knex.Transaction,
   place: EndingPlace,
@@ -146,14 +149,27 @@ export async function endMails(
     place,
     kept.map(({ mail }) => mail.uid),
   )
-  const fresh = kept.filter(({ mail }) => rows.get(mail.uid)?.retry ?? true)
+  const fresh = kept.filter(mail => toRow(mail, rows) !== 'same')
   if (fresh.length === 0) return []
-  const replaced = new Map([...rows].filter(([, row]) => row.retry).map(([uid, row]) => [uid, row.id]))
+  const rowsOf = (relation: 'replaces' | 'reuses') =>
+    fresh.flatMap(mail => (toRow(mail, rows) === relation ? (rows.get(mail.mail.uid) ?? []) : []))
+  await releaseUids(
+    trx,
+    place.mailboxId,
+    rowsOf('reuses').map(row => row.id),
+  )
+  const replaced = new Map(rowsOf('replaces').map(row => [row.uid, row.id]))
   const known = await findKnown(trx, place, { kept: fresh, refs }, new Set(replaced.values()))
   const rules = await findRules(trx, place.accountId, toConditions)
   const ends = decideEnds(fresh, known, place, { ...judging, rules, header: createHeaderReader() })
   await insertMails(trx, place, ends, replaced)
   return ends
+}
+
+function toRow(kept: KeptMail, rows: ReadonlyMap<number, UidRow>): ReturnType<typeof relationOf> {
+  const row = rows.get(kept.mail.uid)
+  const fingerprint = kept.parsed === null ? null : fingerprintOf(kept.parsed)
+  return row === undefined ? 'new' : relationOf({ ...kept.place, ...kept.mail, fingerprint }, row)
 }
 
 const maxHeaderBytes = 262_144

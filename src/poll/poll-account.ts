@@ -5,13 +5,24 @@
 // keep the others of its account from being polled, and a server that will not flag or move does not keep mail from coming in.
 import type { Knex } from 'knex'
 import { AccountError, isAbort, ServiceError } from '../errors.ts'
-import type { ImapSession, Mailbox } from '../fetch/mailbox.ts'
+import type { ImapSession, Mailbox, MailboxState } from '../fetch/mailbox.ts'
+import { inTransaction } from '../store/database.ts'
+import { findUidsFrom, releaseUids } from '../store/known-mail.ts'
 import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
 import { findRetries } from '../store/quarantine.ts'
 import { findUnsettled } from '../store/unsettled.ts'
+import { lockLease } from '../store/workers.ts'
 import type { ByteBudget } from './byte-budget.ts'
-import { type Cursor, isUnchanged, resumeFrom, type StartFrom } from './cursor.ts'
+import {
+  type Cursor,
+  isTakenBack,
+  isUnchanged,
+  lastCertainUid,
+  readAgain,
+  resumeFrom,
+  type StartFrom,
+} from './cursor.ts'
 import type { MailEnd } from './decide-ends.ts'
 import type { IngestDeps } from './ingest-batch.ts'
 import type { BatchLimits } from './plan-batches.ts'
@@ -90,9 +101,9 @@ async function pollMailbox(
   const { account, deps, signal } = poll
   signal.throwIfAborted()
   const work = await findWork(deps.db, stored)
-  if (!work.any && isUnchanged(stored, await session.status(stored.name))) return
+  if (!work.any && isNothingNew(stored, await session.status(stored.name))) return
   const mailbox = await session.select(stored.name, work.unsettled || changesMail(account) ? 'read-write' : 'read-only')
-  const cursor = await resume(poll, mailbox, stored)
+  const cursor = await resume(poll, mailbox, stored, failures)
   const box = { mailbox, stored, cursor }
 
   const settle = () =>
@@ -104,6 +115,10 @@ async function pollMailbox(
   } else poll.report.more = true
 }
 
+function isNothingNew(stored: StoredMailbox, state: MailboxState): boolean {
+  return isUnchanged(stored, state) && !isTakenBack(stored, state)
+}
+
 /** What is to be done even where the server has no new mail. */
 async function findWork(
   db: Knex,
@@ -111,9 +126,9 @@ async function findWork(
 ): Promise<{ any: boolean; unsettled: boolean; retries: number[] }> {
   const { id, accountId, uidValidity } = stored
   if (uidValidity === null) return { any: true, unsettled: false, retries: [] }
-  const unsettled =
-    (await findUnsettled(db, { id, accountId, uidValidity }, { after: 0, last: stored.lastUid }, 1)).length > 0
-  const retries = await findRetries(db, id, uidValidity)
+  const last = lastCertainUid(stored)
+  const unsettled = (await findUnsettled(db, { id, accountId, uidValidity }, { after: 0, last }, 1)).length > 0
+  const retries = await findRetries(db, { id, uidValidity, last })
   const stale = stored.listedSecondsAgo === null || stored.listedSecondsAgo > listAgainSeconds
   return { any: unsettled || retries.length > 0 || stored.trying !== null || stale, unsettled, retries }
 }
@@ -125,16 +140,49 @@ function changesMail(account: PolledAccount): boolean {
   return account.afterIngest.kind !== 'keep'
 }
 
-/** The cursor to go on from; a new one (first poll, UIDVALIDITY changed) is written down before it is used. */
-async function resume(poll: Poll, mailbox: Mailbox, stored: StoredMailbox): Promise<Cursor> {
+/** The cursor to go on from; a new one (first poll, UIDVALIDITY changed, UIDs taken back) is written down before it is used. */
+async function resume(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, failures: unknown[]): Promise<Cursor> {
   const { account, deps } = poll
   const cursor = resumeFrom(stored, mailbox.state, account.startFrom)
+  if (await isRestored(mailbox, cursor)) {
+    failures.push(uidsReused(poll, mailbox))
+    return await restart(poll, mailbox, stored)
+  }
   if (cursor.uidValidity === stored.uidValidity) return cursor
   const lastUid =
     account.startFrom instanceof Date ? await uidBefore(mailbox, account.startFrom, cursor) : cursor.lastUid
   await updateMailbox(deps.db, stored.id, account.lease, { ...cursor, lastUid, trying: null })
   stored.trying = null
   return { ...cursor, lastUid }
+}
+
+/** UIDNEXT is not believed where the server still has what the cursor has passed: some never raise it. */
+async function isRestored(mailbox: Mailbox, cursor: Cursor): Promise<boolean> {
+  if (!mailbox.statesUidNext || !isTakenBack(cursor, mailbox.state)) return false
+  return (await mailbox.list(cursor.lastUid, 1)).length === 0
+}
+
+/** Reads the mailbox from its start; rows whose UIDs are not given any more let go of them, so that other mail can have them. */
+async function restart({ account, deps }: Poll, mailbox: Mailbox, stored: StoredMailbox): Promise<Cursor> {
+  const cursor = readAgain(mailbox.state)
+  await inTransaction(deps.db, async trx => {
+    await lockLease(trx, account.lease)
+    await releaseUids(trx, stored.id, await findUidsFrom(trx, stored.id, cursor.uidValidity, cursor.rereadBeforeUid))
+    await updateMailbox(trx, stored.id, account.lease, { ...cursor, trying: null })
+  })
+  stored.trying = null
+  return cursor
+}
+
+function uidsReused({ account }: Poll, mailbox: Mailbox): AccountError {
+  return new AccountError(
+    'imap.uids_reused',
+    `account ${account.id}: the server gives UIDs of ${JSON.stringify(mailbox.name)} again that it had given before`,
+    {
+      temporary: true,
+      hint: 'it was restored from a backup, it seems: all mail there is read again and compared with what is kept, and what is new comes in; nothing is to be done',
+    },
+  )
 }
 
 const dayMs = 86_400_000

@@ -5,22 +5,19 @@ import { AccountError, isAbort, ServiceError } from '../errors.ts'
 import type { Mailbox } from '../fetch/mailbox.ts'
 import type { StoredMailbox } from '../store/mailboxes.ts'
 import { findUnsettled, type UnsettledMail, updateLeft, updateSettled } from '../store/unsettled.ts'
-import type { Cursor } from './cursor.ts'
+import { type Cursor, lastCertainUid } from './cursor.ts'
 import type { Poll } from './poll-account.ts'
 import { isSameSize } from './stated-size.ts'
 
 const settleAtOnce = 500
 
-/**
- * Settles what the cursor has passed: beyond it, a mailbox is being read again and its UIDs may name other mails by now. Throws what kept a mail
- * from being settled once the others are.
- */
+/** Settles what waits for it. Throws what kept a mail from being settled once the others are. */
 export async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, cursor: Cursor): Promise<void> {
   const { account, deps } = poll
   const box = { id: stored.id, accountId: stored.accountId, uidValidity: cursor.uidValidity }
   const failures: unknown[] = []
   for (let after = 0; ; ) {
-    const groups = await findUnsettled(deps.db, box, { after, last: cursor.lastUid }, settleAtOnce)
+    const groups = await findUnsettled(deps.db, box, { after, last: lastCertainUid(cursor) }, settleAtOnce)
     if (groups.length === 0) break
     let isDone = true
     for (const { action, mails } of groups) {

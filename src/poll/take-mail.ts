@@ -51,8 +51,11 @@ export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promi
     const listed = await box.mailbox.list(box.cursor.lastUid + 1, windowSize)
     if (listed.length === 0) return true
     if (isSlice() && poll.deps.isCrowded()) return false
+    const { lastUid } = box.cursor
     await takeWindow(poll, box, listed)
     await settle()
+    // What is listed past UIDNEXT and does not come is not there: if it is, UIDNEXT says so at the next poll.
+    if (box.cursor.lastUid === lastUid) return true
   }
 }
 
@@ -155,8 +158,9 @@ async function keep(poll: Poll, box: OpenMailbox, mails: readonly FetchedMessage
 }
 
 async function commit(poll: Poll, box: OpenMailbox, kept: readonly KeptMail[], change: MailboxChange): Promise<void> {
-  const ends = await commitBatch(poll.deps, contextOf(poll, box), kept, change)
-  if (change.lastUid !== undefined) box.cursor.lastUid = change.lastUid
+  const lastUid = Math.max(box.cursor.lastUid, change.lastUid ?? 0)
+  const ends = await commitBatch(poll.deps, contextOf(poll, box), kept, { ...change, lastUid })
+  box.cursor.lastUid = lastUid
   for (const {
     result,
     kept: { mail },
@@ -244,16 +248,17 @@ async function keepCut(poll: Poll, box: OpenMailbox, cut: FetchedMessage): Promi
   await commit(poll, box, held, { lastUid: cut.uid, trying: null })
 }
 
-/** The fifth failure: the mail stays on the server, its row says why, and the cursor passes it. */
+/** The fifth failure: the mail stays on the server, its row says why, and the cursor passes it if UIDNEXT covers it. */
 async function giveUp(poll: Poll, box: OpenMailbox, meta: MessageMeta): Promise<void> {
   const { account, deps } = poll
   const place = { accountId: account.id, mailboxId: box.stored.id, afterIngest: account.afterIngest, ...box.cursor }
+  const lastUid = meta.uid < (box.mailbox.state.uidNext ?? 0) ? meta.uid : box.cursor.lastUid
   await inTransaction(deps.db, async trx => {
     await lockLease(trx, account.lease)
     await insertUnfetchable(trx, place, meta)
-    await updateMailbox(trx, box.stored.id, account.lease, { lastUid: meta.uid, trying: null })
+    await updateMailbox(trx, box.stored.id, account.lease, { lastUid, trying: null })
   })
-  box.cursor.lastUid = meta.uid
+  box.cursor.lastUid = lastUid
   poll.report.quarantined += 1
 }
 

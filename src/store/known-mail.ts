@@ -15,17 +15,54 @@ export interface FoundTicket {
   closed: boolean
 }
 
-/** The rows that these UIDs already have; `retry`: an operator asked for the mail to be tried again. */
-export async function findUids(
-  trx: Knex,
-  place: BatchPlace,
-  uids: readonly number[],
-): Promise<Map<number, { id: number; retry: boolean }>> {
-  const rows: { id: number; uid: number; retry: number }[] = await trx('sources')
+/** The row that a UID already has. */
+export interface UidRow {
+  id: number
+  uid: number
+  /** An operator asked for the mail to be tried again. */
+  retry: boolean
+  complete: boolean
+  /** Hex; null: nothing of it is kept. */
+  sha256: string | null
+  fingerprint: Buffer | null
+}
+
+/** The rows that these UIDs already have, by UID. */
+export async function findUids(trx: Knex, place: BatchPlace, uids: readonly number[]): Promise<Map<number, UidRow>> {
+  const rows: (Omit<UidRow, 'retry' | 'complete'> & { retry: number; complete: number })[] = await trx('sources')
     .where({ mailbox_id: place.mailboxId, uid_validity: place.uidValidity })
     .whereIn('uid', uids)
-    .select('id', 'uid', trx.raw('(retry_at IS NOT NULL) AS retry'))
-  return new Map(rows.map(({ id, uid, retry }) => [uid, { id, retry: retry === 1 }]))
+    .select('id', 'uid', 'sha256', 'fingerprint', 'complete', trx.raw('(retry_at IS NOT NULL) AS retry'))
+  return new Map(rows.map(row => [row.uid, { ...row, retry: row.retry === 1, complete: row.complete === 1 }]))
+}
+
+/** sources.id of the rows with this UID and later ones. */
+export async function findUidsFrom(
+  trx: Knex,
+  mailboxId: number,
+  uidValidity: number,
+  firstUid: number,
+): Promise<number[]> {
+  return await trx('sources')
+    .where({ mailbox_id: mailboxId, uid_validity: uidValidity })
+    .where('uid', '>=', firstUid)
+    .orderBy('uid')
+    .pluck('id')
+}
+
+/** No server gives this one (RFC 9051: not zero): rows under it have a running number in place of a UID. */
+const noUidValidity = 0
+
+/** The rows let go of their UIDs, which the server gives to other mails; nothing is done with them on the server any more. */
+export async function releaseUids(trx: Knex.Transaction, mailboxId: number, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return
+  const released = { mailbox_id: mailboxId, uid_validity: noUidValidity }
+  const row = await trx('sources').where(released).max({ uid: 'uid' }).first()
+  const last = Number(row?.uid ?? 0)
+  for (const [i, id] of ids.entries())
+    await trx('sources')
+      .where({ id })
+      .update({ uid_validity: noUidValidity, uid: last + 1 + i })
 }
 
 /** Whole mails of the account with the same bytes, by hex SHA-256; but for `except`. */

@@ -4,10 +4,14 @@ import type { AfterIngest } from '../fetch/mailbox.ts'
 import { toAfterIngest } from './polled-account.ts'
 import type { RawPlace } from './raw-store.ts'
 
-/** UIDs of quarantined mails of the mailbox that an operator asked for again and whose bytes must come from the server. */
-export async function findRetries(db: Knex, mailboxId: number, uidValidity: number): Promise<number[]> {
+/** UIDs up to `last` of quarantined mails of the mailbox that an operator asked for again and whose bytes must come from the server. */
+export async function findRetries(
+  db: Knex,
+  mailbox: { id: number; uidValidity: number; last: number },
+): Promise<number[]> {
   return await db('sources')
-    .where({ mailbox_id: mailboxId, uid_validity: uidValidity, complete: false })
+    .where({ mailbox_id: mailbox.id, uid_validity: mailbox.uidValidity, complete: false })
+    .where('uid', '<=', mailbox.last)
     .whereNotNull('retry_at')
     .orderBy('uid')
     .limit(100)

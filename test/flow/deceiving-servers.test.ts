@@ -163,6 +163,93 @@ test('what the server has under the UID is not of the size of what is kept: it i
   expect(await it.poll()).toMatchObject({ state: 'active' })
 })
 
+test('a restored server gives UIDs again under the same UIDVALIDITY: new mail under them is read, known mail is not doubled', async () => {
+  await using it = await startCase({ mails: mails(6) })
+  it.server.script.mails = [...mails(3), mailOf(4, 'after the restore'), mailOf(5)]
+  expect(await it.poll()).toMatchObject({
+    state: 'failing',
+    code: 'imap.uids_reused',
+    hint: expect.stringMatching(/"INBOX".*restored/),
+  })
+  const sources = await it.sources()
+  expect(sources.map(({ result }) => result)).toEqual([...Array(6).fill('created'), 'created'])
+  expect(sources.map(({ uid, uidValidity }) => `${uidValidity}/${uid}`)).toEqual([
+    ...['1/1', '1/2', '1/3', '0/2', '1/5', '0/1'],
+    '1/4',
+  ])
+  expect(await it.poll()).toMatchObject({ state: 'active', code: null })
+  it.server.script.mails.push(mailOf(6, 'the next day'))
+  expect(await it.poll()).toMatchObject({ state: 'active' })
+  expect((await it.sources()).at(-1)).toMatchObject({ uid: 6, uidValidity: 1, result: 'created' })
+})
+
+test('what was to be deleted before the restore is not done to the mails that have those UIDs now, before they are ours', async () => {
+  await using it = await startCase(
+    { mails: mails(4), refuse: { 'UID STORE': 'NO [INUSE] later' } },
+    { afterIngest: 'delete' },
+  )
+  // Of the same size as what had the UID before.
+  it.server.script.mails = [mailOf(1), mailOf(2, 'LAIM 2')]
+  it.server.script.refuse = {}
+  it.server.commands.length = 0
+  await it.poll()
+  expect(await it.ends()).toEqual(['1 created', '3 created', '1 created', '2 created', '2 created'])
+  const done = it.server.commands.filter(line => /BODY.PEEK\[\]|STORE/.test(line))
+  expect(done.map(line => line.split(' ').slice(0, 3).join(' '))).toEqual(['UID FETCH 1:2', 'UID STORE 1:2'])
+})
+
+const future = [4_000_000, 2 ** 32 - 1]
+
+test.each(
+  future.flatMap(
+    uid =>
+      [
+        [`a line about flags of UID ${uid}`, { chatter: [`3 FETCH (UID ${uid} FLAGS (\\Seen))`] }],
+        [
+          `a line with the size of UID ${uid}`,
+          { chatter: [`3 FETCH (UID ${uid} RFC822.SIZE 9 INTERNALDATE "24-Nov-2026 10:00:00 +0000")`] },
+        ],
+        [`SEARCH that names UID ${uid}`, { searched: [uid] }],
+        [
+          `SEARCH and a line with the size of UID ${uid}`,
+          { searched: [uid], chatter: [`3 FETCH (UID ${uid} RFC822.SIZE 9)`] },
+        ],
+      ] as const,
+  ),
+)('%s of the future moves no cursor: the next mail comes in', async (_, script) => {
+  const { searched, chatter } = { searched: [], chatter: [], ...script }
+  await using it = await startCase({ mails: mails(3), searched: [...searched], chatter: [...chatter] })
+  const lastUid = async () => (await world.db('mailboxes').where({ account_id: it.id }).first('last_uid'))?.last_uid
+  expect(await lastUid()).toBe(3)
+  it.server.script.mails.push(mailOf(4))
+  expect(await it.poll()).toMatchObject({ state: 'active' })
+  expect(await lastUid()).toBe(4)
+  expect(await it.ends()).toEqual(['1 created', '2 created', '3 created', '4 created'])
+})
+
+test('a cursor that stands at the last UID of all, as an earlier version may have left it, is set back', async () => {
+  await using it = await startCase({ mails: mails(3) })
+  await world
+    .db('mailboxes')
+    .where({ account_id: it.id })
+    .update({ last_uid: 2 ** 32 - 1 })
+  it.server.script.mails.push(mailOf(4))
+  expect(await it.poll()).toMatchObject({ code: 'imap.uids_reused' })
+  expect(await it.ends()).toEqual(['1 created', '2 created', '3 created', '4 created'])
+})
+
+test('a server whose UIDNEXT never rises is read all the same, and each mail once', async () => {
+  await using it = await startCase({ mails: mails(3), uidNext: 1 })
+  expect(await it.account()).toMatchObject({ state: 'active' })
+  it.server.script.mails.push(mailOf(4))
+  it.server.commands.length = 0
+  expect(await it.poll()).toMatchObject({ state: 'active' })
+  expect(await it.ends()).toEqual(['1 created', '2 created', '3 created', '4 created'])
+  expect(it.server.commands.filter(line => line.includes('BODY.PEEK[]'))).toEqual([
+    expect.stringMatching(/^UID FETCH 4 /),
+  ])
+})
+
 function placeOf(source: SourceDetail | undefined): NonNullable<SourceDetail['place']> {
   if (!source?.place) throw new Error('nothing of it is kept')
   return source.place

@@ -35,6 +35,8 @@ export interface Script {
   byeAt: Set<string>
   /** The line is dropped in the middle of these mails. */
   dropAt: Set<number>
+  /** UIDs that SEARCH names though there is no such mail. */
+  searched: number[]
   /** Listed by SEARCH, never sent by FETCH. */
   withheld: Set<number>
   /** Listed by SEARCH, and their size and date are not told. */
@@ -92,6 +94,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     hangAt: new Set(),
     byeAt: new Set(),
     dropAt: new Set(),
+    searched: [],
     withheld: new Set(),
     unlisted: new Set(),
     tells: true,
@@ -199,7 +202,10 @@ function answer(session: Session, line: string): void {
     if (box === undefined) return void say(`${tag} NO [NONEXISTENT] no such mailbox`)
     say(...(name === 'STATUS' ? statusOf(script, box) : open(session, box.mails)))
   }
-  if (name === 'UID SEARCH') say(['* SEARCH', ...pick(session.mails, rest).map(mail => mail.uid)].join(' '))
+  if (name === 'UID SEARCH') {
+    const named = [...session.mails, ...script.searched.map(uid => ({ uid, source: Buffer.alloc(0) }))]
+    say(['* SEARCH', ...pick(named, rest).map(mail => mail.uid)].join(' '))
+  }
   const last = session.mails[Number(/^\d+/.exec(rest)?.[0]) - 1]
   if (name === 'FETCH' && last !== undefined) say(`* ${session.mails.indexOf(last) + 1} FETCH (UID ${last.uid})`)
   const end = name === 'UID FETCH' ? fetch(session, rest) : 'OK done'
