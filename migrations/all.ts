@@ -11,6 +11,7 @@ import * as push from './20261126_01_push.ts'
 import * as oauth from './20261126_02_oauth.ts'
 import * as web from './20261126_03_web.ts'
 import * as ticketLists from './20261126_04_ticket_lists.ts'
+import * as keyStates from './20261129_01_key_states.ts'
 
 export interface Migration {
   name: string
@@ -28,10 +29,11 @@ export const migrations: readonly Migration[] = [
   { name: '20261126_02_oauth', up: oauth.up },
   { name: '20261126_03_web', up: web.up },
   { name: '20261126_04_ticket_lists', up: ticketLists.up },
+  { name: '20261129_01_key_states', up: keyStates.up },
 ]
 
 /**
  * The version that this program needs, and the oldest program's version that can work on the schema it makes. A change that an
  * older program survives (a new table, a column with a default) leaves `compatibleFrom`, so that hosts are upgraded one by one.
  */
-export const schemaVersion = { version: 7, compatibleFrom: 1 } as const
+export const schemaVersion = { version: 8, compatibleFrom: 1 } as const

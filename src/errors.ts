@@ -51,6 +51,7 @@ export type ServiceErrorCode =
   | 'embedded.failed'
   | 'embedded.not_running'
   | 'embedded.programs_missing'
+  | 'encryption.state_forged'
   | 'raw.damaged'
   | 'raw.missing'
   | 'raw.unreadable'

@@ -28,6 +28,8 @@ export interface Events {
   secretLeft(account: number, code: string): void
   /** The key file has its retired name now. */
   keyRetired(key: string): void
+  /** What this host has seen of the keys could not be written down. */
+  statesNotRemembered(error: unknown): void
   /** The key file could not be given its new name. */
   keyNotMoved(key: string, error: unknown): void
 }
@@ -150,6 +152,7 @@ export function createEvents(log: Log): Events {
     },
     secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
     keyRetired: key => log.info({ event: 'encryption', key }, 'key file retired'),
+    statesNotRemembered: error => log.error({ event: 'encryption', error }, 'states of keys not remembered'),
     keyNotMoved: (key, error) => log.warn({ event: 'encryption', key, error }, 'key file not moved'),
   }
 }

@@ -99,6 +99,22 @@ function addRepairs(encryption: Command): void {
       (await import('./encryption-repair.ts')).recoverKey(command.optsWithGlobals()),
     )
   encryption
+    .command('confirm-state')
+    .description(
+      'when the database says of keys what this host does not believe: puts it right, or (--database) takes it as right',
+    )
+    .option('--database', 'an older backup was restored, and the keys of that time are to be used again')
+    .option('--yes', 'does not ask')
+    .option('--dry-run', 'only says what would be done')
+    .option('--json', 'as an object')
+    .addHelpText(
+      'after',
+      examples('letterlock encryption confirm-state', 'letterlock encryption confirm-state --database'),
+    )
+    .action(async (_, command: Command) =>
+      (await import('./encryption-repair.ts')).confirmKeyStates(command.optsWithGlobals()),
+    )
+  encryption
     .command('accept-destination')
     .argument('<account>', 'id or address')
     .description('lets a sealed password be sent to the server and user that its account has now')

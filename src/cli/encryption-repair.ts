@@ -4,6 +4,7 @@ import { CommandError } from '../errors.ts'
 import { getAccount } from '../store/accounts.ts'
 import { findDestinations, getDestination } from '../store/destinations.ts'
 import { acceptDestination } from '../vault/accept-destination.ts'
+import { confirmStates, type Decision, planConfirmation } from '../vault/confirm-state.ts'
 import { commandThatSets } from '../vault/credentials.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { lineThatMakesKey } from '../vault/key-file.ts'
@@ -12,7 +13,7 @@ import { readFacts } from '../vault/read-facts.ts'
 import { recover } from '../vault/transitions.ts'
 import { actor } from './actor.ts'
 import { type EncryptionOptions, withKeys } from './encryption.ts'
-import { confirm, paint, print, printJson } from './terminal.ts'
+import { confirm, harmless, paint, print, printJson } from './terminal.ts'
 
 /** Without the old key's id: what is lost, and what to do. With it: the key in place becomes the active one. */
 export async function recoverKey(options: EncryptionOptions & { oldKeyId?: string }): Promise<void> {
@@ -95,6 +96,30 @@ async function printAccounts(db: Knex, accounts: readonly number[]): Promise<voi
   const destinations = await findDestinations(db, accounts)
   for (const id of accounts)
     await print(commandThatSets(id, destinations.get(id)?.oauth ? 'oauth-refresh-token' : 'password'))
+}
+
+/** Shows what is in doubt and what it becomes, asks, and signs it so. */
+export async function confirmKeyStates(options: EncryptionOptions & { database?: boolean }): Promise<void> {
+  await withKeys(options, async (db, place) => {
+    const ring = readKeyring(place)
+    const which = options.database ? 'database' : 'host'
+    const planned = await planConfirmation(db, ring, which)
+    if (planned.length > 0 && !options.json) for (const decision of planned) await print(harmless(inWords(decision)))
+    if (planned.length > 0 && options.dryRun) return
+    if (planned.length > 0) await confirm('Let it be so?', options)
+    const decided = await confirmStates(db, ring, which, actor())
+    if (options.json) {
+      const keys = decided.map(({ keyHex, says, becomes }) => ({ key: keyHex, database: says, becomes }))
+      return await printJson([{ by: which, keys }])
+    }
+    await print(paint('green', 'confirmed; other hosts that still doubt it are to be told in the same way'))
+  })
+}
+
+function inWords({ keyHex, kind, says, becomes }: Decision): string {
+  if (kind === 'unsealing') return 'the request in the database to turn encryption off goes'
+  const now = says === null ? 'the database does not know it' : `the database says ${says}`
+  return `key ${keyHex}: ${becomes === null ? 'its line in the database goes' : `is ${becomes} from now on`} (${now})`
 }
 
 export async function acceptNewDestination(which: string, options: EncryptionOptions): Promise<void> {

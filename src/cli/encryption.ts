@@ -8,6 +8,7 @@ import { filesOf, type KeyPlace, keysOf, readKeyring } from '../vault/keyring.ts
 import { type EncryptionStatus, readStatus, rowProblems } from '../vault/status.ts'
 import {
   checkProof,
+  isGoingOff,
   keyToGiveUp,
   planEnable,
   planRotation,
@@ -201,23 +202,36 @@ export async function disable(options: EncryptionOptions): Promise<void> {
   await withKeys(options, async (db, place) => {
     const before = await readStatus(db, place, new Date())
     const keyId = keyToGiveUp(before)
-    checkProof(place, keyId)
+    const isUnderWay = await isGoingOff(db, place)
+    if (!isUnderWay) checkProof(place, keyId)
     if (options.dryRun)
       return await print(`would put ${before.sealed} passwords back in plaintext and retire the key ${keyId}`)
-    if (before.state !== 'unsealing') {
+    if (!isUnderWay) {
       await confirm(
         `Put ${before.sealed} passwords back in plaintext? Whoever reads the database can read them then.`,
         options,
       )
       await switchOff(db, before, place, actor())
     }
-    const end = await waitForDaemon(db, place, 'unsealed', status => status.state === 'off')
+    const end = await waitForDaemon(db, place, 'unsealed', isOff())
     if (end === undefined) return await leaveToDaemon(db, place, options)
     await printStatus(end, options)
     if (place.origin === 'credential')
       remark('take the LoadCredential line of encryption-key.bin out of the unit: that key is no longer in use')
   })
 }
+
+/** Off, and the key file has its retired name; where the daemon may not rename it, that is told after a while. */
+function isOff(): (status: EncryptionStatus) => boolean {
+  let offSince: number | undefined
+  return ({ state, problems }) => {
+    if (state !== 'off') return false
+    offSince ??= Date.now()
+    return !problems.some(({ code }) => code === 'key_file.retired_key') || Date.now() - offSince > renamedWithinMs
+  }
+}
+
+const renamedWithinMs = 10_000
 
 export async function verifyBackup(options: EncryptionOptions & { verify: string }): Promise<void> {
   await withKeys(options, async (db, place) => {

@@ -3,7 +3,7 @@
 // wrote with SQL, or a worker that died are mended by the same step.
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
-import { findActiveKeyIds } from '../store/encryption-keys.ts'
+import { findSealedKeyIds } from '../store/credentials.ts'
 import { findOwnedAccounts, type OwnedAccount } from '../store/polled-account.ts'
 import {
   beatWorker,
@@ -14,7 +14,6 @@ import {
   type LiveWorker,
   releaseAccounts,
   removeWorker,
-  type Takable,
   takeAccounts,
   type WorkerIdentity,
 } from '../store/workers.ts'
@@ -56,11 +55,11 @@ export async function claimAccounts(deps: ClaimDeps): Promise<{ owned: OwnedAcco
   const { db, worker } = deps
   await beatWorker(db, worker, deps.leaseSeconds, deps.keyIds())
   const live = await findLiveWorkers(db)
-  const { sharers, takable } = sharing(live, worker.id, await findActiveKeyIds(db))
+  const { sharers, lacking } = sharing(live, worker.id, deps.keyIds(), await findSealedKeyIds(db))
   const share = shareOf(await countPolledAccounts(db), sharers, worker.id)
   const owned = await findOwnedAccounts(db, worker.id)
-  const foreign = takable === 'all' ? new Set<number>() : await findOwnedSealed(db, worker.id)
-  const taken = owned.length < share ? await takeAccounts(db, worker.id, share - owned.length, takable) : 0
+  const foreign = lacking.length === 0 ? new Set<number>() : await findOwnedSealed(db, worker.id, lacking)
+  const taken = owned.length < share ? await takeAccounts(db, worker.id, share - owned.length, { lacking }) : 0
   const idle = owned.filter(account => !deps.isRunning(account.id)).map(account => account.id)
   const excess = Math.max(0, owned.length - foreign.size - share)
   const surplus = new Set([
@@ -72,17 +71,22 @@ export async function claimAccounts(deps: ClaimDeps): Promise<{ owned: OwnedAcco
   return { owned: owned.filter(({ id }) => !surplus.has(id)), taken }
 }
 
-/** Among which workers the accounts are shared, and which accounts this one may take. */
+/**
+ * Among which workers the accounts are shared, and under which keys passwords are left to others. What envelopes name and some worker holds
+ * decides, no row that says which key is the active one: whoever opens a password goes on polling with it.
+ */
 function sharing(
   live: readonly LiveWorker[],
   workerId: string,
-  keyIds: readonly string[],
-): { sharers: readonly LiveWorker[]; takable: Takable } {
-  const capable = live.filter(worker => keyIds.every(keyId => worker.keyIds.includes(keyId)))
-  if (capable.length === 0 || capable.length === live.length) return { sharers: live, takable: 'all' }
-  return capable.some(({ id }) => id === workerId)
-    ? { sharers: capable, takable: 'all' }
-    : { sharers: live, takable: 'unsealed' }
+  held: readonly string[],
+  sealedUnder: readonly string[],
+): { sharers: readonly LiveWorker[]; lacking: readonly string[] } {
+  const needed = sealedUnder.filter(keyId => live.some(worker => worker.keyIds.includes(keyId)))
+  const lacking = needed.filter(keyId => !held.includes(keyId))
+  if (lacking.length > 0) return { sharers: live, lacking }
+  const isCapable = (worker: LiveWorker): boolean =>
+    worker.id === workerId || needed.every(keyId => worker.keyIds.includes(keyId))
+  return { sharers: live.filter(isCapable), lacking }
 }
 
 /** The shares of all are as equal as can be and no more than there is: what does not divide goes to those who have run longest. */

@@ -1,6 +1,7 @@
-// The keys that this installation knows by their ids, and how far it is with them. No key material is here, only a canary for each: an
-// envelope that the right key opens. Every batch that writes envelopes shares a lock on the active key's row; whoever changes which key
-// is active takes it alone, so that nobody writes under a key that was replaced meanwhile.
+// The keys that this installation knows by their ids, and how far it is with them. No key material is here, only a canary for each (an
+// envelope that the right key opens) and a MAC of the row (vault/key-state.ts): what a row says counts only where that fits. Every batch
+// that writes envelopes shares a lock on the active key's row; whoever changes which key is active takes it alone, so that nobody writes
+// under a key that was replaced meanwhile.
 import type { Knex } from 'knex'
 
 export type KeyState = 'active' | 'next' | 'retired' | 'lost'
@@ -13,9 +14,17 @@ export interface KeyRow {
   adoptedAt: Date
   completedAt: Date | null
   backupProvenAt: Date | null
+  /** When turning encryption off was asked for. */
+  unsealingAt: Date | null
+  /** Grows with every change; 0: 0.3.0 wrote it. */
+  epoch: number
+  mac: Buffer | null
 }
 
-const columns = ['key_id', 'state', 'canary', 'adopted_at', 'completed_at', 'backup_proven_at'] as const
+const columns = [
+  ...(['key_id', 'state', 'canary', 'adopted_at', 'completed_at'] as const),
+  ...(['backup_proven_at', 'unsealing_at', 'epoch', 'state_mac'] as const),
+]
 
 interface Row {
   key_id: Buffer
@@ -24,6 +33,9 @@ interface Row {
   adopted_at: Date
   completed_at: Date | null
   backup_proven_at: Date | null
+  unsealing_at: Date | null
+  epoch: number | string
+  state_mac: Buffer | null
 }
 
 function toKeyRow(row: Row): KeyRow {
@@ -34,6 +46,9 @@ function toKeyRow(row: Row): KeyRow {
     adoptedAt: row.adopted_at,
     completedAt: row.completed_at,
     backupProvenAt: row.backup_proven_at,
+    unsealingAt: row.unsealing_at,
+    epoch: Number(row.epoch),
+    mac: row.state_mac,
   }
 }
 
@@ -43,39 +58,33 @@ export async function findKeys(db: Knex): Promise<KeyRow[]> {
   return rows.map(toKeyRow)
 }
 
-/** Ids (hex) of the keys that a worker must hold to open what is sealed now: the active one and, in a rotation, the next. */
-export async function findActiveKeyIds(db: Knex): Promise<string[]> {
-  const ids: Buffer[] = await db('encryption_keys').whereIn('state', ['active', 'next']).pluck('key_id')
-  return ids.map(id => id.toString('hex'))
+/**
+ * Keeps the keys as they are until the transaction ends: shared by those who write secrets, alone to change keys. Where the active key's row
+ * has gone, or there is none, the row that changes of keys begin with is locked in its place.
+ */
+export async function lockKeys(trx: Knex, lock: 'shared' | 'alone'): Promise<void> {
+  const query = trx('encryption_keys').where({ active_slot: 1 }).select('key_id')
+  const active: unknown[] = await (lock === 'shared' ? query.forShare() : query.forUpdate())
+  if (active.length === 0 && lock === 'shared') await trx('schema_version').forShare().first('id')
 }
 
-/** The active key and the one that follows it, locked until the transaction ends: shared by those who write rows, alone to change keys. */
-export async function lockKeys(trx: Knex, lock: 'shared' | 'alone'): Promise<{ active?: KeyRow; next?: KeyRow }> {
-  const query = trx('encryption_keys').where({ active_slot: 1 }).select(columns)
-  const [active] = ((await (lock === 'shared' ? query.forShare() : query.forUpdate())) as Row[]).map(toKeyRow)
-  // Read without a lock, and after it: who makes or ends a `next` key has locked the active one alone.
-  const [next] = ((await trx('encryption_keys').where({ state: 'next' }).select(columns)) as Row[]).map(toKeyRow)
-  return { ...(active === undefined ? {} : { active }), ...(next === undefined ? {} : { next }) }
-}
-
-export async function insertKey(db: Knex, keyHex: string, state: 'active' | 'next', canary: Buffer): Promise<void> {
-  await db('encryption_keys').insert({ key_id: Buffer.from(keyHex, 'hex'), state, canary })
-}
-
-export async function updateKey(
-  db: Knex,
-  keyHex: string,
-  change: { state?: KeyState; completed?: true; backupProven?: true; retired?: true },
-): Promise<void> {
-  const now = db.raw('UTC_TIMESTAMP(3)')
-  await db('encryption_keys')
-    .where({ key_id: Buffer.from(keyHex, 'hex') })
-    .update({
-      ...(change.state === undefined ? {} : { state: change.state }),
-      ...(change.completed === undefined ? {} : { completed_at: now }),
-      ...(change.backupProven === undefined ? {} : { backup_proven_at: now }),
-      ...(change.retired === undefined ? {} : { retired_at: now }),
-    })
+/** Writes the row as it is to be, signed by the caller. */
+export async function writeKey(db: Knex, row: Omit<KeyRow, 'adoptedAt'>): Promise<void> {
+  const key_id = Buffer.from(row.keyHex, 'hex')
+  const values = {
+    state: row.state,
+    canary: row.canary,
+    completed_at: row.completedAt,
+    backup_proven_at: row.backupProvenAt,
+    unsealing_at: row.unsealingAt,
+    epoch: row.epoch,
+    state_mac: row.mac,
+  }
+  const retired = row.state === 'retired' ? { retired_at: db.raw('COALESCE(retired_at, UTC_TIMESTAMP(3))') } : {}
+  const changed = await db('encryption_keys')
+    .where({ key_id })
+    .update({ ...values, ...retired })
+  if (changed === 0) await db('encryption_keys').insert({ key_id, ...values })
 }
 
 export async function deleteKey(db: Knex, keyHex: string): Promise<void> {
@@ -84,11 +93,20 @@ export async function deleteKey(db: Knex, keyHex: string): Promise<void> {
     .delete()
 }
 
+/** The database's clock. */
+export async function readClock(db: Knex): Promise<Date> {
+  const [[row]] = (await db.raw('SELECT UTC_TIMESTAMP(3) AS now')) as [[{ now: Date }]]
+  return row.now
+}
+
 const unsealingSetting = 'encryption_unsealing'
 const lastPlaintextSetting = 'encryption_last_plaintext'
 const scrubbedSetting = 'encryption_scrubbed_at'
 
-/** The id of the key that is being given up (`encryption disable`), or undefined. */
+/**
+ * The id of the key that is said to be given up, or undefined. Hosts of 0.3.0 take it for the request; here the key's signed row is, and
+ * this alone is a made-up one.
+ */
 export async function readUnsealing(db: Knex): Promise<string | undefined> {
   return (await db('settings').where({ name: unsealingSetting }).first('value'))?.value
 }
@@ -107,19 +125,26 @@ export interface PlaintextSeen {
 export async function readPlaintextSeen(db: Knex): Promise<PlaintextSeen | undefined> {
   const row = await db('settings').where({ name: lastPlaintextSetting }).first('value')
   if (row === undefined) return undefined
-  const { at, accountId } = JSON.parse(row.value) as { at: string; accountId: number }
-  return { at: new Date(at), accountId }
+  try {
+    const { at, accountId } = JSON.parse(row.value) as Record<string, unknown>
+    const seen = { at: new Date(String(at)), accountId: Number(accountId) }
+    return Number.isSafeInteger(seen.accountId) && !Number.isNaN(seen.at.getTime()) ? seen : undefined
+  } catch {
+    // Whoever wrote it, it tells nothing.
+    return undefined
+  }
 }
 
 export async function writePlaintextSeen(db: Knex, accountId: number): Promise<void> {
-  const [[row]] = (await db.raw('SELECT UTC_TIMESTAMP(3) AS at')) as [[{ at: Date }]]
-  await writeSetting(db, lastPlaintextSetting, JSON.stringify({ at: row.at.toISOString(), accountId }))
+  const at = await readClock(db)
+  await writeSetting(db, lastPlaintextSetting, JSON.stringify({ at: at.toISOString(), accountId }))
 }
 
 /** When a scrub last ended that reached all it should. */
 export async function readScrubbedAt(db: Knex): Promise<Date | null> {
   const row = await db('settings').where({ name: scrubbedSetting }).first('value')
-  return row === undefined ? null : new Date(row.value)
+  const at = new Date(row?.value)
+  return Number.isNaN(at.getTime()) ? null : at
 }
 
 export async function writeScrubbedAt(db: Knex, at: Date): Promise<void> {

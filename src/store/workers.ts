@@ -52,9 +52,19 @@ export async function findLiveWorkers(db: Knex): Promise<LiveWorker[]> {
   return rows.map(row => ({
     id: row.id,
     host: row.host,
-    keyIds: JSON.parse(row.key_ids_json),
+    keyIds: toKeyIds(row.key_ids_json),
     lastSeenAt: row.last_seen_at,
   }))
+}
+
+/** A row that makes no sense claims no key. */
+function toKeyIds(json: string): string[] {
+  try {
+    const ids: unknown = JSON.parse(json)
+    return Array.isArray(ids) ? ids.filter(id => typeof id === 'string' && /^[0-9a-f]{16}$/.test(id)) : []
+  } catch {
+    return []
+  }
 }
 
 /** Ids of workers whose leases ended at least `graceSeconds` ago. */
@@ -76,23 +86,24 @@ export async function countPolledAccounts(db: Knex): Promise<number> {
   return Number(row?.count ?? 0)
 }
 
-/** `unsealed`: only accounts whose password is not sealed, for a worker that lacks the key. */
-export type Takable = 'all' | 'unsealed'
+/** All accounts, or all but those whose password is sealed under keys that a worker lacks (ids in hex). */
+export type Takable = 'all' | { lacking: readonly string[] }
 
 /**
  * Takes up to `limit` accounts that nobody owns, or whose owner's lease ended. Returns how many. An account whose row is locked is
  * passed over: its owner may have stopped in the middle of a transaction, and that must not keep the others from having a new owner.
  */
 export async function takeAccounts(db: Knex, owner: string, limit: number, takable: Takable): Promise<number> {
+  const lacking = takable === 'all' ? [] : takable.lacking
   return await inTransaction(db, async trx => {
     const [rows] = (await trx.raw(
       `SELECT id FROM accounts
          WHERE enabled = 1 AND removed_at IS NULL
            AND (lease_owner IS NULL
                 OR lease_owner NOT IN (SELECT id FROM workers WHERE lease_until > UTC_TIMESTAMP(3)))
-           ${takable === 'unsealed' ? `AND id NOT IN (${sealedAccounts})` : ''}
-         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED`,
-      { limit },
+           ${lacking.length > 0 ? `AND id NOT IN (${sealedUnder(lacking)})` : ''}
+         ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED`,
+      [...toKeyBytes(lacking), limit],
     )) as [{ id: number }[]]
     return await trx('accounts')
       .whereIn(
@@ -103,14 +114,16 @@ export async function takeAccounts(db: Knex, owner: string, limit: number, takab
   })
 }
 
-const sealedAccounts = `SELECT account_id FROM credentials
-  WHERE sealed_key_id IS NOT NULL AND (plaintext IS NULL OR LENGTH(plaintext) = 0)`
+const sealedUnder = (keyIds: readonly string[]): string => `SELECT account_id FROM credentials
+  WHERE sealed_key_id IN (${keyIds.map(() => '?').join(',')}) AND (plaintext IS NULL OR LENGTH(plaintext) = 0)`
 
-/** Which of the worker's accounts have a sealed password and no newer plaintext. */
-export async function findOwnedSealed(db: Knex, owner: string): Promise<Set<number>> {
+const toKeyBytes = (keyIds: readonly string[]): Buffer[] => keyIds.map(keyId => Buffer.from(keyId, 'hex'))
+
+/** Which of the worker's accounts have a password sealed under one of these keys, and no newer plaintext. */
+export async function findOwnedSealed(db: Knex, owner: string, keyIds: readonly string[]): Promise<Set<number>> {
   const ids: number[] = await db('accounts')
     .where({ lease_owner: owner })
-    .whereRaw(`id IN (${sealedAccounts})`)
+    .whereRaw(`id IN (${sealedUnder(keyIds)})`, toKeyBytes(keyIds))
     .pluck('id')
   return new Set(ids)
 }

@@ -221,7 +221,8 @@ async function store(
   if (fingerprintOf(account, refreshToken) !== given.insteadOf) return false
   // Bound to what the old one was opened for: somebody may have changed the account's row while the provider was asked.
   const destination = oauthDestination(account.oauth, account.destination)
-  await state.writeSecret(trx, account.id, given.refreshToken, { kind: 'oauth-refresh-token', destination })
+  const how = { kind: 'oauth-refresh-token', destination, isRenewal: true } as const
+  await state.writeSecret(trx, account.id, given.refreshToken, how)
   return true
 }
 

@@ -8,6 +8,7 @@ import {
   hexOf,
   stateOfRow,
 } from './encryption-state.ts'
+import type { Forgery } from './key-state.ts'
 
 export interface Problem {
   code: string
@@ -32,17 +33,51 @@ export function problemsOf(facts: Facts, files: Files): Problem[] {
   ]
 }
 
-/** Whoever may only write to the database could ask for it as well: without the proof nothing is unsealed on this host. */
-export function proofProblems(facts: Facts, proves: (keyHex: string) => boolean, proofFile: string): Problem[] {
-  const keyHex = facts.unsealing
-  if (keyHex === undefined || encryptionState(facts) !== 'unsealing' || proves(keyHex)) return []
-  return [
-    {
-      code: 'unsealing.proof_missing',
-      hint: `turning encryption off was asked for, and this host has no proof of it: \`echo ${keyHex} > ${proofFile}\`, or take it back with \`letterlock encryption enable\``,
-    },
-  ]
+/** The code of whatever the database says of keys and this host does not believe. */
+export const forgedCode = 'encryption.state_forged'
+
+/** What was made up or rolled back in the database: it changes nothing, and a person is to look. */
+export function forgeryProblems({ forgeries = [] }: Facts): Problem[] {
+  return forgeries.map(forgery => ({ code: forgedCode, hint: hintsOfForgery[forgery.kind](forgery) }))
 }
+
+const confirm = '`letterlock encryption confirm-state` shows what it does and asks'
+const findOut = 'Find out who writes to the database'
+
+const hintsOfForgery: Record<Forgery['kind'], (forgery: Forgery) => string> = {
+  altered: ({ keyHex, says, holds }) =>
+    `the database says that the key ${keyHex} is ${says}, and no host of yours has signed that${holds === null ? '' : `: here it stays ${holds}`}. ${findOut}; to put the line right: ${confirm}`,
+  older: ({ keyHex, says, holds }) =>
+    `the database says that the key ${keyHex} is ${says}, as it once was; this host has seen it ${holds} later, and that holds. Was an older backup of the database restored? Then confirm it: ${confirm}. If not: ${findOut}`,
+  missing: ({ keyHex, holds }) =>
+    `the database knows nothing of the key ${keyHex}, which is ${holds} on this host, and stays so. Was an older backup of the database restored? Then confirm it: ${confirm}. If not: ${findOut}`,
+  unproven: ({ keyHex, says }) =>
+    `the database says that the key ${keyHex} is ${says}, while its file lies in its place on this host; that line is from a version that signed nothing, so nothing is moved or written in plaintext. If you turned encryption off or gave the key up: \`letterlock encryption confirm-state --database\`. If not: ${findOut}; to put the line right: ${confirm}`,
+  'other-key': ({ keyHex, says }) =>
+    `the database says that the key ${keyHex} is ${says}, and it is neither the key file of this host nor its next one: nothing is sealed under it. ${findOut}; to put the line right: ${confirm}`,
+  unsealing: () =>
+    `somebody asked in the database for encryption to be turned off (settings, encryption_unsealing), and nobody did with \`letterlock encryption disable\` on a host: passwords go on being sealed. Take it back with \`letterlock encryption enable\`. ${findOut}`,
+}
+
+/** The proof that turning off was asked for on this host: missing where it was, or lying about where it was not. */
+export function proofProblems(facts: Facts, proofFile: string): Problem[] {
+  const { unsealing: keyHex, isAskedHere, proof } = facts
+  const isUnsealing = keyHex !== undefined && encryptionState(facts) === 'unsealing'
+  if (isUnsealing && isAskedHere && proof?.text === keyHex) return []
+  const takeBack = 'take it back with `letterlock encryption enable`'
+  const left = {
+    code: 'proof_file.left',
+    hint: `${proofFile} lies there, and nobody has asked on this host for encryption to be turned off: it is good for one \`letterlock encryption disable\` within ${proofMinutes} minutes of being written. Unless you are about to: \`rm ${proofFile}\``,
+  }
+  if (!isUnsealing) return proof === undefined ? [] : [left]
+  const hint = isAskedHere
+    ? `turning encryption off was asked for on this host, and its proof is gone: ${takeBack}, or write it again, \`echo ${keyHex} > ${proofFile}\``
+    : `turning encryption off was asked for on another host, which does it: ${takeBack}; if that host is gone, run \`letterlock encryption disable\` here`
+  return [{ code: 'unsealing.proof_missing', hint }]
+}
+
+/** For so long after it was written a proof is taken. */
+export const proofMinutes = 15
 
 /** A moment later the daemon has done it, unless it may not write there. */
 function moveProblems(facts: Facts, state: EncryptionState, files: Files): Problem[] {
@@ -52,14 +87,17 @@ function moveProblems(facts: Facts, state: EncryptionState, files: Files): Probl
   if (awaitsSwap(facts, activeOf(facts)?.keyHex ?? '')) {
     const commands = `\`ln ${files.current} ${retired} && mv ${files.next} ${files.current}\``
     return [
-      { code: 'next_key_file.not_in_place', hint: `the rotation is through; put the new key in place: ${commands}` },
+      {
+        code: 'next_key_file.not_in_place',
+        hint: `the rotation is through, and the daemon puts the new key in place within seconds; if this stays, it may not write there: ${commands}`,
+      },
     ]
   }
   if (state !== 'off' || stateOfRow(facts, currentHex) !== 'retired') return []
   return [
     {
       code: 'key_file.retired_key',
-      hint: `${files.current} holds a key that is no longer in use: \`mv ${files.current} ${retired}\``,
+      hint: `${files.current} holds a key that is no longer in use, and the daemon renames it within seconds; if this stays, it may not write there: \`mv ${files.current} ${retired}\``,
     },
   ]
 }
@@ -124,12 +162,12 @@ function fileProblems(facts: Facts, files: Files): Problem[] {
 function nextProblems(facts: Facts, state: EncryptionState, files: Files): Problem[] {
   const { next } = facts
   if (next.kind === 'refused') return [{ code: next.code, hint: next.hint }]
-  const target = facts.rows.find(row => row.state === 'next')
-  if (target !== undefined && !facts.held.includes(target.keyHex)) {
+  const target = facts.rows.find(row => row.state === 'next')?.keyHex ?? facts.foreignNext
+  if (target !== undefined && !facts.held.includes(target)) {
     return [
       {
         code: 'next_key_file.missing',
-        hint: `the rotation to the key ${target.keyHex} is under way: put its file at ${files.next} on this host too`,
+        hint: `the rotation to the key ${target} is under way: put its file at ${files.next} on this host too`,
       },
     ]
   }
@@ -160,12 +198,16 @@ function nextProblems(facts: Facts, state: EncryptionState, files: Files): Probl
 function hostProblems(facts: Facts, state: EncryptionState, files: Files): Problem[] {
   const [keyHex, file] = state === 'off' ? [hexOf(facts.current), files.current] : [hexOf(facts.next), files.next]
   if (keyHex === undefined || stateOfRow(facts, keyHex) !== undefined || state === 'unsealing') return []
-  const without = facts.workers.filter(({ keyIds }) => !keyIds.includes(keyHex)).map(({ host }) => host)
-  if (without.length === 0) return []
+  const lacking = facts.workers.filter(({ keyIds }) => !keyIds.includes(keyHex)).map(({ host }) => host)
+  const others = [...new Set(lacking)].filter(host => host !== facts.here)
+  const used = `the key ${keyHex} is used once every running host holds it`
+  if (others.length > 0) return [{ code: 'key.not_held', hint: `${used}: copy ${file} to ${others.join(', ')}` }]
+  if (lacking.length === 0) return []
+  const look = `the daemon on this host has not taken ${file} yet`
   return [
     {
       code: 'key.not_held',
-      hint: `the key ${keyHex} is used once every running host holds it: copy ${file} to ${[...new Set(without)].join(', ')}`,
+      hint: `${used}, and ${look}: it looks within 5 seconds; then see that the service user may read it`,
     },
   ]
 }

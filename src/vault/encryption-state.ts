@@ -2,6 +2,8 @@
 // what is wrong is in encryption-problems.ts. No state is stored for its own sake, so none can contradict what is there. Nothing is ever
 // generated here, and from `locked` no step leads on: only the right file does.
 import type { KeyFileFact } from './key-file.ts'
+import type { Forgery } from './key-state.ts'
+import type { Proof } from './keyring.ts'
 
 export type EncryptionState = 'off' | 'sealing' | 'on' | 'rotating' | 'unsealing' | 'locked'
 
@@ -23,9 +25,18 @@ export interface Facts {
   settled: { current: boolean; next: boolean }
   /** Ids of all keys that this host holds, retired ones too. */
   held: readonly string[]
+  /** The keys as this host believes them. */
   rows: readonly { keyHex: string; state: 'active' | 'next' | 'retired' | 'lost'; completed: boolean }[]
+  /** What the database says of keys and this host does not believe. */
+  forgeries?: readonly Forgery[]
+  /** A rotation to this key is said to be under way, and it is not here. */
+  foreignNext?: string | undefined
   /** The id of the key that `disable` was asked for. */
   unsealing: string | undefined
+  /** It was asked for on this host. */
+  isAskedHere?: boolean
+  /** What lies in the data directory as the proof. */
+  proof?: Proof | undefined
   /** Key ids that envelopes name; while no key is active, only those of envelopes without a newer plaintext. */
   sealedUnder: readonly string[]
   /** No key is active, and envelopes under newer plaintexts name keys that no other envelope names. */
@@ -34,6 +45,8 @@ export interface Facts {
   anyPlaintext: boolean
   /** Live workers, this one too. */
   workers: readonly { host: string; keyIds: readonly string[] }[]
+  /** This host's name. */
+  here?: string
 }
 
 /** What a worker does about it. `sweep`: seal what is plaintext, and what is under another key that is held. */
@@ -93,6 +106,8 @@ export function nextStep(facts: Facts): Step {
   const state = encryptionState(facts)
   const currentHex = hexOf(facts.current)
   if (state === 'locked') return 'none'
+  // Sealing under this host's own key goes on; everything else waits until a person has looked.
+  if ((facts.forgeries ?? []).length > 0) return mustSweep(facts) ? 'sweep' : 'none'
   if (state === 'off') {
     // What was retired here or on another host while this one was away.
     if (stateOfRow(facts, currentHex) === 'retired') return 'retire-file'
@@ -107,13 +122,19 @@ export function nextStep(facts: Facts): Step {
   const target = writeKeyOf(facts) ?? active
   if (!facts.held.includes(target)) return 'none'
   const others = facts.sealedUnder.filter(keyHex => keyHex !== target)
-  const anyUnderOther = others.some(keyHex => facts.held.includes(keyHex))
   // A helpdesk that goes on writing plaintexts does not keep a rotation from its end. What no key opens does not either, but only a sweep
   // can tell which rows these are.
   if (state === 'rotating') return others.length > 0 ? 'sweep' : 'finish-rotation'
   const nextHex = hexOf(facts.next)
   const isNew = nextHex !== undefined && stateOfRow(facts, nextHex) === undefined
   if (state === 'on' && isNew && facts.settled.next && isHeldByAll(facts, nextHex)) return 'begin-rotation'
-  if (facts.anyPlaintext || anyUnderOther) return 'sweep'
+  if (mustSweep(facts)) return 'sweep'
   return state === 'sealing' ? 'complete' : 'none'
+}
+
+/** Something is in plaintext, or under another key that is held, and is to be sealed under the one in use. */
+function mustSweep(facts: Facts): boolean {
+  const target = writeKeyOf(facts)
+  if (target === undefined || !facts.held.includes(target)) return false
+  return facts.anyPlaintext || facts.sealedUnder.some(keyHex => keyHex !== target && facts.held.includes(keyHex))
 }

@@ -55,11 +55,21 @@ export function proofFileOf({ dataDirectory }: KeyPlace): string {
 
 const longestProof = 256
 
-function holdsProof(file: string, keyHex: string): boolean {
+/** The proof that lies in the data directory: what it says, and since when. */
+export interface Proof {
+  text: string
+  at: Date
+}
+
+/** Undefined where there is none that can be read. */
+export function readProof(place: KeyPlace): Proof | undefined {
+  const file = proofFileOf(place)
   try {
-    return statSync(file).size <= longestProof && readFileSync(file, 'utf8').trim() === keyHex
+    const stats = statSync(file)
+    if (!stats.isFile() || stats.size > longestProof) return undefined
+    return { text: readFileSync(file, 'utf8').trim(), at: stats.mtime }
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -81,7 +91,7 @@ export function readKeyring(place: KeyPlace): Keyring {
     next,
     ids: [...keys.keys()],
     find: keyHex => keys.get(keyHex),
-    proves: keyHex => holdsProof(proofFileOf(place), keyHex),
+    proves: keyHex => readProof(place)?.text === keyHex,
   }
 }
 

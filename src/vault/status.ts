@@ -1,9 +1,9 @@
 // How encryption stands, as `encryption status` and the web page show it.
 import type { Knex } from 'knex'
 import { countPlaintext, countSealed, findCredentials } from '../store/credentials.ts'
-import { findKeys, readPlaintextSeen } from '../store/encryption-keys.ts'
+import { readPlaintextSeen } from '../store/encryption-keys.ts'
 import { findLiveWorkers } from '../store/workers.ts'
-import { type Problem, problemsOf, proofProblems } from './encryption-problems.ts'
+import { forgeryProblems, type Problem, problemsOf, proofProblems } from './encryption-problems.ts'
 import { type EncryptionState, encryptionState, type Facts } from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
 import { filesOf, type KeyPlace, proofFileOf, readKeyring } from './keyring.ts'
@@ -42,9 +42,7 @@ export async function readStatus(
 ): Promise<EncryptionStatus> {
   const ring = readKeyring(place)
   const facts = await readFacts(db, ring)
-  const keys = await findKeys(db)
-  const active = keys.find(key => key.state === 'active')
-  const next = keys.find(key => key.state === 'next')
+  const { active, next } = facts.states
   const sealedBy = await countSealed(db)
   const sealed = [...sealedBy.values()].reduce((sum, count) => sum + count, 0)
   const plaintext = await countPlaintext(db)
@@ -54,8 +52,9 @@ export async function readStatus(
   const state = encryptionState(facts)
   const unreadable = faults.filter(fault => fault.code !== 'vault.destination_changed').length
   const problems = [
+    ...forgeryProblems(facts),
     ...problemsOf(facts, filesOf(place)),
-    ...proofProblems(facts, ring.proves, proofFileOf(place)),
+    ...proofProblems(facts, proofFileOf(place)),
     ...(state === 'locked' ? [] : rowProblems(faults)),
     ...waitProblems(facts, state, plaintext),
     ...(await plaintextProblems(db, state, plaintext)),

@@ -1,20 +1,23 @@
 // What a person may ask for, by command or on a page: turning encryption on and off, a new key, the proof of a backup. Each checks that
 // it may be, makes or reads a file, and writes down what is asked for; the daemon does the work. All throw CommandError that says what
 // to do instead.
-import { readFileSync, rmSync, statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import { insertAudit } from '../store/audit.ts'
-import { findKeys, updateKey } from '../store/encryption-keys.ts'
-import { problemsOf } from './encryption-problems.ts'
+import { inTransaction } from '../store/database.ts'
+import { lockKeyChanges, lockKeys, readClock } from '../store/encryption-keys.ts'
+import { problemsOf, proofMinutes } from './encryption-problems.ts'
 import { type EncryptionState, encryptionState } from './encryption-state.ts'
 import { readKeyFile } from './key-file.ts'
-import { filesOf, type KeyPlace, proofFileOf, readKeyring } from './keyring.ts'
+import { filesOf, type KeyPlace, proofFileOf, readKeyring, readProof } from './keyring.ts'
 import { createKeyFile } from './place-key-file.ts'
 import { readFacts } from './read-facts.ts'
+import { readStates } from './read-states.ts'
+import { rememberUnsealing } from './seen-states.ts'
 import type { EncryptionStatus } from './status.ts'
-import { beginUnsealing, cancelUnsealing } from './transitions.ts'
+import { beginUnsealing, cancelUnsealing, updateSigned } from './transitions.ts'
 
 export interface EnablePlan {
   state: EncryptionState
@@ -28,7 +31,8 @@ export async function planEnable(db: Knex, place: KeyPlace): Promise<EnablePlan>
   const state = encryptionState(facts)
   const [problem] = problemsOf(facts, filesOf(place))
   if (state === 'locked') throw new CommandError('encryption is locked, and no key is made now', problem?.hint)
-  if (state === 'unsealing') return { state, step: 'take-back' }
+  const isMadeUp = facts.forgeries?.some(({ kind }) => kind === 'unsealing')
+  if (state === 'unsealing' || isMadeUp) return { state, step: 'take-back' }
   if (state !== 'off') return { state, step: 'wait' }
   if (facts.current.kind === 'refused') throw new CommandError('the key file in place is refused', problem?.hint)
   if (facts.current.kind === 'valid') return { state, step: 'wait' }
@@ -49,8 +53,10 @@ export async function enable(db: Knex, place: KeyPlace, actor: string): Promise<
 
 /** On second thoughts: the request goes, and the proof with it. */
 async function takeBack(db: Knex, place: KeyPlace, actor: string): Promise<void> {
-  if (!(await cancelUnsealing(db, actor))) throw new CommandError('encryption was turned off in this moment', tryAgain)
+  if (!(await cancelUnsealing(db, readKeyring(place), actor)))
+    throw new CommandError('encryption was turned off in this moment', tryAgain)
   rmSync(proofFileOf(place), { force: true })
+  rememberUnsealing(place, undefined)
 }
 
 const tryAgain = 'look again, and repeat it if it is still wanted'
@@ -113,41 +119,54 @@ export function keyToGiveUp({ state, keyId, problems }: Standing): string {
   )
 }
 
-/** Turns off, for whoever has proven that he may write to the server's files. */
+/** Turns off, for whoever has proven that they may write to this server's files. */
 export async function disable(db: Knex, status: Standing, place: KeyPlace, actor: string): Promise<void> {
   const keyId = keyToGiveUp(status)
+  if (await isGoingOff(db, place)) return
   checkProof(place, keyId)
-  if (status.state === 'unsealing') return
-  if (!(await beginUnsealing(db, keyId, actor))) throw new CommandError('the key changed in this moment', tryAgain)
+  if (await beginUnsealing(db, readKeyring(place), keyId, actor)) return
+  throw new CommandError(
+    'the key changed in this moment, or its state is in doubt',
+    '`letterlock encryption status` says more',
+  )
 }
 
-const longestProof = 256
+/** Turning off was asked for on this host, and is under way. */
+export async function isGoingOff(db: Knex, place: KeyPlace): Promise<boolean> {
+  return (await readStates(db, readKeyring(place))).isAskedHere
+}
 
 /** The line that makes the proof. */
 export function lineThatProves(place: KeyPlace, keyId: string): string {
   return `echo ${keyId} > ${proofFileOf(place)}`
 }
 
-/** That whoever asks may write to the server's files. */
-export function checkProof(place: KeyPlace, keyId: string): void {
+/** That whoever asks may write to the server's files, now: a proof that was left over from another time is none. */
+export function checkProof(place: KeyPlace, keyId: string, now: Date = new Date()): void {
+  const fault = faultOfProof(place, keyId, now)
+  if (fault === undefined) return
+  throw new CommandError(
+    fault,
+    `prove your access to the server’s files: \`${lineThatProves(place, keyId)}\`, then repeat this`,
+  )
+}
+
+/** What keeps the proof from being one; undefined: it is one. */
+export function faultOfProof(place: KeyPlace, keyId: string, now: Date): string | undefined {
   const file = proofFileOf(place)
-  const steps = `prove your access to the server’s files: \`${lineThatProves(place, keyId)}\`, then repeat this`
-  let text: string
-  try {
-    if (!statSync(file).isFile()) throw new CommandError(`${file} is no regular file`, steps)
-    text = readFileSync(file, 'utf8').slice(0, longestProof).trim()
-  } catch (error) {
-    if (error instanceof CommandError) throw error
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    throw new CommandError(`the proof ${file} ${missing ? 'is not there' : 'cannot be read'}`, steps)
-  }
-  if (text === keyId) return
-  throw new CommandError(`the proof ${file} ${text === '' ? 'is empty' : 'names another key'}`, steps)
+  const stats = statSync(file, { throwIfNoEntry: false })
+  const proof = readProof(place)
+  if (stats === undefined) return `the proof ${file} is not there`
+  if (!stats.isFile()) return `${file} is no regular file`
+  if (proof === undefined) return `the proof ${file} cannot be read, or is too long to be one`
+  if (proof.text !== keyId) return `the proof ${file} ${proof.text === '' ? 'is empty' : 'names another key'}`
+  const minutes = Math.abs(now.getTime() - proof.at.getTime()) / 60_000
+  return minutes <= proofMinutes ? undefined : `the proof ${file} was not written in the last ${proofMinutes} minutes`
 }
 
 /** Notes that `copy` is a copy of the key in use; returns its id. */
 export async function proveBackup(db: Knex, place: KeyPlace, copy: string, actor: string): Promise<string> {
-  const keyId = (await findKeys(db)).find(key => key.state === 'active')?.keyHex
+  const keyId = (await readStates(db, readKeyring(place))).active?.keyHex
   if (keyId === undefined)
     throw new CommandError('no key is in use, so there is no backup to prove', '`letterlock encryption enable` first')
   refuseSameFile(copy, place)
@@ -160,8 +179,19 @@ export async function proveBackup(db: Knex, place: KeyPlace, copy: string, actor
       `copy ${place.file} again`,
     )
   }
-  await updateKey(db, keyId, { backupProven: true })
-  await insertAudit(db, { actor, action: 'encryption.backup_proven', detail: { key: keyId } })
+  const { key } = found
+  await inTransaction(db, async trx => {
+    await lockKeyChanges(trx)
+    await lockKeys(trx, 'alone')
+    const { forgeries } = await readStates(trx, readKeyring(place))
+    if (forgeries.length > 0)
+      throw new CommandError(
+        'what the database says of the keys is in doubt',
+        '`letterlock encryption status` says more',
+      )
+    await updateSigned(trx, key, { backupProvenAt: await readClock(trx) })
+    await insertAudit(trx, { actor, action: 'encryption.backup_proven', detail: { key: keyId } })
+  })
   return keyId
 }
 

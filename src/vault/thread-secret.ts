@@ -3,10 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { inTransaction } from '../store/database.ts'
-import { findKeys } from '../store/encryption-keys.ts'
 import { findSecret, lockSecret, type SecretRow, writeSecretRow } from '../store/secrets.ts'
 import { keyHexOf, noDestination, open, seal } from './envelope.ts'
 import { type KeyPlace, type Keyring, readKeyring } from './keyring.ts'
+import { readStates } from './read-states.ts'
 import { lockWriteKey, type WriteKey } from './write-key.ts'
 
 const name = 'thread-token'
@@ -37,7 +37,7 @@ export async function keepThreadSecret(db: Knex, keys: KeyPlace, wanted: string 
     const now = await lockSecret(trx, name)
     if (now === undefined || write.form === 'lacking' || isInForm(now, write)) return false
     // A key that is lost for good takes the secret along: tokens of old mails prove nothing then.
-    const secret = opened(now, ring) ?? ((await isLost(trx, now)) ? randomBytes(32) : undefined)
+    const secret = opened(now, ring) ?? ((await isLost(trx, now, ring)) ? randomBytes(32) : undefined)
     if (secret === undefined) return false
     await writeForm(trx, write, secret)
     secret.fill(0)
@@ -50,9 +50,9 @@ function isInForm({ sealed }: SecretRow, write: WriteKey): boolean {
   return write.form === 'sealed' && sealed !== null && keyHexOf(sealed) === write.key.hex
 }
 
-async function isLost(trx: Knex, { sealed }: SecretRow): Promise<boolean> {
+async function isLost(trx: Knex, { sealed }: SecretRow, ring: Keyring): Promise<boolean> {
   const keyHex = sealed === null ? undefined : keyHexOf(sealed)
-  return (await findKeys(trx)).some(key => key.keyHex === keyHex && key.state === 'lost')
+  return (await readStates(trx, ring)).keys.some(key => key.keyHex === keyHex && key.state === 'lost')
 }
 
 function opened({ plaintext, sealed }: SecretRow, ring: Keyring): Buffer | undefined {

@@ -8,19 +8,21 @@ import type { Events } from '../events.ts'
 import type { Health } from '../health.ts'
 import { insertAudit } from '../store/audit.ts'
 import { clearSuperseded } from '../store/credentials.ts'
-import { findKeys, readUnsealing, writePlaintextSeen } from '../store/encryption-keys.ts'
+import { writePlaintextSeen } from '../store/encryption-keys.ts'
 import { openLogins } from './access-tokens.ts'
 import type { OpenSecret } from './credentials.ts'
-import { problemsOf, proofProblems } from './encryption-problems.ts'
-import { encryptionState, type Facts, nextStep, type Step, writeKeyOf } from './encryption-state.ts'
+import { forgedCode, forgeryProblems, problemsOf, proofProblems } from './encryption-problems.ts'
+import { activeOf, encryptionState, type Facts, nextStep, type Step, writeKeyOf } from './encryption-state.ts'
 import type { KeyFileFact } from './key-file.ts'
 import { filesOf, type KeyPlace, type Keyring, proofFileOf, readKeyring } from './keyring.ts'
 import { retireKeyFile } from './place-key-file.ts'
 import { readFacts } from './read-facts.ts'
+import type { States } from './read-states.ts'
 import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
 import { runPass } from './seal-rows.ts'
+import { rememberStates, rememberUnsealing } from './seen-states.ts'
 import { keepThreadSecret } from './thread-secret.ts'
-import { adoptKey, beginRotation, completeSealing, finishRotation, finishUnsealing } from './transitions.ts'
+import { adoptKey, beginRotation, completeSealing, finishRotation, finishUnsealing, signKeys } from './transitions.ts'
 import { createSecretWriter } from './write-secret.ts'
 
 export interface VaultDeps {
@@ -77,6 +79,8 @@ interface Watch {
   look(): void
   /** Rows that could not be done, as told last. */
   told: string
+  /** States of keys that were not believed, as audited last. */
+  forged: string
 }
 
 function createWatch({ place, onKeys, onWork }: VaultDeps): Watch {
@@ -85,6 +89,7 @@ function createWatch({ place, onKeys, onWork }: VaultDeps): Watch {
     ring: readKeyring(place),
     settled: { current: false, next: false },
     told: '',
+    forged: '',
     look() {
       const [before, wasSettled] = [watch.ring, watch.settled]
       watch.ring = readKeyring(place)
@@ -116,28 +121,58 @@ async function work(
   for (let before: Step = 'none', step: Step = 'none'; ; before = step) {
     signal.throwIfAborted()
     const facts = await readFacts(deps.db, watch.ring, watch.settled)
-    report(deps, watch.ring, facts)
-    const isUnsealed = facts.unsealing !== undefined && watch.ring.proves(facts.unsealing)
+    report(deps, facts)
+    await auditForgeries(deps, watch, facts)
+    remember(deps, facts)
+    if (facts.states.unsigned.length > 0 && (await signKeys(deps.db, watch.ring, deps.actor))) continue
+    const isUnsealed = isUnsealing(facts, watch.ring)
     await keepThreadSecret(deps.sealingDb, deps.place, isUnsealed ? undefined : writeKeyOf(facts))
     step = nextStep(facts)
     if (step === 'none' || step === before) return
-    const went = await take(step, deps, watch, signal, progress)
+    const went = await take(step, deps, watch, facts, signal, progress)
     watch.look()
     if (!went) return
   }
 }
 
-/** /ready is red while accounts wait for a key; everything else is told by the state. */
-function report({ events, health, place }: VaultDeps, ring: Keyring, facts: Facts): void {
+/** It was asked for on this host, with the proof. */
+function isUnsealing({ isAskedHere, unsealing }: Facts, ring: Keyring): boolean {
+  return isAskedHere === true && unsealing !== undefined && ring.proves(unsealing)
+}
+
+/** /ready is red while accounts wait for a key, and while the rows of the keys are not to be believed; everything else is told by the state. */
+function report({ events, health, place }: VaultDeps, facts: Facts): void {
   const state = encryptionState(facts)
-  const problems = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, ring.proves, proofFileOf(place))]
-  events.encryptionState(state, problems)
-  if (state !== 'locked') {
-    health.mend('key')
-    return
+  const forged = forgeryProblems(facts)
+  const others = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, proofFileOf(place))]
+  events.encryptionState(state, [...forged, ...others])
+  const hintOf = (problems: readonly { hint: string }[]): string => problems.map(problem => problem.hint).join('; ')
+  const fail = (part: 'key' | 'key states', code: 'vault.locked' | typeof forgedCode, message: string, hint: string) =>
+    health.fail(part, new ServiceError(code, message, { temporary: true, hint }))
+  if (state !== 'locked') health.mend('key')
+  else fail('key', 'vault.locked', 'sealed passwords cannot be opened', hintOf(others))
+  if (forged.length === 0) health.mend('key states')
+  else fail('key states', forgedCode, 'the database says of keys what this host does not believe', hintOf(forged))
+}
+
+/** Each once; after a restart once more. */
+async function auditForgeries({ db, actor }: VaultDeps, watch: Watch, { forgeries = [] }: Facts): Promise<void> {
+  const forged = JSON.stringify(forgeries)
+  if (forged === watch.forged) return
+  for (const { kind, keyHex, says, holds } of forgeries)
+    await insertAudit(db, { actor, action: forgedCode, detail: { key: keyHex.slice(0, 64), kind, says, holds } })
+  watch.forged = forged
+}
+
+/** Notes what was seen for the first time, of keys that are still here. Where the data directory cannot be written, mail goes on. */
+function remember({ place, events }: VaultDeps, { states }: Facts & { states: States }): void {
+  const { ids } = readKeyring(place)
+  const news = new Map([...states.news].filter(([keyHex, { state }]) => ids.includes(keyHex) || state === 'lost'))
+  try {
+    rememberStates(place, news)
+  } catch (error) {
+    events.statesNotRemembered(error)
   }
-  const hint = problems.map(problem => problem.hint).join('; ')
-  health.fail('key', new ServiceError('vault.locked', 'sealed passwords cannot be opened', { temporary: true, hint }))
 }
 
 /** True if there may be more to do. */
@@ -145,6 +180,7 @@ async function take(
   step: Exclude<Step, 'none'>,
   deps: VaultDeps,
   watch: Watch,
+  facts: Facts,
   signal: AbortSignal,
   progress: (changed: number) => void,
 ): Promise<boolean> {
@@ -154,24 +190,23 @@ async function take(
     case 'adopt':
       return current.kind === 'valid' && (await adoptKey(db, current.key, actor))
     case 'complete':
-      return await completeSealing(db, actor)
+      return await completeSealing(db, watch.ring, actor)
     case 'begin-rotation':
-      return next.kind === 'valid' && (await beginRotation(db, next.key, actor))
+      return next.kind === 'valid' && (await beginRotation(db, watch.ring, next.key, actor))
     case 'sweep':
-      return await sweep(deps, watch, signal, progress)
+      return await sweep(deps, watch, facts, signal, progress)
     case 'finish-rotation':
-      return await finishRotation(db, new Set(), actor)
+      return await finishRotation(db, watch.ring, new Set(), actor)
     case 'unseal': {
-      const keyHex = await readUnsealing(db)
-      if (keyHex === undefined || !watch.ring.proves(keyHex)) return false
+      if (!isUnsealing(facts, watch.ring)) return false
       const { changed } = await pass(deps, watch, 'unseal', signal, progress)
-      return (await finishUnsealing(db, actor)) || changed > 0
+      return (await finishUnsealing(db, watch.ring, actor)) || changed > 0
     }
     case 'finish-unsealing':
-      return await finishUnsealing(db, actor)
+      return await finishUnsealing(db, watch.ring, actor)
     case 'swap-files':
       // Where nobody has moved it yet, passwords are sealed all the same.
-      return moveFile(deps, current, filesOf(deps.place).next) || (await sweep(deps, watch, signal, progress))
+      return moveFile(deps, current, filesOf(deps.place).next) || (await sweep(deps, watch, facts, signal, progress))
     case 'drop-superseded':
       return (await clearSuperseded(db)) > 0
     case 'retire-file':
@@ -183,23 +218,23 @@ async function take(
 async function sweep(
   deps: VaultDeps,
   watch: Watch,
+  facts: Facts,
   signal: AbortSignal,
   progress: (changed: number) => void,
 ): Promise<boolean> {
   const { db, actor } = deps
   const sealed = await pass(deps, watch, 'seal', signal, progress)
-  if (sealed.plaintextOf !== undefined) await notePlaintext(db, sealed.plaintextOf, actor)
+  if (sealed.plaintextOf !== undefined) await notePlaintext(db, facts, sealed.plaintextOf, actor)
   const resealed = await pass(deps, watch, 'reseal', signal, changed => progress(sealed.changed + changed))
   if (sealed.changed + resealed.changed > 0) return true
   // What no key opens stays as it is, and keeps no rotation from its end.
-  return await finishRotation(db, new Set(resealed.faults.map(fault => fault.credentialId)), actor)
+  return await finishRotation(db, watch.ring, new Set(resealed.faults.map(fault => fault.credentialId)), actor)
 }
 
 /** Once all was sealed, a plaintext is somebody else's: which account it was leads to whoever writes it. */
-async function notePlaintext(db: Knex, accountId: number, actor: string): Promise<void> {
+async function notePlaintext(db: Knex, facts: Facts, accountId: number, actor: string): Promise<void> {
   await writePlaintextSeen(db, accountId)
-  const active = (await findKeys(db)).find(key => key.state === 'active')
-  if (active?.completedAt) await insertAudit(db, { actor, action: 'encryption.plaintext_sealed', accountId })
+  if (activeOf(facts)?.completed) await insertAudit(db, { actor, action: 'encryption.plaintext_sealed', accountId })
 }
 
 async function pass(
@@ -246,7 +281,8 @@ function moveFile({ place, events }: VaultDeps, current: KeyFileFact, next?: str
   }
 }
 
-/** It is not there, or may not be removed: then it proves nothing for another key. */
+/** It was good for this one request. Where it may not be removed it proves nothing for another key. */
 function removeProof(place: KeyPlace): void {
   rmSync(proofFileOf(place), { force: true })
+  rememberUnsealing(place, undefined)
 }

@@ -6,7 +6,6 @@ import { readdirSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { findKeys } from '../../src/store/encryption-keys.ts'
-import { keyPlaceOf, readKeyring } from '../../src/vault/keyring.ts'
 import { nextName } from '../../src/vault/place-key-file.ts'
 import { beginUnsealing } from '../../src/vault/transitions.ts'
 import { createWorld, spawnDaemon, until, type World } from './daemon.ts'
@@ -18,6 +17,7 @@ import {
   insertPaused,
   keyFileOf,
   pausedDestination,
+  ringOf,
   secretOf,
   writeKey,
   writeProof,
@@ -93,7 +93,7 @@ async function order({ world, dropped }: Run, phase: Phase): Promise<void> {
   if (phase === 'unsealing') {
     const active = dropped.at(-1) ?? ''
     writeProof(world, active)
-    expect(await beginUnsealing(world.db, active, 'test')).toBe(true)
+    expect(await beginUnsealing(world.db, ringOf(world), active, 'test')).toBe(true)
     return
   }
   dropped.push(hexOf(writeKey(phase === 'sealing' ? file : nextName(file))))
@@ -101,7 +101,7 @@ async function order({ world, dropped }: Run, phase: Phase): Promise<void> {
 
 /** The files are where they belong at the end of the phase. */
 async function isSettled({ world, dropped }: Run, phase: Phase): Promise<boolean> {
-  const { current, next } = readKeyring(keyPlaceOf(keyFileOf(world), {}))
+  const { current, next } = ringOf(world)
   if (phase === 'unsealing') return current.kind === 'absent'
   return current.kind === 'valid' && current.key.hex === dropped.at(-1) && next.kind === 'absent'
 }
@@ -134,7 +134,7 @@ async function countDone({ world, dropped }: Run, phase: Phase): Promise<number>
 
 /** Every key that was ever in use is in some file, at every moment. */
 async function held({ world, dropped }: Run): Promise<void> {
-  const { ids } = readKeyring(keyPlaceOf(keyFileOf(world), {}))
+  const { ids } = ringOf(world)
   const gone = dropped.filter(keyHex => !ids.includes(keyHex))
   if (gone.length > 0) throw new Error(`the keys ${gone} are in no file of ${readdirSync(world.directory)}`)
 }

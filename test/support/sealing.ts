@@ -9,7 +9,7 @@ import { openRedis } from '../../src/schedule/redis.ts'
 import { findCredentials } from '../../src/store/credentials.ts'
 import { openStored } from '../../src/vault/credentials.ts'
 import { imapDestination, keyBytes, open, toKey } from '../../src/vault/envelope.ts'
-import { keyPlaceOf, proofName, readKeyring } from '../../src/vault/keyring.ts'
+import { type Keyring, keyPlaceOf, proofName, readKeyring } from '../../src/vault/keyring.ts'
 import { until, type World } from './daemon.ts'
 
 const insertedAtOnce = 1_000
@@ -42,6 +42,9 @@ export function writeKey(file: string, bytes: Buffer = randomBytes(keyBytes)): B
 export const hexOf = (bytes: Buffer): string => toKey(Buffer.from(bytes)).hex
 
 export const keyFileOf = (world: World): string => world.config.encryption.keyFile
+
+/** The keys of its host, now. */
+export const ringOf = (world: World): Keyring => readKeyring(keyPlaceOf(keyFileOf(world), {}))
 
 /** What `encryption disable` asks for: the key's id in the data directory. */
 export function writeProof(world: World, keyHex: string): void {

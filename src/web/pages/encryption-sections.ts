@@ -90,8 +90,9 @@ function takeBackSection(reply: FastifyReply, { place, proof, status }: Shown, a
 ${
   proof !== undefined &&
   status.keyId !== null &&
-  html`<p class="flash warn">It does not go on here: ${proof}. On the server:</p>
-<pre>${lineThatProves(place, status.keyId)}</pre>`
+  html`<p class="flash warn">It does not go on here: ${proof}. To turn encryption off from this server, write the proof on it and ask again:</p>
+<pre>${lineThatProves(place, status.keyId)}
+letterlock encryption disable</pre>`
 }
 <p>Turning off can be taken back: everything is sealed again with the same key, and the proof is removed.</p>
 ${form(

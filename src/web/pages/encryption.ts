@@ -10,7 +10,7 @@ import { findWarnings } from '../../vault/residue.ts'
 import { inWords, reportResidue } from '../../vault/residue-report.ts'
 import { readServerFacts } from '../../vault/server-facts.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../../vault/status.ts'
-import { checkProof, disable, enable, rotate } from '../../vault/switches.ts'
+import { disable, enable, faultOfProof, isGoingOff, rotate } from '../../vault/switches.ts'
 import { inSentences, sentence } from '../failures.ts'
 import { html } from '../html.ts'
 import { page } from '../layout.ts'
@@ -32,7 +32,7 @@ async function look({ db, keys }: Site, depth: 'counts' | 'rows'): Promise<Shown
     status,
     place: keys,
     isKeyWaiting: status.state === 'off' && ring.current.kind === 'valid' && !isRetired(status),
-    proof: status.keyId === null ? undefined : proofFault(status.keyId, keys),
+    proof: status.keyId === null ? undefined : await proofFault(db, status.keyId, keys),
   }
 }
 
@@ -40,15 +40,10 @@ function isRetired({ problems }: EncryptionStatus): boolean {
   return problems.some(({ code }) => code === 'key_file.retired_key' || code === 'key_file.lost_key')
 }
 
-/** What keeps the proof from being one; undefined: it is one. */
-function proofFault(keyId: string, keys: Site['keys']): string | undefined {
-  try {
-    checkProof(keys, keyId)
-    return undefined
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error
-    return error.message
-  }
+/** What keeps the proof from being one; undefined: it is one, or it was taken and turning off goes on. */
+async function proofFault(db: Site['db'], keyId: string, keys: Site['keys']): Promise<string | undefined> {
+  const isTaken = (await isGoingOff(db, keys)) && readKeyring(keys).proves(keyId)
+  return isTaken ? undefined : faultOfProof(keys, keyId, new Date())
 }
 
 export async function showEncryption(request: FastifyRequest, reply: FastifyReply): Promise<string> {
