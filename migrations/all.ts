@@ -12,6 +12,7 @@ import * as oauth from './20261126_02_oauth.ts'
 import * as web from './20261126_03_web.ts'
 import * as ticketLists from './20261126_04_ticket_lists.ts'
 import * as keyStates from './20261129_01_key_states.ts'
+import * as pictureKeys from './20261129_03_picture_keys.ts'
 
 export interface Migration {
   name: string
@@ -30,6 +31,7 @@ export const migrations: readonly Migration[] = [
   { name: '20261126_03_web', up: web.up },
   { name: '20261126_04_ticket_lists', up: ticketLists.up },
   { name: '20261129_01_key_states', up: keyStates.up },
+  { name: '20261129_03_picture_keys', up: pictureKeys.up },
 ]
 
 /**

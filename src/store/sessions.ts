@@ -101,9 +101,13 @@ export async function isSessionAlive(db: Knex, session: Session, limits: Session
   return (await lasting(db, limits).where({ 'sessions.id': id, role: user.role }).first('sessions.id')) !== undefined
 }
 
-/** What is kept of the session's token: a key for what belongs to this session alone. Undefined once it has ended. */
-export async function findSessionKey(db: Knex, id: number, limits: SessionLimits): Promise<Buffer | undefined> {
-  return (await lasting(db, limits).where({ 'sessions.id': id }).first('token_sha256'))?.token_sha256
+/** The public key that checks the addresses of pictures of this session. Undefined once the session has ended, or before any was made. */
+export async function findPictureKey(db: Knex, id: number, limits: SessionLimits): Promise<Buffer | undefined> {
+  return (await lasting(db, limits).where({ 'sessions.id': id }).first('picture_key'))?.picture_key ?? undefined
+}
+
+export async function writePictureKey(db: Knex, id: number, publicKey: Buffer): Promise<void> {
+  await db('sessions').where({ id }).whereRaw('NOT (picture_key <=> ?)', [publicKey]).update({ picture_key: publicKey })
 }
 
 const mostFlashBytes = 2_000

@@ -66,16 +66,28 @@ function unpadded(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '')
 }
 
-/** Whoever may write to the database must not make a sign-in take all memory. */
-const mostMemory = 1_048_576
+/** So many times what a hash of ours costs may one from the database cost: whoever may write there must not keep everybody else out. */
+const mostTimes = 2
+
+/** Parameters that cost far more than ours are not followed, as if the user did not exist. */
+function isAffordable({ memory, passes, parallelism }: Parameters): boolean {
+  return (
+    passes >= 1 &&
+    parallelism >= 1 &&
+    memory >= 8 * parallelism &&
+    memory <= mostTimes * current.memory &&
+    memory * passes <= mostTimes * current.memory * current.passes &&
+    parallelism <= mostTimes * current.parallelism
+  )
+}
 
 function parse(hash: string): { parameters: Parameters; salt: Buffer; tag: Buffer } {
-  const parts = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$([\w+/]{11,86})\$([\w+/]{16,86})$/.exec(hash)
+  const parts = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,4}),p=(\d{1,2})\$([\w+/]{11,86})\$([\w+/]{16,86})$/.exec(hash)
   const [memory = 0, passes = 0, parallelism = 0] = (parts ?? []).slice(1, 4).map(Number)
-  if (parts === null || memory > mostMemory || passes > 20 || parallelism < 1 || memory < 8 * parallelism || passes < 1)
-    return parse(nobody)
+  const parameters = { memory, passes, parallelism }
+  if (parts === null || !isAffordable(parameters)) return parse(nobody)
   return {
-    parameters: { memory, passes, parallelism },
+    parameters,
     salt: Buffer.from(parts[4] ?? '', 'base64'),
     tag: Buffer.from(parts[5] ?? '', 'base64'),
   }

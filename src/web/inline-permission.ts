@@ -1,7 +1,8 @@
 // PURE. The permission to see one inline image, as the end of a path. A mail's frame has no origin and sends no cookies, so the address of
-// an image must say by itself that somebody who is signed in asked for it: which session, until when, which file, and a code over all of
-// them (HMAC-SHA-256, RFC 2104) under what this server knows of the session's token. It ends with the session.
-import { createHmac, timingSafeEqual } from 'node:crypto'
+// an image must say by itself that somebody who is signed in asked for it: which session, until when, which file, and a signature over all
+// of them (Ed25519, RFC 8032). The private key follows from the session's token, which the browser alone has; what is stored is the public
+// key, with which nobody can make an address. It ends with the session.
+import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject, sign, verify } from 'node:crypto'
 
 export interface Permission {
   sessionId: number
@@ -10,7 +11,7 @@ export interface Permission {
   fileId: number
 }
 
-const label = 'letterlock/v1/inline-image\0'
+const label = 'letterlock/v2/inline-image\0'
 const lastsSeconds = 3_600
 
 /** From now on for an hour or two: the end is a whole hour, so that an image that is shown twice has one address. */
@@ -18,29 +19,46 @@ export function endOf(now: Date): number {
   return (Math.floor(now.getTime() / 1_000 / lastsSeconds) + 2) * lastsSeconds
 }
 
-/** `SESSION.UNTIL.FILE.CODE` */
-export function toPermission(key: Buffer, permission: Permission): string {
+const keyBytes = 32
+/** What stands before the 32 bytes of a key (RFC 8410). */
+const privateHead = Buffer.from('302e020100300506032b657004220420', 'hex')
+const publicHead = Buffer.from('302a300506032b6570032100', 'hex')
+
+/** The private key of the session with this token. */
+export function toPictureKey(token: string): KeyObject {
+  const seed = Buffer.from(hkdfSync('sha256', token, '', label, keyBytes))
+  return createPrivateKey({ key: Buffer.concat([privateHead, seed]), format: 'der', type: 'pkcs8' })
+}
+
+/** What is stored of it, 32 bytes. */
+export function publicPartOf(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(publicHead.length)
+}
+
+/** `SESSION.UNTIL.FILE.SIGNATURE` */
+export function toPermission(key: KeyObject, permission: Permission): string {
   const facts = factsOf(permission)
-  return `${facts}.${codeOf(key, facts)}`
+  return `${facts}.${sign(null, signedOf(facts), key).toString('base64url')}`
 }
 
 /** What it claims; nothing of it is proven yet. */
-export function readPermission(text: string): (Permission & { code: string }) | undefined {
-  const [, sessionId, until, fileId, code = ''] = /^(\d{1,15})\.(\d{1,12})\.(\d{1,15})\.([\w-]{43})$/.exec(text) ?? []
-  if (code === '') return undefined
-  return { sessionId: Number(sessionId), until: Number(until), fileId: Number(fileId), code }
+export function readPermission(text: string): (Permission & { signature: string }) | undefined {
+  const [, sessionId, until, fileId, signature = ''] =
+    /^(\d{1,15})\.(\d{1,12})\.(\d{1,15})\.([\w-]{86})$/.exec(text) ?? []
+  if (signature === '') return undefined
+  return { sessionId: Number(sessionId), until: Number(until), fileId: Number(fileId), signature }
 }
 
-export function isPermitted(key: Buffer, permission: Permission & { code: string }, now: Date): boolean {
-  const right = Buffer.from(codeOf(key, factsOf(permission)))
-  const given = Buffer.from(permission.code)
-  return given.length === right.length && timingSafeEqual(given, right) && now.getTime() < permission.until * 1_000
+export function isPermitted(publicKey: Buffer, permission: Permission & { signature: string }, now: Date): boolean {
+  if (publicKey.length !== keyBytes || now.getTime() >= permission.until * 1_000) return false
+  const key = createPublicKey({ key: Buffer.concat([publicHead, publicKey]), format: 'der', type: 'spki' })
+  return verify(null, signedOf(factsOf(permission)), key, Buffer.from(permission.signature, 'base64url'))
 }
 
 function factsOf({ sessionId, until, fileId }: Permission): string {
   return `${sessionId}.${until}.${fileId}`
 }
 
-function codeOf(key: Buffer, facts: string): string {
-  return createHmac('sha256', key).update(`${label}${facts}`).digest('base64url')
+function signedOf(facts: string): Buffer {
+  return Buffer.from(`${label}${facts}`)
 }

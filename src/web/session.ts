@@ -4,10 +4,16 @@ import { deleteSession, type Flash, findSession, insertSession, writeFlash } fro
 import { sessionCookie } from './csrf.ts'
 import { isSecure, limitsOf, sessionOf, siteOf } from './site.ts'
 
+/** The secret of the browser's session, or undefined. */
+export function tokenOf(request: FastifyRequest): string | undefined {
+  const token = request.cookies[sessionCookie(request)]
+  return token !== undefined && /^[\w-]{43}$/.test(token) ? token : undefined
+}
+
 /** Sets `request.session`. */
 export async function readSession(request: FastifyRequest): Promise<void> {
-  const token = request.cookies[sessionCookie(request)]
-  if (token === undefined || !/^[\w-]{43}$/.test(token)) return
+  const token = tokenOf(request)
+  if (token === undefined) return
   const site = siteOf(request)
   request.session = (await findSession(site.db, token, limitsOf(site))) ?? null
 }

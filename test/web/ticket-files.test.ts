@@ -2,7 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { endOf, isPermitted, readPermission, toPermission } from '../../src/web/inline-permission.ts'
+import {
+  endOf,
+  isPermitted,
+  publicPartOf,
+  readPermission,
+  toPermission,
+  toPictureKey,
+} from '../../src/web/inline-permission.ts'
 import { keepAs, pictureTypeOf, plainLine, safeFileName } from '../../src/web/mail-files.ts'
 
 const anyName = fc.oneof(
@@ -83,17 +90,20 @@ test('a picture is what its bytes say', () => {
 })
 
 test('a permission is good for its session, its file and its time alone', () => {
-  const key = randomBytes(32)
+  const token = randomBytes(32).toString('base64url')
+  const [secret, key] = [toPictureKey(token), publicPartOf(toPictureKey(token))]
   const now = new Date('2026-11-26T10:20:00Z')
   const given = { sessionId: 7, until: endOf(now), fileId: 9 }
-  const text = toPermission(key, given)
+  const text = toPermission(secret, given)
   const read = readPermission(text)
   if (read === undefined) throw new Error(`${text} is not read`)
   expect(read).toMatchObject(given)
   expect(isPermitted(key, read, now)).toBe(true)
   expect(isPermitted(key, read, new Date('2026-11-26T11:59:59Z'))).toBe(true)
   expect(isPermitted(key, read, new Date('2026-11-26T12:00:00Z'))).toBe(false)
-  expect(isPermitted(randomBytes(32), read, now)).toBe(false)
+  const another = publicPartOf(toPictureKey(token.replace(/^./, first => (first === 'A' ? 'B' : 'A'))))
+  for (const other of [another, randomBytes(32), Buffer.alloc(32), Buffer.alloc(0)])
+    expect(isPermitted(other, read, now)).toBe(false)
   for (const change of [{ sessionId: 8 }, { until: given.until + 3_600 }, { fileId: 90 }])
     expect(isPermitted(key, { ...read, ...change }, now)).toBe(false)
   for (const other of ['', '7.9', `${text}x`, text.replace('.', '..'), `-${text}`, text.slice(0, -1)])

@@ -1,9 +1,11 @@
 // Tickets in a browser, with a running daemon and a real mail server, with and without JavaScript: found, read, closed, reopened; what is
 // folded, what comes while one looks, what is asked for only when it is wanted.
+import { createHmac, createPrivateKey } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { up } from '../../migrations/20261126_04_ticket_lists.ts'
 import { findTicketPage, type TicketsWanted } from '../../src/store/tickets-list.ts'
+import { type Permission, readPermission, toPermission, toPictureKey } from '../../src/web/inline-permission.ts'
 import { png } from '../html/watched-page.ts'
 import { openChromium } from '../support/chromium.ts'
 import { until } from '../support/daemon.ts'
@@ -313,6 +315,40 @@ test('an inline picture is seen by its address until the session ends, and by no
   await client.post('/sign-out')
   expect((await stranger.get(path)).status).toBe(404)
 })
+
+test('whoever reads the sessions in the database cannot make the address of a picture', async () => {
+  const client = await agent()
+  const ticket = await desk.ticket('damage')
+  const { db } = desk.world
+  const { id } = await db('messages').where({ ticket_id: ticket }).first('id')
+  const { text } = await client.get(`/tickets/${ticket}/messages/${id}/html`)
+  const own = /\/inline\/([^"]+)/.exec(text)?.[1] ?? ''
+  const [session = '', until_ = '', file = ''] = own.split('.')
+  const row: Record<string, unknown> = await db('sessions').where({ id: session }).first()
+  const stored = Object.values(row).filter(value => Buffer.isBuffer(value))
+  const stranger = createWebClient(desk.daemon.url)
+  const facts = `${session}.${until_}.${file}`
+  const forged = stored.flatMap(value => [
+    `${facts}.${createHmac('sha256', value).update(`letterlock/v1/inline-image\0${facts}`).digest('base64url')}`,
+    toPermission(toPictureKey(value.toString('base64url')), readPermission(own) as Permission),
+    toPermission(privateKeyOf(value), readPermission(own) as Permission),
+  ])
+  expect(forged.length).toBeGreaterThanOrEqual(6)
+  for (const path of forged) expect((await stranger.get(`/inline/${path}`)).status).toBe(404)
+  // The same facts, signed by whoever has the cookie, are an address.
+  const token = client.cookies.get('letterlock') ?? ''
+  const right = toPermission(toPictureKey(token), readPermission(own) as Permission)
+  expect((await stranger.get(`/inline/${right}`)).status).toBe(200)
+  // And not for longer than it says.
+  const past = { ...(readPermission(own) as Permission), until: Math.floor(Date.now() / 1_000) - 1 }
+  expect((await stranger.get(`/inline/${toPermission(toPictureKey(token), past)}`)).status).toBe(404)
+})
+
+/** As if the bytes were the secret. */
+function privateKeyOf(bytes: Buffer) {
+  const head = Buffer.from('302e020100300506032b657004220420', 'hex')
+  return createPrivateKey({ key: Buffer.concat([head, bytes]), format: 'der', type: 'pkcs8' })
+}
 
 test('an attachment that has no place in its mail is cut out by parsing it again', async () => {
   const { db } = desk.world

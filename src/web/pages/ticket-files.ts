@@ -5,14 +5,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError, MessageError } from '../../errors.ts'
 import { type FoundFile, findFile, getRawPlace } from '../../store/attachment-places.ts'
 import { findConversationHead } from '../../store/conversation-head.ts'
-import { findSessionKey } from '../../store/sessions.ts'
+import { findPictureKey, writePictureKey } from '../../store/sessions.ts'
 import { findMessageHtml, findMessageText, hasMessage } from '../../store/tickets-conversation.ts'
 import { comesFromHere } from '../csrf.ts'
 import { NotFound } from '../failures.ts'
-import { endOf, isPermitted, readPermission, toPermission } from '../inline-permission.ts'
+import { endOf, isPermitted, publicPartOf, readPermission, toPermission, toPictureKey } from '../inline-permission.ts'
 import { fileHeaders, keepAs, pictureTypeOf, safeFileName } from '../mail-files.ts'
 import { mailDocument } from '../mail-html.ts'
 import { fieldsOf } from '../parts.ts'
+import { tokenOf } from '../session.ts'
 import { limitsOf, type Site, sessionOf, siteOf } from '../site.ts'
 import { toId } from './self.ts'
 
@@ -41,7 +42,7 @@ export async function sendInlinePicture(request: FastifyRequest, reply: FastifyR
   reply.headers({ ...fileHeaders, 'cross-origin-resource-policy': 'cross-origin' })
   const site = siteOf(request)
   const permission = readPermission((request.params as { permission: string }).permission)
-  const key = permission && (await findSessionKey(site.db, permission.sessionId, limitsOf(site)))
+  const key = permission && (await findPictureKey(site.db, permission.sessionId, limitsOf(site)))
   if (permission === undefined || key === undefined || !isPermitted(key, permission, new Date())) throw new NotFound()
   return picture(reply, await bytesOf(site, await foundFile(site, permission.fileId)))
 }
@@ -60,8 +61,10 @@ export async function showMailHtml(request: FastifyRequest, reply: FastifyReply)
   const { ticket, message } = numbersOf(request)
   const found = await findMessageHtml(site.db, ticket, message)
   const { id: sessionId } = sessionOf(request)
-  const key = await findSessionKey(site.db, sessionId, limitsOf(site))
-  if (found === undefined || key === undefined) throw new NotFound()
+  const token = tokenOf(request)
+  if (found === undefined || token === undefined) throw new NotFound()
+  const key = toPictureKey(token)
+  await writePictureKey(site.db, sessionId, publicPartOf(key))
   const { images, links } = fieldsOf(request.query)
   const until = endOf(new Date())
   const { body, headers } = mailDocument(found.html, {
