@@ -1,8 +1,9 @@
 // The one logger: a JSON line an event, readable on a terminal. What could be a secret is redacted by name as a last line of
-// defence; the first is that nobody logs one.
+// defence; the first is that nobody logs one. What others wrote (hosts, rows, a server's words) cannot steer the terminal that shows it.
 import { createRequire } from 'node:module'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
+import { harmlessJson, literalJson } from './foreign-text.ts'
 
 export type Log = Logger
 
@@ -27,6 +28,7 @@ const secretNames = [
 
 /** Opens the logger on standard output, or on `stream`. */
 export function createLog(config: Config['log'], stream?: DestinationStream): Log {
+  const pretty = stream === undefined && wantsPretty(config)
   return pino(
     {
       level: config.level,
@@ -35,8 +37,9 @@ export function createLog(config: Config['log'], stream?: DestinationStream): Lo
       formatters: { level: label => ({ level: label }) },
       redact: { paths: secretNames.flatMap(name => [name, `*.${name}`]), censor: '[secret]' },
       serializers: { error: describeError },
+      hooks: { streamWrite: pretty ? literalJson : harmlessJson },
     },
-    stream ?? (wantsPretty(config) ? prettyStream() : pino.destination({ fd: 1, sync: true })),
+    stream ?? (pretty ? prettyStream() : pino.destination({ fd: 1, sync: true })),
   )
 }
 

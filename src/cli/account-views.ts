@@ -1,7 +1,8 @@
 // `letterlock account list` and `account show`.
+import { visible } from '../foreign-text.ts'
 import { type AccountDetail, type AccountState, findAccounts, getAccount } from '../store/accounts.ts'
 import { type GlobalOptions, withDatabase } from './connect.ts'
-import { harmless, paint, print, printJson, printTable, type Style, time } from './terminal.ts'
+import { paint, print, printJson, printTable, type Style, time } from './terminal.ts'
 
 const colours: Record<AccountState, Style> = { active: 'green', failing: 'red', waiting: 'yellow', paused: 'dim' }
 
@@ -50,7 +51,7 @@ export async function showAccount(which: string, options: GlobalOptions & { json
   await withDatabase(options, async db => {
     const account = await getAccount(db, which)
     if (options.json) return await printJson([account])
-    for (const [name, value] of factsOf(account)) await print(`${paint('bold', name.padEnd(14))} ${harmless(value)}`)
+    for (const [name, value] of factsOf(account)) await print(`${paint('bold', name.padEnd(14))} ${visible(value)}`)
   })
 }
 

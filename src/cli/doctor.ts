@@ -17,7 +17,7 @@ import { duration } from './account-views.ts'
 import { findServers, type GlobalOptions, loadConfig } from './connect.ts'
 import { checkRaw, checkRestored } from './doctor-raw.ts'
 import { type Finding, fault, note, ok, toFault } from './finding.ts'
-import { harmless, paint, print, printJson, type Style } from './terminal.ts'
+import { paint, print, printJson, type Style } from './terminal.ts'
 
 export interface DoctorOptions extends GlobalOptions {
   json?: boolean
@@ -43,8 +43,8 @@ const signs: Record<Finding['level'], [text: string, style: Style]> = {
 
 async function printFinding({ check, level, message, hint }: Finding): Promise<void> {
   const [text, style] = signs[level]
-  await print(`${paint(style, text)} ${check.padEnd(14)} ${harmless(message)}`)
-  if (hint) await print(`      ${''.padEnd(14)} → ${harmless(hint)}`)
+  await print(`${paint(style, text)} ${check.padEnd(14)} ${message}`)
+  if (hint) await print(`      ${''.padEnd(14)} → ${hint}`)
 }
 
 async function* examine(options: DoctorOptions): AsyncIterable<Finding> {

@@ -8,7 +8,7 @@ import { planScrub, type ScrubReport, scrub } from '../vault/scrub.ts'
 import { readServerFacts } from '../vault/server-facts.ts'
 import { actor } from './actor.ts'
 import { type EncryptionOptions, withKeys } from './encryption.ts'
-import { confirm, harmless, paint, print, printJson, remark, type Style } from './terminal.ts'
+import { confirm, paint, print, printJson, remark, type Style } from './terminal.ts'
 
 /** What is better done before the first password is sealed, in sentences for people. */
 export async function warnings(db: Knex): Promise<string[]> {
@@ -61,9 +61,9 @@ async function printAudit({ firstAdvice, plaintextHorizon: horizon, residues, sc
   await print(`First: ${firstAdvice}.`)
   for (const { place, state, until, why, statements, who } of residues) {
     const gone = until === null ? '' : ` (goes by itself by ${until.toISOString().slice(0, 10)})`
-    await print(`${paint(colours[state], state.padEnd(7))} ${place.padEnd(17)} ${harmless(why)}${gone}`)
+    await print(`${paint(colours[state], state.padEnd(7))} ${place.padEnd(17)} ${why}${gone}`)
     if (statements.length > 0) await print(`${' '.repeat(26)}${doers[who]}:`)
-    for (const statement of statements) await print(`${' '.repeat(28)}${harmless(statement)}`)
+    for (const statement of statements) await print(`${' '.repeat(28)}${statement}`)
   }
   await print(`Plaintext horizon: ${inWords(horizon)}`)
 }

@@ -2,6 +2,7 @@
 // (vault/switches.ts asks for it); these commands ask the person, and wait.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
+import { visible } from '../foreign-text.ts'
 import { meanings } from '../vault/encryption-state.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { filesOf, type KeyPlace, keysOf, readKeyring } from '../vault/keyring.ts'
@@ -23,7 +24,6 @@ import { waitForDaemon } from './encryption-wait.ts'
 import {
   ask,
   confirm,
-  harmless,
   isInteractive,
   paint,
   print,
@@ -74,12 +74,11 @@ export async function printStatus(status: EncryptionStatus, { json }: Encryption
     ['last plaintext', time(status.lastPlaintextSeenAt)],
     ...workers.map(({ host, keyIds }): [string, string] => [
       'daemon',
-      `${host}, holds ${keyIds.join(', ') || 'no key'}`,
+      visible(`${host}, holds ${keyIds.join(', ') || 'no key'}`),
     ]),
   ]
   for (const [name, value] of lines) await print(`${paint('bold', name.padEnd(14))} ${value}`)
-  for (const problem of status.problems)
-    await print(`${paint('yellow', '→')} ${problem.code}: ${harmless(problem.hint)}`)
+  for (const problem of status.problems) await print(`${paint('yellow', '→')} ${problem.code}: ${problem.hint}`)
 }
 
 /** Resolves to 1 if a password does not open, or may not be sent to where its account points. */

@@ -19,6 +19,7 @@ import {
   type TokenEndpointResponse,
 } from 'openid-client'
 import { CommandError } from '../errors.ts'
+import { visible } from '../foreign-text.ts'
 import { isSafeEndpoint, type Provider } from '../vault/oauth-providers.ts'
 import { boundedFetch, createConfiguration, reasonOf, type Seen } from '../vault/token-endpoint.ts'
 import { ask, remark } from './terminal.ts'
@@ -92,7 +93,7 @@ async function beginDeviceFlow(
     return await initiateDeviceAuthorization(configuration, { scope })
   } catch (error) {
     if (!(error instanceof ResponseBodyError) || error.status >= 500 || error.error === 'invalid_client') throw error
-    remark(`the provider lets this client use no device code (${error.error}); a browser does as well`)
+    remark(`the provider lets this client use no device code (${visible(error.error)}); a browser does as well`)
     return undefined
   }
 }
@@ -102,8 +103,8 @@ async function awaitDevice(
   device: DeviceAuthorizationResponse,
   address: string,
 ): Promise<TokenEndpointResponse> {
-  remark(`On any device open ${device.verification_uri}`)
-  remark(`sign in as ${address} and enter the code ${device.user_code}`)
+  remark(`On any device open ${visible(device.verification_uri)}`)
+  remark(`sign in as ${visible(address)} and enter the code ${visible(device.user_code)}`)
   remark(`Waiting for it (${Math.ceil(device.expires_in / 60)} min) …`)
   return await pollDeviceAuthorizationGrant(configuration, device)
 }
@@ -127,7 +128,9 @@ async function askCode(
     code_challenge_method: 'S256',
   })
   remark(`In a browser open\n\n${page.href}\n`)
-  remark(`and sign in as ${address}. It ends at an address that begins with ${redirectUri} and may show an error.`)
+  remark(
+    `and sign in as ${visible(address)}. It ends at an address that begins with ${redirectUri} and may show an error.`,
+  )
   const pasted = await ask('Paste that address, or its code: ')
   const ended = toEnd(pasted.trim(), redirectUri, state, server)
   return await authorizationCodeGrant(configuration, ended, { pkceCodeVerifier: verifier, expectedState: state })
@@ -156,7 +159,7 @@ function toConsent({ refresh_token, access_token, scope }: TokenEndpointResponse
 function refuse(error: unknown, what: string, seen: Seen): never {
   if (error instanceof CommandError) throw error
   const isAnswer = error instanceof ResponseBodyError || error instanceof AuthorizationResponseError
-  const why = isAnswer ? error.error : seen.status === undefined ? reasonOf(error) : `HTTP ${seen.status}`
+  const why = isAnswer ? visible(error.error) : seen.status === undefined ? reasonOf(error) : `HTTP ${seen.status}`
   const hint = hints.get(why) ?? 'check the issuer, the client id and the network; docs/oauth.md has the steps'
   const detail = isAnswer || !(error instanceof Error) ? '' : codeOf(error)
   throw new CommandError(`the provider did not go along with ${what} (${why}${detail})`, hint)

@@ -3,9 +3,9 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { harmless, toJsonLine } from '../foreign-text.ts'
 import { openParsePool, type ParsePool } from '../parse/parse-pool.ts'
 import type { Address, ParsedMessage } from '../parse/parsed-message.ts'
-import { harmless } from './terminal.ts'
 
 const deadlineMs = 60_000
 const maxAhead = 32
@@ -73,11 +73,11 @@ function toFailure(error: unknown): Result {
 }
 
 function toJson(path: string, result: Result): string {
-  if (!('message' in result)) return JSON.stringify({ path, ok: false, error: result.error })
+  if (!('message' in result)) return toJsonLine({ path, ok: false, error: result.error })
   // What the contract of the line does not name stays inside.
   const { original: _original, sender: _sender, htmlNotes: _notes, ...message } = result.message
   const attachments = message.attachments.map(({ part: _, ...attachment }) => attachment)
-  return JSON.stringify({ path, ok: true, ...message, attachments })
+  return toJsonLine({ path, ok: true, ...message, attachments })
 }
 
 function toPage(path: string, result: Result): string {

@@ -10,7 +10,7 @@ import { type Conditions, holds, holdsOne, namesOf, type RuleSubject, toConditio
 import { actor } from './actor.ts'
 import { type GlobalOptions, withDatabase } from './connect.ts'
 import { type GivenRule, shownCondition, shownConditions, toRule } from './rule-settings.ts'
-import { confirm, harmless, print, printJson, printTable } from './terminal.ts'
+import { confirm, print, printJson, printTable } from './terminal.ts'
 
 export async function addRule(name: string, options: GlobalOptions & GivenRule & { account?: string }): Promise<void> {
   const settings = toRule(name, options)
@@ -176,7 +176,7 @@ async function printAnswer(answer: Answer): Promise<void> {
   await print(`${answer.rule}: ${answer.holds ? 'holds' : 'does not hold'}`)
   if (answer.conditions.length === 0) await print(`  no   ${senseless}`)
   for (const { condition, found, holds } of answer.conditions)
-    await print(harmless(`  ${holds ? 'yes' : 'no '}  ${condition}; found: ${found}`))
+    await print(`  ${holds ? 'yes' : 'no '}  ${condition}; found: ${found}`)
 }
 
 async function printVerdict(answers: readonly Answer[], isDecided: boolean): Promise<void> {

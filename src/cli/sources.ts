@@ -2,11 +2,12 @@
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
+import { visible } from '../foreign-text.ts'
 import type { Judging } from '../poll/ingest-batch.ts'
 import { findSources, getSource, type SourceFilter, type SourceView } from '../store/sources.ts'
 import { keysOf } from '../vault/keyring.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
-import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
+import { paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
 import { toLimit } from './tickets.ts'
 
 export interface SourceOptions extends GlobalOptions {
@@ -96,7 +97,7 @@ export async function showSource(
 }
 
 function shown(value: unknown): string {
-  return value instanceof Date ? value.toISOString() : harmless(String(value ?? '-'))
+  return value instanceof Date ? value.toISOString() : visible(String(value ?? '-'))
 }
 
 function toId(text: string): number {

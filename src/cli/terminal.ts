@@ -1,25 +1,43 @@
 // The manners of the terminal: tables with colours only where somebody looks, errors with a hint, secrets without an echo, questions
-// only to people. What strangers wrote (mails, servers) is shown without the characters that steer a terminal.
+// only to people. Whatever is written here may hold what others wrote (mails, servers, rows): only the colours of `paint` steer the terminal.
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
 import { CommandError, exitCodeOf } from '../errors.ts'
+import { harmless, toJsonLine } from '../foreign-text.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 
-/** Coloured on a terminal; $NO_COLOR is honoured. */
+/** Stands for the escape character in what `paint` makes. No text of others can hold it: it is another one in each process. */
+const escapeMark = randomBytes(12).toString('hex')
+
+/** Coloured on a terminal once it is printed; $NO_COLOR is honoured. */
 export function paint(style: Style, text: string): string {
-  return styleText(style, text, { stream: process.stdout, validateStream: true })
+  return paintFor(process.stdout, style, text)
+}
+
+function paintError(style: Style, text: string): string {
+  return paintFor(process.stderr, style, text)
+}
+
+function paintFor(stream: NodeJS.WriteStream, style: Style, text: string): string {
+  return styleText(style, harmless(text), { stream, validateStream: true }).replaceAll('\u001b', escapeMark)
+}
+
+/** Without anything that steers a terminal but the colours of `paint`. */
+function shown(text: string): string {
+  return harmless(text).replaceAll(escapeMark, '\u001b')
 }
 
 /** Writes a line to standard output, at the reader's pace. */
 export async function print(line: string): Promise<void> {
-  await write(`${line}\n`)
+  await write(`${shown(line)}\n`)
 }
 
 /** One object a line. */
 export async function printJson(values: Iterable<object>): Promise<void> {
-  for (const value of values) await write(`${JSON.stringify(value)}\n`)
+  for (const value of values) await write(`${toJsonLine(value)}\n`)
 }
 
 /** Bytes as they are, for a file or a pipe. Throws CommandError on a terminal, which they could steer. */
@@ -39,12 +57,7 @@ export function examples(...lines: string[]): string {
 
 /** Progress and remarks, for people who wait. */
 export function remark(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
-
-/** Without control characters but for line ends and tabs, and without those that turn the direction of writing. */
-export function harmless(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '·')
+  process.stderr.write(`${shown(line)}\n`)
 }
 
 /** Columns as wide as their content; the line is cut at the terminal's edge. `styleOf` colours a cell. */
@@ -53,18 +66,18 @@ export async function printTable(
   rows: readonly (readonly string[])[],
   styleOf: (cell: string, column: number) => Style | undefined = () => undefined,
 ): Promise<void> {
-  const shown = rows.map(row => row.map(cell => harmless(cell.replace(/\s+/g, ' '))))
+  const cells = rows.map(row => row.map(cell => harmless(cell.replace(/\s+/g, ' '))))
   const widths = header.map((title, i) =>
-    shown.reduce((width, row) => Math.max(width, Math.min(maxWidth, widthOf(row[i] ?? ''))), widthOf(title)),
+    cells.reduce((width, row) => Math.max(width, Math.min(maxWidth, widthOf(row[i] ?? ''))), widthOf(title)),
   )
   const edge = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY
   await print(paint('bold', layOut(header, widths, edge).join('  ').trimEnd()))
-  for (const row of shown) {
-    const cells = layOut(row, widths, edge).map((cell, i) => {
+  for (const row of cells) {
+    const painted = layOut(row, widths, edge).map((cell, i) => {
       const style = styleOf(row[i] ?? '', i)
       return style === undefined ? cell : paint(style, cell)
     })
-    await print(cells.join('  ').trimEnd())
+    await print(painted.join('  ').trimEnd())
   }
 }
 
@@ -111,21 +124,17 @@ export function time(date: Date | null): string {
 /** What failed, on which thing, and what to do; returns the exit code. */
 export function reportError(error: unknown): number {
   if (isOurs(error)) {
-    remark(`${paintError('red', 'error:')} ${harmless(error.message)}`)
-    if (error.hint !== undefined) remark(`${paintError('yellow', 'hint:')} ${harmless(error.hint)}`)
+    remark(`${paintError('red', 'error:')} ${error.message}`)
+    if (error.hint !== undefined) remark(`${paintError('yellow', 'hint:')} ${error.hint}`)
     return exitCodeOf(error)
   }
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  remark(`${paintError('red', 'error:')} this is a fault of letterlock: ${harmless(what)}`)
+  remark(`${paintError('red', 'error:')} this is a fault of letterlock: ${what}`)
   return 1
 }
 
 function isOurs(error: unknown): error is Error & { hint?: string } {
   return error instanceof CommandError || (error instanceof Error && 'scope' in error)
-}
-
-function paintError(style: Style, text: string): string {
-  return styleText(style, text, { stream: process.stderr, validateStream: true })
 }
 
 /** True if a person can be asked. */
@@ -146,7 +155,7 @@ export async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   const ended = once(lines, 'close').then(() => undefined)
   try {
-    const answer = await Promise.race([lines.question(question).catch(() => undefined), ended])
+    const answer = await Promise.race([lines.question(shown(question)).catch(() => undefined), ended])
     if (answer !== undefined) return answer
     process.stderr.write('\n')
     throw new CommandError('nothing was done')
@@ -161,7 +170,7 @@ const longestSecretBytes = 4_096
 export async function askSecret(question: string): Promise<string> {
   const { stdin } = process
   stdin.setRawMode(true)
-  process.stderr.write(question)
+  process.stderr.write(shown(question))
   let secret = ''
   const decoder = new TextDecoder()
   try {

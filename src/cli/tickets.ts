@@ -2,12 +2,13 @@
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { CommandError } from '../errors.ts'
+import { visible } from '../foreign-text.ts'
 import { findAttachmentPlace, getRawPlace } from '../store/attachment-places.ts'
 import type { MessageView } from '../store/ticket-messages.ts'
 import { changeTicketStatus, findTickets, getTicket, getTicketRow, type TicketDetail } from '../store/tickets.ts'
 import { actor } from './actor.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
-import { harmless, paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
+import { paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
 
 export interface ListOptions extends GlobalOptions {
   json?: boolean
@@ -126,35 +127,36 @@ async function tokenOf(db: Knex, config: Config, ref: string): Promise<string | 
 }
 
 async function printTicket(ticket: TicketDetail, token: string | null): Promise<void> {
-  await print(paint('bold', harmless(ticket.subject || '(no subject)')))
-  await print(`${ticket.ref} (${ticket.id}), ${ticket.status}, ${ticket.account}, since ${time(ticket.createdAt)}`)
+  await print(paint('bold', visible(ticket.subject || '(no subject)')))
+  const { id, ref, status, account, createdAt } = ticket
+  await print(visible(`${ref} (${id}), ${status}, ${account}, since ${time(createdAt)}`))
   if (token !== null) await print(`answers find it by [${token}] in the subject`)
-  if (ticket.tags.length > 0) await print(`tags: ${harmless(ticket.tags.join(', '))}`)
+  if (ticket.tags.length > 0) await print(`tags: ${visible(ticket.tags.join(', '))}`)
   if (ticket.linkedTicket !== null) await print(`refers to ticket ${ticket.linkedTicket}`)
-  for (const { address, status } of ticket.bounced)
-    await print(
-      paint('yellow', harmless(`mail to ${address} could not be delivered${status === null ? '' : ` (${status})`}`)),
-    )
+  for (const bounced of ticket.bounced) {
+    const why = bounced.status === null ? '' : ` (${bounced.status})`
+    await print(paint('yellow', visible(`mail to ${bounced.address} could not be delivered${why}`)))
+  }
   for (const [i, message] of ticket.messages.entries()) await printMessage(message, i + 1)
 }
 
 async function printMessage(message: MessageView, number: number): Promise<void> {
   const kind = message.kind === 'human' ? '' : ` [${message.kind}]`
   await print('')
-  await print(paint('cyan', harmless(`── ${number} ── ${person(message.from)}, ${time(message.date)}${kind}`)))
-  if (message.to.length > 0) await print(harmless(`to ${message.to.map(person).join(', ')}`))
-  if (message.cc.length > 0) await print(harmless(`cc ${message.cc.map(person).join(', ')}`))
+  await print(paint('cyan', visible(`── ${number} ── ${person(message.from)}, ${time(message.date)}${kind}`)))
+  if (message.to.length > 0) await print(visible(`to ${message.to.map(person).join(', ')}`))
+  if (message.cc.length > 0) await print(visible(`cc ${message.cc.map(person).join(', ')}`))
   if (message.bounce !== null) {
     const { recipients, statuses } = message.bounce
     await print(
-      harmless(`not delivered to ${recipients.join(', ') || 'somebody'} (${statuses.join(', ') || 'no code'})`),
+      visible(`not delivered to ${recipients.join(', ') || 'somebody'} (${statuses.join(', ') || 'no code'})`),
     )
   }
   await print('')
-  await print(harmless((message.reply || message.text).trim()))
+  await print((message.reply || message.text).trim())
   for (const { number: at, filename, contentType, size, inline } of message.attachments) {
     await print(
-      harmless(`  [${at}] ${filename ?? '(no name)'}, ${contentType}, ${size} bytes${inline ? ', inline' : ''}`),
+      visible(`  [${at}] ${filename ?? '(no name)'}, ${contentType}, ${size} bytes${inline ? ', inline' : ''}`),
     )
   }
 }

@@ -93,7 +93,7 @@ test('what is shown to people does not steer their terminal', async () => {
   const file = await fileOf('steering.eml', rawMail({ body: 'red \u001b[31mtext\u202e' }))
   const out = new SlowReader()
   await parseFiles([file], { json: false }, out)
-  expect(await out.read()).toContain('red ·[31mtext·')
+  expect(await out.read()).toContain('red \\u001b[31mtext\\u202e')
 })
 
 test('nothing to parse is no failure', async () => {
