@@ -13,7 +13,7 @@ import { readFacts } from '../vault/read-facts.ts'
 import { recover } from '../vault/transitions.ts'
 import { actor } from './actor.ts'
 import { type EncryptionOptions, withKeys } from './encryption.ts'
-import { confirm, harmless, paint, print, printJson } from './terminal.ts'
+import { confirm, paint, print, printJson } from './terminal.ts'
 
 /** Without the old key's id: what is lost, and what to do. With it: the key in place becomes the active one. */
 export async function recoverKey(options: EncryptionOptions & { oldKeyId?: string }): Promise<void> {
@@ -104,7 +104,7 @@ export async function confirmKeyStates(options: EncryptionOptions & { database?:
     const ring = readKeyring(place)
     const which = options.database ? 'database' : 'host'
     const planned = await planConfirmation(db, ring, which)
-    if (planned.length > 0 && !options.json) for (const decision of planned) await print(harmless(inWords(decision)))
+    if (planned.length > 0 && !options.json) for (const decision of planned) await print(inWords(decision))
     if (planned.length > 0 && options.dryRun) return
     if (planned.length > 0) await confirm('Let it be so?', options)
     const decided = await confirmStates(db, ring, which, actor())
