@@ -1,7 +1,9 @@
 // Address lists (RFC 5322 §3.4), tolerant: groups, comments, quotes, encoded-words in any place, commas in unquoted names,
 // missing brackets, trailing dots. One broken address does not take the others along.
-import { decodeText } from './headers.ts'
+import { type HiddenWords, hideWords } from './headers.ts'
 import type { Address } from './parsed-message.ts'
+
+type Shown = HiddenWords['shown']
 
 /** A mail may name thousands; more than this many are cut. */
 const maxAddresses = 5_000
@@ -13,9 +15,10 @@ const maxLength = 1_000
 /** Addresses of a field's raw value, each once, in their order. */
 export function parseAddresses(raw: string, charset = ''): Address[] {
   const people: Address[] = []
-  for (const piece of splitList(raw.slice(0, maxField))) {
+  const { text, shown } = hideWords(raw.slice(0, maxField), charset)
+  for (const piece of mendNames(splitList(text), shown)) {
     if (people.length >= maxAddresses) break
-    const person = parseOne(piece.slice(0, maxLength), charset)
+    const person = parseOne(piece.slice(0, maxLength), shown)
     if (person !== null) people.push(person)
   }
   return people
@@ -41,18 +44,18 @@ function splitList(raw: string): string[] {
     if (outside && (char === ',' || char === ';')) {
       pieces.push(piece)
       piece = ''
-    } else if (outside && char === ':' && !piece.includes('@') && !piece.includes('=?')) piece = ''
+    } else if (outside && char === ':' && !piece.includes('@')) piece = ''
     else piece += char
   }
-  return mendNames([...pieces, piece].map(text => text.trim()).filter(text => text !== ''))
+  return [...pieces, piece].map(text => text.trim()).filter(text => text !== '')
 }
 
 /** `Doe, John <j@x>` was cut in two: a piece without an address belongs to the next one that ends in brackets. */
-function mendNames(pieces: readonly string[]): string[] {
+function mendNames(pieces: readonly string[], shown: Shown): string[] {
   const mended: string[] = []
   let open = ''
   for (const piece of pieces) {
-    if (!piece.includes('@') && !piece.includes('<') && piece === piece.replace(/["()]/g, '')) {
+    if (!shown(piece).includes('@') && !piece.includes('<') && piece === piece.replace(/["()]/g, '')) {
       if (open !== '') mended.push(open)
       open = piece
       continue
@@ -64,30 +67,31 @@ function mendNames(pieces: readonly string[]): string[] {
   return open === '' ? mended : [...mended, open]
 }
 
-function parseOne(piece: string, charset: string): Address | null {
+function parseOne(piece: string, shown: Shown): Address | null {
   const angle = /^([\s\S]*?)<\s*([^<>]*?)\s*>([\s\S]*)$/.exec(maskQuotes(piece))
   if (angle !== null) {
     const [before, inside] = cutAt(piece, (angle[1] ?? '').length, angle[2] ?? '')
-    const name = nameOf(before === '' ? (comment(angle[3] ?? '') ?? '') : before, charset)
-    const address = cleanAddress(inside)
-    if (address === '' && name.includes('@') && !/\s/.test(name)) return { name: '', address: cleanAddress(name) }
+    const name = nameOf(before === '' ? (comment(angle[3] ?? '') ?? '') : before, shown)
+    const address = cleanAddress(inside, shown)
+    if (address === '' && name.includes('@') && !/\s/.test(name))
+      return { name: '', address: cleanAddress(name, shown) }
     return address === '' && name === '' ? null : { name, address }
   }
   const name = comment(piece)
   const bare = withoutComments(piece).trim()
-  const decoded = bare.includes('=?') ? decodeText(bare, charset) : bare
+  const decoded = shown(bare)
   const unquoted = decoded.replace(/^(["'])(.*)\1$/, '$2')
   if (/@/.test(unquoted) && /^[^\s"]+$/.test(unquoted))
-    return { name: nameOf(name ?? '', charset), address: cleanAddress(unquoted) }
+    return { name: nameOf(name ?? '', shown), address: cleanAddress(unquoted, shown) }
   const found = /(?:^|[\s"'([<])([^\s"'<>()[\],;:]+@[^\s"'<>()[\],;:]+)/.exec(decoded)
   if (found !== null) {
     const rest = decoded
       .replace(found[1] as string, '')
       .replace(/["'<>]/g, '')
       .trim()
-    return { name: nameOf(rest || (name ?? ''), charset), address: cleanAddress(found[1] as string) }
+    return { name: nameOf(rest || (name ?? ''), shown), address: cleanAddress(found[1] as string, shown) }
   }
-  if (/^"[^"]*"@\S+$/.test(bare)) return { name: '', address: cleanAddress(bare) }
+  if (/^"[^"]*"@\S+$/.test(bare)) return { name: '', address: cleanAddress(bare, shown) }
   return bare === '' ? null : bareWord(decoded)
 }
 
@@ -111,10 +115,24 @@ function cutAt(piece: string, length: number, masked: string): [string, string] 
   return [piece.slice(0, length).trim(), inside]
 }
 
-function nameOf(raw: string, charset: string): string {
-  const decodedFirst = raw.includes('=?') ? decodeText(unquoteName(raw), charset) : decodeText(raw, charset)
-  return unquoteName(decodedFirst).replace(/\s+/g, ' ').trim()
+function nameOf(raw: string, shown: Shown): string {
+  const bare = unquoteName(raw)
+  const name = shown(bare)
+  // Quotes in an encoded-word are letters of the name, unless they stand around all of it.
+  return tidy(name === bare ? name : name.trim().replace(/^(["'])([^"']*)\1$/, '$2'))
 }
+
+/** Without what nobody sees: controls, zero-width spaces, marks of direction. Joiners are parts of letters and stay. */
+function tidy(name: string): string {
+  return name
+    .replace(unseen, '')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .replace(/^[<\s]+$/, '')
+    .trim()
+    .slice(0, maxLength)
+}
+
+const unseen = /[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]/g
 
 function unquoteName(text: string): string {
   const trimmed = text.trim()
@@ -133,8 +151,11 @@ function withoutComments(text: string): string {
 }
 
 /** The addr-spec with its domain in lower case; `mailto:`, routes, spaces and trailing dots fall away. */
-function cleanAddress(raw: string): string {
-  const text = decodeText(raw)
+function cleanAddress(raw: string, shown: Shown): string {
+  const text = shown(raw)
+    .replace(unseen, '')
+    .replace(/[\p{Cc}\u200c\u200d]+/gu, '')
+    .trim()
     .replace(/^mailto:/i, '')
     .replace(/^@[^:]*:/, '')
     .replace(/\([^()]*\)/g, '')

@@ -1,6 +1,7 @@
 // PURE. What mail a report or an automatic answer is about: the ids and the subject of the copy that comes with it, attached (RFC 3462,
 // RFC 3464) or quoted in the text. Mail of people has none here: what they attach, they pass on.
-import { decodeText, type Headers, parseHeaders, parseMessageIds } from './headers.ts'
+import { decodeText, type Headers, parseHeaders } from './headers.ts'
+import { parseMessageIds } from './message-ids.ts'
 import type { Kind, OriginalMessage } from './parsed-message.ts'
 import { decodeBody, leavesOf, type Part } from './skeleton.ts'
 

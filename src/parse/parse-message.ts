@@ -8,7 +8,9 @@ import { readPlace } from './attachments.ts'
 import { readBounce } from './bounce.ts'
 import { classify } from './classify.ts'
 import { readContent } from './content.ts'
-import { decodeText, type Headers, parseDate, parseMessageIds } from './headers.ts'
+import { parseDate } from './dates.ts'
+import { decodeText, type Headers } from './headers.ts'
+import { parseMessageIds } from './message-ids.ts'
 import { readOriginal } from './original.ts'
 import type { Address, Attachment, ParsedMessage } from './parsed-message.ts'
 import { replyOf } from './reply.ts'
@@ -49,7 +51,7 @@ async function readMessage(raw: Buffer): Promise<ParsedMessage> {
     subject,
     text: body.text,
   })
-  const date = dateOf(headers)
+  const date = dateOf(headers, charset)
   return {
     kind,
     reasons: [...why, ...reasons],
@@ -133,8 +135,8 @@ function people(headers: Headers, names: readonly string[], charset: string): Ad
   return names.flatMap(name => headers.all(name)).flatMap(raw => parseAddresses(raw, charset))
 }
 
-function dateOf(headers: Headers): string | null {
-  const time = parseDate(headers.first('date'))
+function dateOf(headers: Headers, charset: string): string | null {
+  const time = parseDate(decodeText(headers.first('date'), charset))
   return time === null ? null : new Date(time).toISOString()
 }
 

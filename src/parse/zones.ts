@@ -1,0 +1,252 @@
+// PURE. Zones by name, as minutes before UTC: RFC 5322 §4.3, what is common, the long names of Windows and those of the tz database. Where
+// a name means several zones, the one that mail is sent from most is meant (IST is India's, CST and BST are the American and the British one).
+
+/** Hours. */
+const abbreviations: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    ut: 0,
+    utc: 0,
+    gmt: 0,
+    z: 0,
+    wet: 0,
+    west: 1,
+    wedt: 1,
+    wez: 0,
+    wesz: 1,
+    bst: 1,
+    cet: 1,
+    cest: 2,
+    cedt: 2,
+    met: 1,
+    mest: 2,
+    mewt: 1,
+    mesz: 2,
+    mez: 1,
+    swt: 1,
+    fwt: 1,
+    hec: 1,
+    hnec: 1,
+    heec: 2,
+    sst: -11,
+    eet: 2,
+    eest: 3,
+    eedt: 3,
+    oez: 2,
+    oesz: 3,
+    sast: 2,
+    cat: 2,
+    wat: 1,
+    eat: 3,
+    idt: 3,
+    msk: 3,
+    msd: 4,
+    trt: 3,
+    fet: 3,
+    samt: 4,
+    gst: 4,
+    azt: 4,
+    get: 4,
+    amt: -4,
+    irst: 3.5,
+    irdt: 4.5,
+    aft: 4.5,
+    pkt: 5,
+    uzt: 5,
+    yekt: 5,
+    ist: 5.5,
+    npt: 5.75,
+    omst: 6,
+    bdt: 6,
+    almt: 6,
+    mmt: 6.5,
+    novt: 7,
+    krat: 7,
+    ict: 7,
+    wib: 7,
+    wita: 8,
+    wit: 9,
+    hkt: 8,
+    sgt: 8,
+    myt: 8,
+    pht: 8,
+    phst: 8,
+    awst: 8,
+    awdt: 9,
+    irkt: 8,
+    jst: 9,
+    kst: 9,
+    yakt: 9,
+    acst: 9.5,
+    acdt: 10.5,
+    aest: 10,
+    aedt: 11,
+    aet: 10,
+    chst: 10,
+    vlat: 10,
+    lhst: 10.5,
+    magt: 11,
+    sakt: 11,
+    nzt: 12,
+    nzst: 12,
+    nzdt: 13,
+    fjt: 12,
+    pett: 12,
+    chast: 12.75,
+    chadt: 13.75,
+    est: -5,
+    edt: -4,
+    cst: -6,
+    cdt: -5,
+    mst: -7,
+    mdt: -6,
+    pst: -8,
+    pdt: -7,
+    akst: -9,
+    akdt: -8,
+    yst: -9,
+    hst: -10,
+    hast: -10,
+    hadt: -9,
+    hdt: -9,
+    ahst: -10,
+    ast: -4,
+    adt: -3,
+    nst: -3.5,
+    ndt: -2.5,
+    hna: -4,
+    hne: -5,
+    hae: -4,
+    hnc: -6,
+    hac: -5,
+    hnp: -8,
+    hap: -7,
+    brt: -3,
+    brst: -2,
+    art: -3,
+    uyt: -3,
+    clt: -4,
+    clst: -3,
+    bot: -4,
+    pyt: -3,
+    vet: -4,
+    cot: -5,
+    pet: -5,
+    ect: -5,
+    gft: -3,
+    azot: -1,
+    azost: 0,
+    cvt: -1,
+    mut: 4,
+    ret: 4,
+    sct: 4,
+  }),
+)
+
+/** What Windows calls them, without "Standard Time": the hours of winter. */
+const longNames: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    'coordinated universal': 0,
+    universal: 0,
+    'greenwich mean': 0,
+    greenwich: 0,
+    'western european': 0,
+    british: 0,
+    'w. europe': 1,
+    'central europe': 1,
+    'central european': 1,
+    'middle european': 1,
+    romance: 1,
+    'mitteleuropäische zeit': 1,
+    'mitteleuropäische sommerzeit': 2,
+    'e. europe': 2,
+    'eastern european': 2,
+    fle: 2,
+    gtb: 2,
+    israel: 2,
+    jerusalem: 2,
+    'south africa': 2,
+    turkey: 3,
+    arabic: 3,
+    arab: 3,
+    moscow: 3,
+    russian: 3,
+    arabian: 4,
+    gulf: 4,
+    pakistan: 5,
+    india: 5.5,
+    'se asia': 7,
+    indochina: 7,
+    china: 8,
+    taipei: 8,
+    singapore: 8,
+    'malay peninsula': 8,
+    'hong kong': 8,
+    'w. australia': 8,
+    'australian western': 8,
+    japan: 9,
+    tokyo: 9,
+    korea: 9,
+    korean: 9,
+    'aus central': 9.5,
+    'cen. australia': 9.5,
+    'australian central': 9.5,
+    'e. australia': 10,
+    'aus eastern': 10,
+    'australian eastern': 10,
+    'new zealand': 12,
+    eastern: -5,
+    'us eastern': -5,
+    central: -6,
+    mountain: -7,
+    'us mountain': -7,
+    pacific: -8,
+    alaskan: -9,
+    alaska: -9,
+    hawaiian: -10,
+    atlantic: -4,
+    newfoundland: -3.5,
+    argentina: -3,
+    'e. south america': -3,
+    brasilia: -3,
+    brazil: -3,
+    'sa pacific': -5,
+    'pacific sa': -4,
+  }),
+)
+
+/**
+ * Minutes before UTC of the zone that `words` or else `comment` names (both lower case), at the local time `local`. Null for words that
+ * mean no known zone; 0 where there are none.
+ */
+export function offsetOf(words: string, comment: string, local: number): number | null {
+  if (words === '') return named(comment, local) ?? 0
+  return named(words, local) ?? named(words.split(/[\s,;]/)[0] ?? '', local)
+}
+
+function named(words: string, local: number): number | null {
+  const summer = /^(.*?)\s?(?:dst|daylight(?: saving(?:s)?)?(?: time)?|summer time)$/.exec(words)?.[1]
+  const plain = (summer ?? words.replace(/\s?(?:standard )?time$/, '')).replace(/^\(|\)$/g, '').trim()
+  const hours = abbreviations.get(plain) ?? longNames.get(plain)
+  if (hours !== undefined) return (hours + (summer === undefined ? 0 : 1)) * 60
+  // RFC 5322 §4.3: those of one letter were used the wrong way round; what they say is that the sender's zone is unknown.
+  if (/^[a-ik-z]$/.test(plain)) return 0
+  return /^[a-z]+\/[a-z_/-]+$|^[a-z]{3}\d[a-z]{3}$/.test(plain) ? placeOffset(plain, local) : null
+}
+
+/** Of a place in the tz database. */
+function placeOffset(zone: string, local: number): number | null {
+  const first = offsetAt(zone, local)
+  return first === null ? null : offsetAt(zone, local - first * 60_000)
+}
+
+function offsetAt(zone: string, instant: number): number | null {
+  try {
+    const parts = new Intl.DateTimeFormat('en', { timeZone: zone, timeZoneName: 'longOffset' }).formatToParts(instant)
+    const name = parts.find(({ type }) => type === 'timeZoneName')?.value ?? ''
+    const [, sign, hours = '0', minutes = '0'] = /^GMT(?:([+-])(\d\d):(\d\d))?$/.exec(name) ?? []
+    return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes))
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
