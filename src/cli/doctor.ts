@@ -179,6 +179,7 @@ const notes: ReadonlySet<string> = new Set([
   'backup.unproven',
   'plaintext.written',
   'key.not_held',
+  'key_file.not_visible',
   'next_key_file.idle',
 ])
 

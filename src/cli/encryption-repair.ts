@@ -6,10 +6,12 @@ import { findDestinations, getDestination } from '../store/destinations.ts'
 import { acceptDestination } from '../vault/accept-destination.ts'
 import { confirmStates, type Decision, planConfirmation } from '../vault/confirm-state.ts'
 import { commandThatSets } from '../vault/credentials.ts'
+import { problemsOf } from '../vault/encryption-problems.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { lineThatMakesKey } from '../vault/key-file.ts'
 import { filesOf, type Keyring, readKeyring } from '../vault/keyring.ts'
-import { readFacts } from '../vault/read-facts.ts'
+import { readFactsOfCommand } from '../vault/read-facts.ts'
+import { refuseNotVisible } from '../vault/switches.ts'
 import { recover } from '../vault/transitions.ts'
 import { actor } from './actor.ts'
 import { type EncryptionOptions, withKeys } from './encryption.ts'
@@ -19,7 +21,8 @@ import { confirm, paint, print, printJson } from './terminal.ts'
 export async function recoverKey(options: EncryptionOptions & { oldKeyId?: string }): Promise<void> {
   await withKeys(options, async (db, place) => {
     const ring = readKeyring(place)
-    const facts = await readFacts(db, ring)
+    const facts = await readFactsOfCommand(db, ring)
+    refuseNotVisible({ problems: problemsOf(facts, filesOf(place)) })
     const active = facts.rows.find(row => row.state === 'active')
     if (active === undefined)
       throw new CommandError('no key is active, so none can be lost', '`letterlock encryption status` says more')
@@ -75,7 +78,10 @@ async function printLoss(
     await print(`Put their key back as ${filesOf(ring.place).retired('ID')}, or enter the passwords again:`)
     return await printAccounts(db, accounts)
   }
-  await print(`${accounts.length} passwords are sealed under a key that is not here (${keyId} is the active one).`)
+  await print(
+    `${accounts.length} passwords are sealed under a key that is not visible to this user (${keyId} is the active one).`,
+  )
+  await print('Where systemd gives the key to the service, look with `letterlock-admin encryption recover` first.')
   await print(`If a copy of its file is left anywhere, put it back at ${keyFile}: nothing more is needed.`)
   await print('If none is left:')
   await print(`  1. ${stepToNewKey(ring)}`)

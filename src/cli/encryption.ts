@@ -14,6 +14,7 @@ import {
   planEnable,
   planRotation,
   proveBackup,
+  refuseNotVisible,
   rotate as switchKey,
   disable as switchOff,
   enable as switchOn,
@@ -85,7 +86,9 @@ export async function printStatus(status: EncryptionStatus, { json }: Encryption
 export async function verify(options: EncryptionOptions): Promise<0 | 1> {
   return await withKeys(options, async (db, place) => {
     const ring = readKeyring(place)
-    const total = (await readStatus(db, place, new Date())).sealed
+    const status = await readStatus(db, place, new Date(), 'counts')
+    refuseNotVisible(status)
+    const total = status.sealed
     using bar = progressBar('opened')
     const { sealed, faults } = await inspectRows(db, ring, { progress: done => bar.set(done, Math.max(done, total)) })
     const unreadable = faults.map(({ accountId, code }) => ({ account: accountId, code }))

@@ -2,10 +2,10 @@
 // ever leaves this file.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import path from 'node:path'
 import knexPackage, { type Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
+import { findCredential } from '../systemd-credentials.ts'
 import { DatabaseError, toDatabaseError } from './database-error.ts'
 
 /**
@@ -101,24 +101,19 @@ export function isLocal(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-/** The first line of a password file, of systemd's credential `name`, or undefined where neither is given. */
-export function readPassword(file: string, name: string): string | undefined {
-  const credentials = process.env.CREDENTIALS_DIRECTORY
-  const places = [file, credentials === undefined ? '' : path.join(credentials, name)].filter(place => place !== '')
-  for (const place of places) {
-    try {
-      return readFileSync(place, 'utf8').split(/\r?\n/, 1)[0] ?? ''
-    } catch (cause) {
-      if (place === file) {
-        throw new ServiceError('config.unreadable', `the password file ${file} cannot be read`, {
-          temporary: true,
-          hint: 'check that it exists and that the service user may read it',
-          cause,
-        })
-      }
-    }
+/** The first line of systemd's credential `name`, else of the password file, or undefined where neither is given. */
+export function readPassword(file: string, name: 'database-password' | 'redis-password'): string | undefined {
+  const place = findCredential(name) ?? file
+  if (place === '') return undefined
+  try {
+    return readFileSync(place, 'utf8').split(/\r?\n/, 1)[0] ?? ''
+  } catch (cause) {
+    throw new ServiceError('config.unreadable', `the password file ${place} cannot be read`, {
+      temporary: true,
+      hint: 'check that it exists and that the service user may read it; what systemd gives to the service a command sees with `letterlock-admin`',
+      cause,
+    })
   }
-  return undefined
 }
 
 interface DriverConnection {

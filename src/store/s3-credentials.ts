@@ -1,8 +1,8 @@
 // The file with the S3 keys, in the form of AWS's own credentials file, so that one can be taken as it is: lines of `name = value`,
 // a section's name above them if you like. It is read again from time to time: new keys need no restart.
 import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { ServiceError } from '../errors.ts'
+import { findCredential } from '../systemd-credentials.ts'
 
 export interface S3Credentials {
   accessKeyId: string
@@ -13,26 +13,10 @@ export interface S3Credentials {
 }
 
 const validMs = 10 * 60_000
-const credentialName = 's3-credentials'
 
-/** The file that applies: as configured, or systemd's credential `s3-credentials`; undefined where there is neither. */
-export function findCredentialsFile(
-  configured: string,
-  directory = process.env.CREDENTIALS_DIRECTORY,
-): string | undefined {
-  if (configured !== '') return configured
-  if (directory === undefined) return undefined
-  const file = path.join(directory, credentialName)
-  return isThere(file) ? file : undefined
-}
-
-function isThere(file: string): boolean {
-  try {
-    readFileSync(file)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
-  }
+/** The file that applies: systemd's credential `s3-credentials`, or as configured; undefined where there is neither. */
+export function findCredentialsFile(configured: string, directory?: string): string | undefined {
+  return findCredential('s3-credentials', directory) ?? (configured === '' ? undefined : configured)
 }
 
 /** Throws ServiceError `config.invalid`, or `config.unreadable`; nothing of the file is in its words. */

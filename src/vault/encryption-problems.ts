@@ -25,12 +25,24 @@ export interface Files {
 /** What is wrong or waits, with what to do. `files`: the paths to name. */
 export function problemsOf(facts: Facts, files: Files): Problem[] {
   const state = encryptionState(facts)
+  if (facts.isNotVisible) return [notVisible(facts, files)]
   return [
     ...(state === 'locked' ? lockedProblems(facts, files) : fileProblems(facts, files)),
     ...nextProblems(facts, state, files),
     ...(state === 'locked' ? [] : hostProblems(facts, state, files)),
     ...moveProblems(facts, state, files),
   ]
+}
+
+/** The code of a key that the service holds and a command does not see: it is not lost. */
+export const notVisibleCode = 'key_file.not_visible'
+
+function notVisible(facts: Facts, { current }: Files): Problem {
+  const why = facts.current.kind === 'absent' ? `there is no ${current} for it` : `it may not read ${current}`
+  return {
+    code: notVisibleCode,
+    hint: `the daemon on this host holds the key ${activeOf(facts)?.keyHex}; it is not visible to this user (${process.geteuid?.() ?? '?'}): ${why}. Run the command as root or as the service user; where systemd gives the key to the service, with \`letterlock-admin\` instead of \`letterlock\``,
+  }
 }
 
 /** The code of whatever the database says of keys and this host does not believe. */
@@ -114,7 +126,7 @@ function lockedProblems(facts: Facts, files: Files): Problem[] {
   }
   const wanted = `the key ${active.keyHex} is needed`
   const { current } = facts
-  const backup = `put the file back from its backup at ${files.current}; if no copy is left: \`letterlock encryption recover\``
+  const backup = `put the file back from its backup at ${files.current}; where systemd gives it to the service, look with \`letterlock-admin encryption status\` first; only if no copy is left: \`letterlock encryption recover\``
   const here = placeOfHeld(facts, active.keyHex, files)
   if (current.kind === 'valid') {
     const other = `${files.current} holds the key ${current.key.hex}, but ${wanted}`

@@ -47,6 +47,8 @@ export interface Facts {
   workers: readonly { host: string; keyIds: readonly string[] }[]
   /** This host's name. */
   here?: string
+  /** This is a command, whose user does not see the key that the daemon of this host holds. */
+  isNotVisible?: boolean
 }
 
 /** What a worker does about it. `sweep`: seal what is plaintext, and what is under another key that is held. */
@@ -89,7 +91,7 @@ export function encryptionState(facts: Facts): EncryptionState {
   const active = activeOf(facts)
   if (active === undefined) return facts.sealedUnder.length > 0 ? 'locked' : 'off'
   const swap = awaitsSwap(facts, active.keyHex)
-  if (hexOf(facts.current) !== active.keyHex && !swap) return 'locked'
+  if (hexOf(facts.current) !== active.keyHex && !swap && !facts.isNotVisible) return 'locked'
   if (facts.unsealing === active.keyHex) return 'unsealing'
   if (swap || facts.rows.some(row => row.state === 'next')) return 'rotating'
   return active.completed ? 'on' : 'sealing'

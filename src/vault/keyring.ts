@@ -1,8 +1,9 @@
 // What keys this host holds at the moment: the key file, the one that follows it, and the retired ones beside them. A look reads all of
 // them; nothing is remembered from one look to the next, so a key that was taken away is gone with the next look.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Config } from '../config.ts'
+import { findCredential } from '../systemd-credentials.ts'
 import type { Key } from './envelope.ts'
 import { type KeyFileFact, type KeyFileOrigin, readKeyFile } from './key-file.ts'
 import { nextName, retiredName } from './place-key-file.ts'
@@ -37,13 +38,11 @@ export function keyPlaceOf(
   env: NodeJS.ProcessEnv,
   dataDirectory: string = path.dirname(keyFile),
 ): KeyPlace {
-  const given = env.CREDENTIALS_DIRECTORY === undefined ? '' : path.join(env.CREDENTIALS_DIRECTORY, credentialName)
-  return given !== '' && existsSync(given)
-    ? { file: given, origin: 'credential', dataDirectory }
-    : { file: keyFile, origin: 'file', dataDirectory }
+  const given = findCredential('encryption-key.bin', env.CREDENTIALS_DIRECTORY ?? '')
+  return given === undefined
+    ? { file: keyFile, origin: 'file', dataDirectory }
+    : { file: given, origin: 'credential', dataDirectory }
 }
-
-const credentialName = 'encryption-key.bin'
 
 /** In the data directory: that whoever asks to turn encryption off may write there. */
 export const proofName = 'can-disable-encryption.txt'

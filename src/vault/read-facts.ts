@@ -37,3 +37,16 @@ export async function readFacts(
     here: hostname(),
   }
 }
+
+/**
+ * The same for a command, which may run as a user who does not see what the service sees: systemd gives the key to the service alone, or
+ * its directory is closed. The daemon of this host says which keys it holds; nothing is written on its word.
+ */
+export async function readFactsOfCommand(db: Knex, ring: Keyring): Promise<Facts & { states: States }> {
+  const facts = await readFacts(db, ring)
+  const { current, workers, here } = facts
+  const activeHex = facts.states.active?.keyHex
+  const isHidden = current.kind === 'absent' || (current.kind === 'refused' && current.code === 'key_file.unreadable')
+  if (activeHex === undefined || !isHidden || facts.held.includes(activeHex)) return facts
+  return { ...facts, isNotVisible: workers.some(({ host, keyIds }) => host === here && keyIds.includes(activeHex)) }
+}

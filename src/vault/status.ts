@@ -7,7 +7,7 @@ import { forgeryProblems, type Problem, problemsOf, proofProblems } from './encr
 import { type EncryptionState, encryptionState, type Facts } from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
 import { filesOf, type KeyPlace, proofFileOf, readKeyring } from './keyring.ts'
-import { readFacts } from './read-facts.ts'
+import { readFactsOfCommand } from './read-facts.ts'
 import type { RowFault, RowFaultCode } from './seal-batch.ts'
 
 /** As `encryption status --json` prints it; key ids in hex. */
@@ -41,13 +41,15 @@ export async function readStatus(
   depth: 'counts' | 'rows' = 'rows',
 ): Promise<EncryptionStatus> {
   const ring = readKeyring(place)
-  const facts = await readFacts(db, ring)
+  const facts = await readFactsOfCommand(db, ring)
   const { active, next } = facts.states
   const sealedBy = await countSealed(db)
   const sealed = [...sealedBy.values()].reduce((sum, count) => sum + count, 0)
   const plaintext = await countPlaintext(db)
-  const { faults, whole } = await inspectRows(db, ring, { limit: depth === 'rows' ? mostOpened : 0 })
-  const withoutKey = [...sealedBy].reduce((sum, [keyHex, count]) => (ring.find(keyHex) ? sum : sum + count), 0)
+  const isOpening = depth === 'rows' && !facts.isNotVisible
+  const { faults, whole } = await inspectRows(db, ring, { limit: isOpening ? mostOpened : 0 })
+  const isHere = (keyHex: string): boolean => facts.isNotVisible || ring.find(keyHex) !== undefined
+  const withoutKey = [...sealedBy].reduce((sum, [keyHex, count]) => (isHere(keyHex) ? sum : sum + count), 0)
   const seen = await readPlaintextSeen(db)
   const state = encryptionState(facts)
   const unreadable = faults.filter(fault => fault.code !== 'vault.destination_changed').length

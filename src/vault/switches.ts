@@ -8,12 +8,12 @@ import { CommandError } from '../errors.ts'
 import { insertAudit } from '../store/audit.ts'
 import { inTransaction } from '../store/database.ts'
 import { lockKeyChanges, lockKeys, readClock } from '../store/encryption-keys.ts'
-import { problemsOf, proofMinutes } from './encryption-problems.ts'
+import { notVisibleCode, problemsOf, proofMinutes } from './encryption-problems.ts'
 import { type EncryptionState, encryptionState } from './encryption-state.ts'
 import { readKeyFile } from './key-file.ts'
 import { filesOf, type KeyPlace, proofFileOf, readKeyring, readProof } from './keyring.ts'
 import { createKeyFile } from './place-key-file.ts'
-import { readFacts } from './read-facts.ts'
+import { readFactsOfCommand } from './read-facts.ts'
 import { readStates } from './read-states.ts'
 import { rememberUnsealing } from './seen-states.ts'
 import type { EncryptionStatus } from './status.ts'
@@ -27,7 +27,7 @@ export interface EnablePlan {
 
 /** What turning on would do now. */
 export async function planEnable(db: Knex, place: KeyPlace): Promise<EnablePlan> {
-  const facts = await readFacts(db, readKeyring(place))
+  const facts = await readFactsOfCommand(db, readKeyring(place))
   const state = encryptionState(facts)
   const [problem] = problemsOf(facts, filesOf(place))
   if (state === 'locked') throw new CommandError('encryption is locked, and no key is made now', problem?.hint)
@@ -87,9 +87,16 @@ function makeKeyFile(file: string): void {
 
 type Standing = Pick<EncryptionStatus, 'state' | 'keyId' | 'nextKeyId' | 'problems'>
 
+/** Throws where the service holds the key and this process does not see it: it is not lost, and nothing can be done here. */
+export function refuseNotVisible({ problems }: Pick<Standing, 'problems'>): void {
+  const problem = problems.find(({ code }) => code === notVisibleCode)
+  if (problem !== undefined) throw new CommandError('the key is not visible to this user', problem.hint)
+}
+
 /** What a new key would do now; `wait`: the daemon is at it. */
 export function planRotation(status: Standing, place: KeyPlace): 'make-key' | 'wait' {
   const { state, nextKeyId, problems } = status
+  refuseNotVisible(status)
   if (state !== 'on' && state !== 'rotating') {
     throw new CommandError(
       `encryption is ${state}: a key is changed only while it is on`,
@@ -109,7 +116,9 @@ export async function rotate(db: Knex, status: Standing, place: KeyPlace, actor:
 }
 
 /** Throws unless encryption can be turned off now, but for the proof. Returns the id of the key that is given up. */
-export function keyToGiveUp({ state, keyId, problems }: Standing): string {
+export function keyToGiveUp(status: Standing): string {
+  const { state, keyId, problems } = status
+  refuseNotVisible(status)
   if (state === 'off')
     throw new CommandError('encryption is off already', '`letterlock encryption status` shows what there is')
   if ((state === 'on' || state === 'sealing' || state === 'unsealing') && keyId !== null) return keyId
