@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Log } from './log.ts'
 import type { PollReport } from './poll/poll-account.ts'
-import type { Outcome } from './schedule/outcome.ts'
+import type { Outcome, PartOutcome } from './schedule/outcome.ts'
 import type { Problem } from './vault/encryption-problems.ts'
 import type { EncryptionState } from './vault/encryption-state.ts'
 
@@ -12,6 +12,8 @@ export interface Events {
   pollFinished(account: number, ms: number, report: PollReport): void
   /** `before`: the code of the poll before; what fails on in the same way is not told again. */
   pollFailed(account: number, ms: number, outcome: Outcome, error: unknown, before: string | null): void
+  /** The rest of the poll worked. */
+  pollPartlyFailed(account: number, outcome: PartOutcome, error: unknown, before: string | null): void
   pollAborted(account: number, ms: number): void
   /** A poll began so long after its slot. */
   pollLate(ms: number): void
@@ -117,7 +119,12 @@ export function createEvents(log: Log): Events {
       seconds.observe(ms / 1000)
       lastSuccess.setToCurrentTime()
       const level = counts.length > 0 ? 'info' : 'debug'
-      log[level]({ event: 'poll', account, ms, ...report }, 'done')
+      const { failure: _, ...done } = report
+      log[level]({ event: 'poll', account, ms, ...done }, 'done')
+    },
+    pollPartlyFailed(account, outcome, error, before) {
+      failures.inc({ code: outcome.code })
+      log[outcome.code === before ? 'debug' : 'warn']({ event: 'account', account, ...outcome, error }, 'works in part')
     },
     pollFailed(account, ms, outcome, error, before) {
       polls.inc({ end: 'failed' })

@@ -2,9 +2,10 @@
 //
 // The server is asked for STATUS first; only a mailbox that has something is opened. What waits to be flagged, moved or deleted
 // from an earlier poll comes first, then new mail in windows, batch by batch (take-mail.ts). One mailbox that fails does not
-// keep the others of its account from being polled, and a server that will not flag or move does not keep mail from coming in.
+// keep the others of its account from being polled, now or at the next poll, and a server that will not flag or move does not keep mail
+// from coming in.
 import type { Knex } from 'knex'
-import { AccountError, isAbort, ServiceError } from '../errors.ts'
+import { AccountError, type IngestError, isAbort, ServiceError } from '../errors.ts'
 import type { ImapSession, Mailbox, MailboxState } from '../fetch/mailbox.ts'
 import { inTransaction } from '../store/database.ts'
 import { findUidsFrom, releaseUids } from '../store/known-mail.ts'
@@ -25,6 +26,7 @@ import {
 } from './cursor.ts'
 import type { MailEnd } from './decide-ends.ts'
 import type { IngestDeps } from './ingest-batch.ts'
+import { nameMissing } from './missing-mailbox.ts'
 import type { BatchLimits } from './plan-batches.ts'
 import { settleMail } from './settle-mail.ts'
 import { retakeMail, takeMail } from './take-mail.ts'
@@ -49,6 +51,8 @@ export type PollReport = Record<MailEnd['result'], number> & {
   bytes: number
   /** There is more, to be had when it is the account's turn again. */
   more: boolean
+  /** What kept a mailbox from being read, or mail from being settled, while the rest worked. */
+  failure: IngestError | null
 }
 
 /** What one poll of one account works with. */
@@ -59,33 +63,43 @@ export interface Poll {
   report: PollReport
 }
 
-/** Polls every enabled mailbox of the account. Throws the first failure once the other mailboxes had their turn. */
+/** Polls every enabled mailbox of the account. Throws the first failure where none could be read, or all must wait for it. */
 export async function pollAccount(account: PolledAccount, deps: PollDeps, signal: AbortSignal): Promise<PollReport> {
-  const report = { created: 0, appended: 0, ignored: 0, duplicate: 0, quarantined: 0, bytes: 0, more: false }
+  const none = { created: 0, appended: 0, ignored: 0, duplicate: 0, quarantined: 0, bytes: 0 }
+  const report: PollReport = { ...none, more: false, failure: null }
   await using session = await deps.openSession(account, signal)
-  const failures: unknown[] = []
-  const mailboxes = await findMailboxes(deps.db, account.id)
-  if (account.push) session.waitFor(mailboxes.map(({ name }) => name))
-  for (const mailbox of mailboxes) {
+  const failures: IngestError[] = []
+  const read: string[] = []
+  for (const mailbox of await findMailboxes(deps.db, account.id)) {
     try {
       await pollMailbox({ account, deps, signal, report }, session, mailbox, failures)
+      read.push(mailbox.name)
     } catch (error) {
-      if (!session.usable || !isOfMailbox(error)) throw spoilt(session, error)
-      failures.push(error)
+      noteFailure(failures, nameMissing(error, account.id, mailbox.name, 'read'), session, signal)
     }
   }
-  if (failures.length > 0) throw spoilt(session, failures[0])
-  return report
+  if (account.push) session.waitFor(read)
+  const [failure] = failures
+  // It may be the connection that is at fault (some servers let us in and then say that they are not connected): it is not kept.
+  if (!failures.every(isClear)) session.close()
+  if (failure !== undefined && read.length === 0) throw failure
+  return { ...report, failure: failure ?? null }
 }
 
-/** It may be the connection that is at fault (some servers let us in and then say that they are not connected): it is not kept. */
-function spoilt(session: ImapSession, error: unknown): unknown {
+/** True for a failure of which the connection is certainly innocent. */
+function isClear({ code }: IngestError): boolean {
+  return code === 'imap.mailbox_missing' || code === 'imap.uids_reused'
+}
+
+/** What fails one mailbox alone is told when the poll is over; the others are polled meanwhile. */
+function noteFailure(failures: IngestError[], error: unknown, session: ImapSession, signal: AbortSignal): void {
+  if (!isAbort(error, signal) && session.usable && isOfMailbox(error)) return void failures.push(error)
   session.close()
-  return error
+  throw error
 }
 
 /** True for a failure that the other mailboxes of the account need not share. */
-function isOfMailbox(error: unknown): boolean {
+function isOfMailbox(error: unknown): error is IngestError {
   if (error instanceof ServiceError) return error.code === 'raw.damaged'
   return error instanceof AccountError && ofMailbox.has(error.code)
 }
@@ -96,7 +110,7 @@ async function pollMailbox(
   poll: Poll,
   session: ImapSession,
   stored: StoredMailbox,
-  failures: unknown[],
+  failures: IngestError[],
 ): Promise<void> {
   const { account, deps, signal } = poll
   signal.throwIfAborted()
@@ -141,7 +155,7 @@ function changesMail(account: PolledAccount): boolean {
 }
 
 /** The cursor to go on from; a new one (first poll, UIDVALIDITY changed, UIDs taken back) is written down before it is used. */
-async function resume(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, failures: unknown[]): Promise<Cursor> {
+async function resume(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, failures: IngestError[]): Promise<Cursor> {
   const { account, deps } = poll
   const cursor = resumeFrom(stored, mailbox.state, account.startFrom)
   if (await isRestored(mailbox, cursor)) {
@@ -191,10 +205,4 @@ const dayMs = 86_400_000
 async function uidBefore(mailbox: Mailbox, start: Exclude<StartFrom, string>, cursor: Cursor): Promise<number> {
   const since = await mailbox.listSince(new Date(start.getTime() - dayMs))
   return Math.max(0, since.reduce((lowest, uid) => Math.min(lowest, uid), cursor.startBeforeUid) - 1)
-}
-
-/** A server that will not flag or move is reported when the poll is over; mail comes in meanwhile. */
-function noteFailure(failures: unknown[], error: unknown, session: ImapSession, signal: AbortSignal): void {
-  if (isAbort(error, signal) || !session.usable || !isOfMailbox(error)) throw error
-  failures.push(error)
 }

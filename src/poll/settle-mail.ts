@@ -6,6 +6,7 @@ import type { Mailbox } from '../fetch/mailbox.ts'
 import type { StoredMailbox } from '../store/mailboxes.ts'
 import { findUnsettled, type UnsettledMail, updateLeft, updateSettled } from '../store/unsettled.ts'
 import { type Cursor, lastCertainUid } from './cursor.ts'
+import { nameMissing } from './missing-mailbox.ts'
 import type { Poll } from './poll-account.ts'
 import { isSameSize } from './stated-size.ts'
 
@@ -25,7 +26,9 @@ export async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMai
       const checked = action.kind === 'delete' ? await checkDeletable(poll, mailbox, mails) : allOf(mails)
       if (checked.failure !== null) failures.push(checked.failure)
       if (checked.left.length > 0) await updateLeft(deps.db, box, account.lease, checked.left)
-      const left = await mailbox.settle(checked.sure, action)
+      const left = await mailbox.settle(checked.sure, action).catch(error => {
+        throw action.kind === 'move' ? nameMissing(error, account.id, action.mailbox, 'target') : error
+      })
       await updateSettled(deps.db, box, account.lease, checked.sure, left)
       // What was copied is to be deleted now.
       if (left !== null) isDone = false

@@ -33,6 +33,30 @@ export function outcomeOf(error: unknown, attempt: number, random = Math.random(
   return { kind: 'retry', code, hint, afterMs: askedMs(error.retryAfterMs) ?? waitMs(attempt, random) }
 }
 
+/** What a poll costs of which a part worked: its account does not wait for the rest. */
+export interface PartOutcome {
+  code: string
+  hint: string
+  /** Null: at the next slot. */
+  afterMs: number | null
+  /** True if there is nothing that comes late: a mailbox that does not exist has no mail. */
+  worked: boolean
+}
+
+/** `everyMs`: from slot to slot. */
+export function partOutcomeOf(
+  failure: IngestError,
+  attempt: number,
+  everyMs: number,
+  random = Math.random(),
+): PartOutcome {
+  const outcome = outcomeOf(failure, attempt, random)
+  const { code, hint } = outcome
+  if (code === 'imap.mailbox_missing' || code === 'imap.uids_reused') return { code, hint, afterMs: null, worked: true }
+  const soon = outcome.kind === 'retry' && outcome.afterMs < everyMs
+  return { code, hint, afterMs: soon ? outcome.afterMs : null, worked: false }
+}
+
 function askedMs(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.round(Math.min(mostAskedMs, Math.max(leastAskedMs, ms)))
 }

@@ -11,7 +11,7 @@ import type { Health } from '../health.ts'
 import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
 import { openPollEnds, type PollEnd, type PollEnds } from '../store/poll-ends.ts'
 import { findDueAccount, type PolledAccount } from '../store/polled-account.ts'
-import { type Outcome, outcomeOf } from './outcome.ts'
+import { type Outcome, outcomeOf, type PartOutcome, partOutcomeOf } from './outcome.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
 import { keepRunning, type PollJob, queueName, slotOf } from './queue.ts'
 import { createTurns } from './turns.ts'
@@ -175,10 +175,13 @@ async function runPoll(
     if (account === undefined) return undefined
     deps.events.pollStarted(accountId)
     const report = await pollAccount(account, polling, signal)
-    await deps.ends.write(accountId, { state: 'active' }, account.code)
+    const everyMs = account.pollEveryS * 1000
+    const part = report.failure === null ? null : partOutcomeOf(report.failure, account.failures + 1, everyMs)
+    await deps.ends.write(accountId, part === null ? { state: 'active' } : toPartEnd(part), account.code)
     deps.events.pollFinished(accountId, msSince(startedAt), report)
-    if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
-    return { report, everyMs: account.pollEveryS * 1000 }
+    if (part !== null) deps.events.pollPartlyFailed(accountId, part, report.failure, account.code)
+    else if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
+    return { report, everyMs }
   } catch (error) {
     await endFailed(accountId, account, error, deps, signal, startedAt)
     return undefined
@@ -218,6 +221,10 @@ function toEnd(outcome: Outcome): PollEnd {
   const { code, hint } = outcome
   if (outcome.kind === 'wait') return { state: 'waiting', code, hint, afterMs: null }
   return { state: 'failing', code, hint, afterMs: outcome.afterMs }
+}
+
+function toPartEnd({ code, hint, afterMs, worked }: PartOutcome): PollEnd {
+  return { state: 'failing', code, hint, afterMs, worked }
 }
 
 function msSince(startedAt: number): number {

@@ -3,10 +3,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
 
-/** How a poll ended. `afterMs`: no attempt before then; null: at the next slot. */
+/** How a poll ended. `afterMs`: no attempt before then; null: at the next slot. `worked`: it counts as one that did. */
 export type PollEnd =
   | { state: 'active' }
-  | { state: 'failing' | 'waiting'; code: string; hint: string; afterMs: number | null }
+  | { state: 'failing' | 'waiting'; code: string; hint: string; afterMs: number | null; worked?: boolean }
 
 export interface PollEnds {
   /** Resolves when it is written, if the account still has this owner. `before`: the code that it had. */
@@ -70,7 +70,7 @@ function failedColumns(db: Knex, end: Exclude<PollEnd, { state: 'active' }>): ob
     state: end.state,
     code: end.code,
     hint: end.hint.slice(0, 1000),
-    failures: oneMore(db),
+    ...(end.worked ? { failures: 0, last_success_at: db.raw('UTC_TIMESTAMP(3)') } : { failures: oneMore(db) }),
     last_attempt_at: db.raw('UTC_TIMESTAMP(3)'),
     next_attempt_at:
       end.afterMs === null

@@ -250,6 +250,54 @@ test('a server whose UIDNEXT never rises is read all the same, and each mail onc
   ])
 })
 
+test('a mailbox that is gone waits alone: the hint names it, and INBOX is read at every poll as before', async () => {
+  await using it = await startCase({ mails: mails(1), others: { Old: [] } }, { mailboxes: ['Old', 'INBOX'] })
+  expect(await it.account()).toMatchObject({ state: 'active' })
+  it.server.script.others = {}
+  for (let count = 2; count <= 4; count++) {
+    it.server.script.mails.push(mailOf(count))
+    const account = await it.poll()
+    expect(account).toMatchObject({ state: 'failing', code: 'imap.mailbox_missing', failures: 0 })
+    expect(await backOff(it.id)).toBeNull()
+    expect(account.hint).toContain('"Old"')
+    expect(Date.now() - Number(account.lastSuccessAt)).toBeLessThan(60_000)
+    expect(await it.ends()).toHaveLength(count)
+  }
+  expect(it.server.accepted()).toBe(1)
+  it.server.script.others = { Old: [mailOf(7)] }
+  expect(await it.poll()).toMatchObject({ state: 'active', code: null })
+  expect(await it.ends()).toHaveLength(5)
+})
+
+test('the target of --after move is gone: the hint names it, mail comes in, and is moved once the target is there', async () => {
+  await using it = await startCase(
+    { mails: mails(1), refuse: { 'UID MOVE': 'NO [TRYCREATE] no such mailbox' } },
+    { afterIngest: 'move:Done' },
+  )
+  it.server.script.mails.push(mailOf(2))
+  const account = await it.poll()
+  expect(account).toMatchObject({ state: 'failing', code: 'imap.mailbox_missing' })
+  expect(await backOff(it.id)).toBeNull()
+  expect(account.hint).toContain('"Done"')
+  expect(await it.ends()).toEqual(['1 created', '2 created'])
+  it.server.script.refuse = {}
+  it.server.commands.length = 0
+  await it.poll()
+  expect(changes(it.server)[0]).toMatch(/^UID MOVE 1:2 "?Done/)
+})
+
+test('an account none of whose mailboxes is there is suspended as before', async () => {
+  await using it = await startCase({ mails: mails(1) }, { mailboxes: ['Old'] })
+  const account = await it.account()
+  expect(account).toMatchObject({ state: 'failing', code: 'imap.mailbox_missing', failures: 1 })
+  expect(Number(account.nextAttemptAt)).toBeGreaterThan(Date.now() + 50 * 60_000)
+})
+
+/** When the account may be polled again, if not at its next slot. */
+async function backOff(id: number): Promise<Date | null> {
+  return (await world.db('accounts').where({ id }).first('next_attempt_at'))?.next_attempt_at
+}
+
 function placeOf(source: SourceDetail | undefined): NonNullable<SourceDetail['place']> {
   if (!source?.place) throw new Error('nothing of it is kept')
   return source.place

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { AccountError, MessageError, ServiceError } from '../../src/errors.ts'
-import { outcomeOf, waitMs } from '../../src/schedule/outcome.ts'
+import { outcomeOf, partOutcomeOf, waitMs } from '../../src/schedule/outcome.ts'
 
 test('suspends an account whose password is refused, and looks again in an hour', () => {
   const refused = new AccountError('imap.auth_refused', 'login refused for account 17', {
@@ -47,4 +47,15 @@ test('waits twice as long each time, up to a quarter of an hour, never less than
   expect([1, 2, 3, 4].map(attempt => waitMs(attempt, 1))).toEqual([5_000, 10_000, 20_000, 40_000])
   expect(waitMs(30, 0.999)).toBeLessThanOrEqual(900_000)
   expect(waitMs(1_000_000, 0)).toBe(450_000)
+})
+
+test('a mailbox that fails while others of its account are read has the account wait for its next slot at most', () => {
+  const refused = new AccountError('imap.refused', 'account 1: no', { temporary: true })
+  expect(partOutcomeOf(refused, 1, 60_000, 1)).toMatchObject({ code: 'imap.refused', afterMs: 5_000, worked: false })
+  expect(partOutcomeOf(refused, 12, 60_000, 1)).toMatchObject({ afterMs: null, worked: false })
+})
+
+test('a mailbox that does not exist has nobody wait', () => {
+  const missing = new AccountError('imap.mailbox_missing', 'account 1: none', { temporary: false })
+  expect(partOutcomeOf(missing, 1, 60_000)).toMatchObject({ afterMs: null, worked: true })
 })
