@@ -69,10 +69,17 @@ export function addQuarantineCommands(quarantine: Command): void {
     )
   quarantine
     .command('retry')
-    .argument('<id>')
-    .description('tries again to make a ticket of it')
-    .addHelpText('after', examples('letterlock quarantine retry 4711'))
-    .action(async (id: string, _, command: Command) => (await load()).retryMail(id, command.optsWithGlobals()))
+    .argument('[ids...]')
+    .description('tries again to make tickets of them')
+    .option('--all', 'all of them')
+    .option('--reason <reason>', 'all that are there for this reason, as too_large')
+    .addHelpText(
+      'after',
+      examples('letterlock quarantine retry 4711 4712', 'letterlock quarantine retry --reason too_large'),
+    )
+    .action(async (ids: string[], _, command: Command) => {
+      process.exitCode = await (await load()).retryMails(ids, command.optsWithGlobals())
+    })
   quarantine
     .command('export')
     .argument('<id>')

@@ -1,13 +1,14 @@
 // `letterlock source …` and `letterlock quarantine …`: what became of every mail.
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
-import { CommandError } from '../errors.ts'
+import { CommandError, ServiceError } from '../errors.ts'
 import { visible } from '../foreign-text.ts'
 import type { Judging } from '../poll/ingest-batch.ts'
+import { findQuarantinedIds } from '../store/quarantine.ts'
 import { findSources, getSource, type SourceFilter, type SourceView } from '../store/sources.ts'
 import { keysOf } from '../vault/keyring.ts'
 import { type GlobalOptions, openRaw, withDatabase } from './connect.ts'
-import { paint, print, printBytes, printJson, printTable, remark, time } from './terminal.ts'
+import { paint, print, printBytes, printJson, printTable, remark, reportError, time } from './terminal.ts'
 import { toLimit } from './tickets.ts'
 
 export interface SourceOptions extends GlobalOptions {
@@ -129,16 +130,60 @@ export async function exportQuarantined(which: string, options: GlobalOptions): 
   })
 }
 
-export async function retryMail(which: string, options: GlobalOptions): Promise<void> {
-  const id = toId(which)
+export interface RetryOptions extends GlobalOptions {
+  all?: boolean
+  reason?: string
+}
+
+/** Tries these mails again, or all, or all of a reason. One that fails does not keep the others from it; resolves to 1 then. */
+export async function retryMails(which: readonly string[], options: RetryOptions): Promise<0 | 1> {
+  const chosen = [which.length > 0, options.all === true, options.reason !== undefined].filter(Boolean).length
+  if (chosen !== 1) throw new CommandError('name mails by their ids, or give --all or --reason', undefined, 2)
+  const ids = [...new Set(which.map(toId))]
+  let failed = false
   await withDatabase(options, async (db, config) => {
     const { retryQuarantined } = await import('../poll/retry-quarantined.ts')
     const { parseMessage } = await import('../parse/parse-message.ts')
     const judging = await openJudging(db, config)
-    const end = await retryQuarantined(db, await openRaw(config), source => parseMessage(source), judging, id)
-    const ticket = end.ticket === null ? '' : `, ticket ${end.ticket}`
-    await print(`mail ${id}: ${end.result} (${end.reason})${ticket}`)
+    await using raw = await openRaw(config)
+    let none = true
+    for await (const id of ids.length > 0 ? ids : quarantinedIds(db, options.reason)) {
+      none = false
+      try {
+        const end = await retryQuarantined(db, raw, source => parseMessage(source), judging, id)
+        const ticket = end.ticket === null ? '' : `, ticket ${end.ticket}`
+        await print(`mail ${id}: ${end.result} (${end.reason})${ticket}`)
+      } catch (error) {
+        if (!isOfThisMail(error)) throw error
+        failed = true
+        reportError(error)
+      }
+    }
+    if (none) await print('no mails')
   })
+  return failed ? 1 : 0
+}
+
+/** A failure that says nothing about the next mail. */
+function isOfThisMail(error: unknown): boolean {
+  return error instanceof CommandError || (error instanceof ServiceError && error.code === 'raw.damaged')
+}
+
+const retriesAtOnce = 100
+
+/** Each once, though one that stays in quarantine keeps its id. */
+async function* quarantinedIds(db: Knex, reason: string | undefined): AsyncIterable<number> {
+  for (let after = 0; ; ) {
+    const ids = await findQuarantinedIds(db, {
+      after,
+      limit: retriesAtOnce,
+      ...(reason === undefined ? {} : { reason }),
+    })
+    yield* ids
+    const last = ids.at(-1)
+    if (last === undefined) return
+    after = last
+  }
 }
 
 export async function recoverMails(options: GlobalOptions): Promise<void> {

@@ -53,6 +53,8 @@ export interface BatchContext {
   account: PolledAccount
   mailbox: { id: number; name: string }
   cursor: Cursor
+  /** An operator asked for these mails again: they are let in, in place of their rows in quarantine. */
+  released?: true
 }
 
 /** Writes the raw batch and parses the mails meanwhile. Resolves once the bytes are durable. */
@@ -106,12 +108,12 @@ export async function commitBatch(
   kept: readonly KeptMail[],
   change: MailboxChange,
 ): Promise<MailEnd[]> {
-  const { account, mailbox, cursor } = context
+  const { account, mailbox, cursor, released = false } = context
   const place = { accountId: account.id, mailboxId: mailbox.id, afterIngest: account.afterIngest, ...cursor }
   const judged = await judgeTokens(kept, deps.judging)
   return await inTransaction(deps.db, async trx => {
     await lockLease(trx, account.lease)
-    const ends = await endMails(trx, { ...place, released: false }, judged, deps.judging)
+    const ends = await endMails(trx, { ...place, released }, judged, deps.judging)
     await updateMailbox(trx, mailbox.id, account.lease, change)
     return ends
   })
@@ -137,7 +139,7 @@ function messagesOf(kept: readonly KeptMail[]): ParsedMessage[] {
   return kept.flatMap(({ parsed }) => parsed ?? [])
 }
 
-/** The part inside the transaction: what is known, the ends, the rows. A mail that already has its row is passed over, unless a retry was asked for. */
+/** The part inside the transaction: what is known, the ends, the rows. A mail that already has its row is passed over, unless a retry was asked for, by `released` or in the row. */
 export async function endMails(
   trx: Knex.Transaction,
   place: EndingPlace,
@@ -149,10 +151,11 @@ export async function endMails(
     place,
     kept.map(({ mail }) => mail.uid),
   )
-  const fresh = kept.filter(mail => toRow(mail, rows) !== 'same')
+  const relation = (mail: KeptMail) => toRow(mail, rows.get(mail.mail.uid), place)
+  const fresh = kept.filter(mail => relation(mail) !== 'same')
   if (fresh.length === 0) return []
-  const rowsOf = (relation: 'replaces' | 'reuses') =>
-    fresh.flatMap(mail => (toRow(mail, rows) === relation ? (rows.get(mail.mail.uid) ?? []) : []))
+  const rowsOf = (wanted: 'replaces' | 'reuses') =>
+    fresh.flatMap(mail => (relation(mail) === wanted ? (rows.get(mail.mail.uid) ?? []) : []))
   await releaseUids(
     trx,
     place.mailboxId,
@@ -166,10 +169,11 @@ export async function endMails(
   return ends
 }
 
-function toRow(kept: KeptMail, rows: ReadonlyMap<number, UidRow>): ReturnType<typeof relationOf> {
-  const row = rows.get(kept.mail.uid)
+function toRow(kept: KeptMail, row: UidRow | undefined, { released }: EndingPlace): ReturnType<typeof relationOf> {
+  if (row === undefined) return 'new'
   const fingerprint = kept.parsed === null ? null : fingerprintOf(kept.parsed)
-  return row === undefined ? 'new' : relationOf({ ...kept.place, ...kept.mail, fingerprint }, row)
+  const retry = row.retry || (released && row.quarantined)
+  return relationOf({ ...kept.place, ...kept.mail, fingerprint }, { ...row, retry })
 }
 
 const maxHeaderBytes = 262_144

@@ -11,7 +11,7 @@ import { inTransaction } from '../store/database.ts'
 import { findUidsFrom, releaseUids } from '../store/known-mail.ts'
 import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
-import { findRetries } from '../store/quarantine.ts'
+import { findRetries, type Retry } from '../store/quarantine.ts'
 import { findUnsettled } from '../store/unsettled.ts'
 import { lockLease } from '../store/workers.ts'
 import type { ByteBudget } from './byte-budget.ts'
@@ -123,10 +123,13 @@ async function pollMailbox(
   const settle = () =>
     settleMail(poll, mailbox, stored, cursor).catch(error => noteFailure(failures, error, session, signal))
   await settle()
+  if (!(await takeMail(poll, box, settle))) {
+    poll.report.more = true
+    return
+  }
+  await updateMailbox(deps.db, stored.id, account.lease, { seen: mailbox.state })
+  // After new mail: whatever a retry comes to, it keeps no other mail waiting.
   await retakeMail(poll, box, work.retries)
-  if (await takeMail(poll, box, settle)) {
-    await updateMailbox(deps.db, stored.id, account.lease, { seen: mailbox.state })
-  } else poll.report.more = true
 }
 
 function isNothingNew(stored: StoredMailbox, state: MailboxState): boolean {
@@ -137,7 +140,7 @@ function isNothingNew(stored: StoredMailbox, state: MailboxState): boolean {
 async function findWork(
   db: Knex,
   stored: StoredMailbox,
-): Promise<{ any: boolean; unsettled: boolean; retries: number[] }> {
+): Promise<{ any: boolean; unsettled: boolean; retries: Retry[] }> {
   const { id, accountId, uidValidity } = stored
   if (uidValidity === null) return { any: true, unsettled: false, retries: [] }
   const last = lastCertainUid(stored)

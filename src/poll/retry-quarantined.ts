@@ -3,7 +3,7 @@
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import { inTransaction } from '../store/database.ts'
-import { findQuarantined, type QuarantinedMail, requestRetry } from '../store/quarantine.ts'
+import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../store/quarantine.ts'
 import type { RawStore } from '../store/raw-store.ts'
 import type { MailEnd } from './decide-ends.ts'
 import { endMails, type IngestDeps, type JudgedMails, type Judging, judgeTokens, parseMail } from './ingest-batch.ts'
@@ -28,14 +28,25 @@ export async function retryQuarantined(
   if (mail === undefined) {
     throw new CommandError(`source ${sourceId} is not in quarantine`, '`letterlock quarantine list` shows what is')
   }
-  await requestRetry(db, sourceId)
-  if (mail.place === null) return { result: 'pending', reason: 'fetched at the next poll', ticket: null }
+  if (mail.place === null) return await fetchAgain(db, mail)
   const source = await raw.read(mail.place)
   const kept = { mail: { ...mail, source, complete: true }, place: mail.place, ...(await parseMail({ parse }, source)) }
   const judged = await judgeTokens([kept], judging)
   const [end] = await inTransaction(db, trx => endAgain(trx, mail, judged, judging))
   if (end === undefined) throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
   return { result: end.result, reason: end.reason, ticket: end.ticket?.id ?? null }
+}
+
+/** Only the worker that owns the account asks its server. */
+async function fetchAgain(db: Knex, mail: QuarantinedMail): Promise<RetryEnd> {
+  if (!(await isFetchable(db, mail))) {
+    throw new CommandError(
+      `source ${mail.id} cannot be fetched again: the server renumbered its mailbox, or the mailbox is not read any more`,
+      'if the mail is still there, it was read again under its new number: `letterlock source list`',
+    )
+  }
+  await requestRetry(db, mail.id)
+  return { result: 'pending', reason: 'fetched at the next poll', ticket: null }
 }
 
 /** Whoever retries does not own the account: the account's row is locked all the same, so that no poll threads beside it. */

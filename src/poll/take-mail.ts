@@ -11,11 +11,12 @@ import type { FetchedMessage, Mailbox, MessageMeta } from '../fetch/mailbox.ts'
 import { inTransaction } from '../store/database.ts'
 import { insertUnfetchable } from '../store/ingest.ts'
 import { type MailboxChange, type StoredMailbox, type Trying, updateMailbox } from '../store/mailboxes.ts'
+import { clearRetry, type Retry, requestRetry } from '../store/quarantine.ts'
 import { lockLease } from '../store/workers.ts'
 import { type Cursor, isWanted } from './cursor.ts'
 import type { KeptMail } from './decide-ends.ts'
 import { type FetchedBatch, fetchBatch } from './fetch-batch.ts'
-import { commitBatch, keepBatch } from './ingest-batch.ts'
+import { type BatchContext, commitBatch, keepBatch } from './ingest-batch.ts'
 import { type PlannedBatch, planBatches } from './plan-batches.ts'
 import type { Poll } from './poll-account.ts'
 
@@ -157,9 +158,15 @@ async function keep(poll: Poll, box: OpenMailbox, mails: readonly FetchedMessage
   return mails.length === 0 ? [] : await keepBatch(poll.deps, contextOf(poll, box), mails)
 }
 
-async function commit(poll: Poll, box: OpenMailbox, kept: readonly KeptMail[], change: MailboxChange): Promise<void> {
+async function commit(
+  poll: Poll,
+  box: OpenMailbox,
+  kept: readonly KeptMail[],
+  change: MailboxChange,
+  context = contextOf(poll, box),
+): Promise<void> {
   const lastUid = Math.max(box.cursor.lastUid, change.lastUid ?? 0)
-  const ends = await commitBatch(poll.deps, contextOf(poll, box), kept, { ...change, lastUid })
+  const ends = await commitBatch(poll.deps, context, kept, { ...change, lastUid })
   box.cursor.lastUid = lastUid
   for (const {
     result,
@@ -170,7 +177,7 @@ async function commit(poll: Poll, box: OpenMailbox, kept: readonly KeptMail[], c
   }
 }
 
-function contextOf(poll: Poll, box: OpenMailbox) {
+function contextOf(poll: Poll, box: OpenMailbox): BatchContext {
   return { account: poll.account, mailbox: box.stored, cursor: box.cursor }
 }
 
@@ -266,11 +273,26 @@ async function note(poll: Poll, box: OpenMailbox, trying: Trying | null): Promis
   await updateMailbox(poll.deps.db, box.stored.id, poll.account.lease, { trying })
 }
 
-/** Mails that an operator asked for again; the cursor stays. What does not come keeps its row. */
-export async function retakeMail(poll: Poll, box: OpenMailbox, uids: readonly number[]): Promise<void> {
-  for (const uid of uids) {
-    const fetched = await fetchBatch(poll, box.mailbox, { uids: [uid], lastUid: uid, bytes: 0 })
-    if (fetched.failure !== null) throw fetched.failure
-    await commit(poll, box, await keep(poll, box, fetched.mails), {})
+/** Mails that an operator asked for again; the cursor stays. What does not come keeps its row in quarantine. */
+export async function retakeMail(poll: Poll, box: OpenMailbox, retries: readonly Retry[]): Promise<void> {
+  for (const retry of retries) {
+    poll.signal.throwIfAborted()
+    // One try each time that it is asked for, noted before: a mail that breaks the connection or the process does not do so at every poll.
+    await clearRetry(poll.deps.db, retry.id)
+    try {
+      await retakeOne(poll, box, retry)
+    } catch (error) {
+      if (isAbort(error, poll.signal) || !blamesMail(error)) await requestRetry(poll.deps.db, retry.id).catch(() => {})
+      throw error
+    }
   }
+}
+
+async function retakeOne(poll: Poll, box: OpenMailbox, { uid, size }: Retry): Promise<void> {
+  const batch = { uids: [uid], lastUid: uid, bytes: Math.min(size, poll.deps.limits.maxBytes) }
+  using _room = await takeRoom(poll, batch)
+  const fetched = await fetchBatch(poll, box.mailbox, batch)
+  if (fetched.failure !== null) throw fetched.failure
+  const context = { ...contextOf(poll, box), released: true as const }
+  if (fetched.mails.length > 0) await commit(poll, box, await keepBatch(poll.deps, context, fetched.mails), {}, context)
 }

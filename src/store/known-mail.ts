@@ -21,6 +21,7 @@ export interface UidRow {
   uid: number
   /** An operator asked for the mail to be tried again. */
   retry: boolean
+  quarantined: boolean
   complete: boolean
   /** Hex; null: nothing of it is kept. */
   sha256: string | null
@@ -29,11 +30,20 @@ export interface UidRow {
 
 /** The rows that these UIDs already have, by UID. */
 export async function findUids(trx: Knex, place: BatchPlace, uids: readonly number[]): Promise<Map<number, UidRow>> {
-  const rows: (Omit<UidRow, 'retry' | 'complete'> & { retry: number; complete: number })[] = await trx('sources')
+  const rows: (Omit<UidRow, 'retry' | 'quarantined' | 'complete'> & {
+    retry: number
+    complete: number
+    result: string
+  })[] = await trx('sources')
     .where({ mailbox_id: place.mailboxId, uid_validity: place.uidValidity })
     .whereIn('uid', uids)
-    .select('id', 'uid', 'sha256', 'fingerprint', 'complete', trx.raw('(retry_at IS NOT NULL) AS retry'))
-  return new Map(rows.map(row => [row.uid, { ...row, retry: row.retry === 1, complete: row.complete === 1 }]))
+    .select('id', 'uid', 'sha256', 'fingerprint', 'complete', 'result', trx.raw('(retry_at IS NOT NULL) AS retry'))
+  return new Map(
+    rows.map(({ result, ...row }) => [
+      row.uid,
+      { ...row, retry: row.retry === 1, quarantined: result === 'quarantined', complete: row.complete === 1 },
+    ]),
+  )
 }
 
 /** sources.id of the rows with this UID and later ones. */

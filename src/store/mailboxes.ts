@@ -104,7 +104,7 @@ export interface MailboxChange {
   seen?: { uidNext: number | null; messages: number }
 }
 
-/** Changes the row, if the lease still holds (in a transaction the caller has locked it already). */
+/** Changes the row, if the lease still holds (in a transaction the caller has locked it already). An empty change asks for nothing. */
 export async function updateMailbox(db: Knex, mailboxId: number, lease: Lease, change: MailboxChange): Promise<void> {
   const { trying, seen, ...cursor } = change
   const values = {
@@ -117,6 +117,7 @@ export async function updateMailbox(db: Knex, mailboxId: number, lease: Lease, c
       ? {}
       : { seen_uid_next: seen.uidNext, seen_messages: seen.messages, listed_at: db.raw('UTC_TIMESTAMP(3)') }),
   }
+  if (Object.keys(values).length === 0) return
   await db('mailboxes')
     .where({ id: mailboxId })
     .whereExists(
