@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Destination } from '../../src/fetch/mailbox.ts'
 import { insertAccount, type NewAccount } from '../../src/store/account-changes.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
@@ -27,6 +27,7 @@ async function testOf(
   destination: Destination,
   password: string | null = user.password,
   change: Partial<NewAccount> = {},
+  env: Record<string, string> = {},
 ): Promise<Ran> {
   const id = await insertAccount(
     database.db,
@@ -44,7 +45,9 @@ async function testOf(
     },
     writeWithoutKey,
   )
-  const ran = await letterlock(['account', 'test', String(id)], { env: { LETTERLOCK_DATABASE_URL: database.url } })
+  const ran = await letterlock(['account', 'test', String(id)], {
+    env: { LETTERLOCK_DATABASE_URL: database.url, ...env },
+  })
   expect(ran.stdout + ran.stderr).not.toContain(user.password)
   return ran
 }
@@ -61,6 +64,19 @@ test('a good account is logged in to, and its mails are counted', async () => {
       stderr: '',
     })
   }
+})
+
+test('a CA that the system trusts (update-ca-certificates) is trusted, too', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-system-ca-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const good = dovecot.destination('tls')
+  const bundle = path.join(directory, 'ca-certificates.crt')
+  writeFileSync(bundle, good.caPem ?? '')
+  const unknown = await testOf({ ...good, caPem: null }, user.password, {}, { SSL_CERT_FILE: '/dev/null' })
+  expect(unknown).toMatchObject({ code: 1, stderr: expect.stringMatching(/certificate/i) })
+  expect(await testOf({ ...good, caPem: null }, user.password, {}, { SSL_CERT_FILE: bundle })).toMatchObject({
+    code: 0,
+  })
 })
 
 test.each<[string, (good: Destination) => Partial<Destination>, RegExp]>([

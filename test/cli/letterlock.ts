@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect } from 'vitest'
 
-const main = path.resolve(import.meta.dirname, '../../src/main.ts')
+const program = path.resolve(import.meta.dirname, '../../src/letterlock')
 
 export interface Ran {
   code: number | null
@@ -38,7 +38,7 @@ export function cleanEnv(env: Record<string, string> = {}): Record<string, strin
 
 /** `letterlock ARGS…` */
 export async function letterlock(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { stdout, ...rest } = await run(process.execPath, [main, ...args], options)
+  const { stdout, ...rest } = await run(program, args, options)
   return { ...rest, stdout: stdout.toString() }
 }
 
@@ -47,16 +47,12 @@ export async function letterlockBytes(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Omit<Ran, 'stdout'> & { stdout: Buffer }> {
-  return await run(process.execPath, [main, ...args], options)
+  return await run(program, args, options)
 }
 
 /** A line for the shell; `letterlock` is the program. */
 export async function shell(line: string, options: RunOptions = {}): Promise<Ran> {
-  const { stdout, ...rest } = await run(
-    'sh',
-    ['-c', `letterlock() { '${process.execPath}' '${main}' "$@"; }\n${line}`],
-    options,
-  )
+  const { stdout, ...rest } = await run('sh', ['-c', `letterlock() { '${program}' "$@"; }\n${line}`], options)
   return { ...rest, stdout: stdout.toString() }
 }
 

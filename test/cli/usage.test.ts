@@ -22,6 +22,7 @@ const leaves = leavesOf(createProgram())
 test('the commands are the ones that scripts of operators know', () => {
   expect(leaves.map(leaf => `${leaf.parent?.name()} ${leaf.name()}`)).toEqual([
     'letterlock run',
+    'letterlock check',
     'letterlock migrate',
     ...['add', 'list', 'show', 'test', 'set', 'pause', 'resume', 'poll', 'remove', 'import'].map(
       name => `account ${name}`,
