@@ -75,9 +75,10 @@ function toFailure(error: unknown): Result {
 function toJson(path: string, result: Result): string {
   if (!('message' in result)) return toJsonLine({ path, ok: false, error: result.error })
   // What the contract of the line does not name stays inside.
-  const { original: _original, sender: _sender, htmlNotes: _notes, ...message } = result.message
+  const { original, sender: _sender, htmlNotes: _notes, ...message } = result.message
   const attachments = message.attachments.map(({ part: _, ...attachment }) => attachment)
-  return toJsonLine({ path, ok: true, ...message, attachments })
+  const about = original === null || original.messageId === '' ? null : { messageId: original.messageId }
+  return toJsonLine({ path, ok: true, ...message, attachments, original: about })
 }
 
 function toPage(path: string, result: Result): string {

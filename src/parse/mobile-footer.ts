@@ -2,7 +2,7 @@
 import { devices, footerTail, sentEndings, sentWords } from './quotation-words.ts'
 
 const maxLine = 250
-const begins = new RegExp(`^[^\\p{L}]{0,3}(?:${sentWords})\\s?.{0,60}?(?:${devices})[\\p{L}'’-]{0,20}`, 'iu')
+const begins = new RegExp(`^[^\\p{L}]{0,3}(?:${sentWords})\\s?[^.,;:!?\\n]{0,60}?(?:${devices})[\\p{L}'’-]{0,20}`, 'iu')
 const ends = new RegExp(
   `^[^\\p{L}]{0,3}(?:\\p{L}{1,3}[ -])?(?:${devices})[\\p{L}'’ -]{0,40}?(?:${sentEndings})[^\\p{L}]{0,4}$`,
   'iu',
@@ -10,7 +10,7 @@ const ends = new RegExp(
 const tail = new RegExp(`^(?:${footerTail}|${devices}|\\d[\\w.+]{0,9})$`, 'iu')
 const prepositions = /^(?:for|on|für|pour|para|per|voor|auf|via|with|dla|för|til|till|pro|için|для|over|my|an?)$/i
 const advertisement =
-  /^(?:yahoo mail: search, organize, conquer|mit freundlichen grüßen von meinem .{2,30}|sent from my [^.,;:!?]{2,60}\.?)$/i
+  /^(?:yahoo mail: search, organize, conquer|mit freundlichen grüßen von meinem .{2,30}|sent from my [^.,;:!?]{2,60}\.?(?:[,;]?\s{0,3}(?:please )?(?:excuse|forgive|pardon|sorry|apologies) .{2,60})?)$/i
 
 /** Written by the program; below it stands only what is quoted. */
 export function isMobileFooter(line: string): boolean {

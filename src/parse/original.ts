@@ -25,6 +25,12 @@ export function readOriginal(kind: Kind, source: Buffer, root: Part, text: strin
   return isNamed || original.subject !== '' ? original : null
 }
 
+/** Header of the mail that is attached; null without one. */
+export function attachedMail(source: Buffer, root: Part): Headers | null {
+  const mail = leavesOf(root).find(leaf => /^message\/(rfc822|global)$/.test(leaf.type.value))
+  return mail === undefined ? null : attachedHeaders(source, mail)
+}
+
 function attachedHeaders(source: Buffer, { start, end, encoding }: Part): Headers {
   // What is not encoded is not copied whole for the sake of its header.
   const isPlain = !/^(base64|quoted-printable)$/.test(encoding)

@@ -9,13 +9,15 @@ import { readBounce } from './bounce.ts'
 import { classify } from './classify.ts'
 import { readContent } from './content.ts'
 import { parseDate } from './dates.ts'
+import { forwardedHeaders, forwardedIn } from './forwarded.ts'
 import { decodeText, type Headers } from './headers.ts'
 import { parseMessageIds } from './message-ids.ts'
-import { readOriginal } from './original.ts'
-import type { Address, Attachment, ParsedMessage } from './parsed-message.ts'
-import { replyOf } from './reply.ts'
+import { attachedMail, readOriginal } from './original.ts'
+import type { Address, Attachment, ForwardedMessage, Kind, ParsedMessage } from './parsed-message.ts'
+import { type Role, replyOf } from './reply.ts'
 import { fromOf, senderOf } from './sender.ts'
 import { findParts, leavesOf, type Part } from './skeleton.ts'
+import { markOfSubject } from './subject-marks.ts'
 
 const maxReferences = 1_000
 
@@ -52,6 +54,7 @@ async function readMessage(raw: Buffer): Promise<ParsedMessage> {
     text: body.text,
   })
   const date = dateOf(headers, charset)
+  const reply = replyOf(body.marked, roleOf(headers, subject, body.text))
   return {
     kind,
     reasons: [...why, ...reasons],
@@ -68,9 +71,10 @@ async function readMessage(raw: Buffer): Promise<ParsedMessage> {
     text: body.text,
     html: body.html,
     htmlNotes: body.htmlNotes,
-    reply: replyOf(body.marked, isForwardSubject(subject)),
+    reply: reply.words,
     attachments: attachments.map(({ attachment }) => attachment),
     bounce: kind === 'bounce' ? readBounce(source, root, body.text) : null,
+    forwarded: forwardedIn(reply.passedOn) ?? forwardedAs(kind, source, root),
     original: readOriginal(kind, source, root, body.text),
   }
 }
@@ -124,11 +128,17 @@ function charsetHint(root: Part): string {
   )
 }
 
-/** Outermost: an answer to what was passed on is an answer. */
-function isForwardSubject(subject: string): boolean {
-  return /^\s{0,9}(?:fwd?|wg|tr|rv|enc|i|vb|vl|pd|doorst|trs|i̇lt|ilt|ynd|πρθ|továbbítás|пересл|转发|轉寄|転送|전달|הועבר)\s?(?:\[\d{1,3}\])?\s?[:：]/iu.test(
-    subject,
-  )
+/** A mail that is passed on may well refer to the one that it came in. */
+function roleOf(headers: Headers, subject: string, text: string): Role {
+  const mark = markOfSubject(subject, text)
+  const refers = headers.first('in-reply-to') !== '' || headers.first('references') !== ''
+  return mark ?? (refers ? 'answer' : null)
+}
+
+/** The mail that a person attached. */
+function forwardedAs(kind: Kind, source: Buffer, root: Part): ForwardedMessage | null {
+  const attached = kind === 'human' ? attachedMail(source, root) : null
+  return attached === null ? null : forwardedHeaders(attached)
 }
 
 function people(headers: Headers, names: readonly string[], charset: string): Address[] {

@@ -71,6 +71,15 @@ export interface OriginalMessage {
   subject: string
 }
 
+/** The mail that a mail passes on, as far as it names it. */
+export interface ForwardedMessage {
+  from: Address
+  /** '' if it is not named. */
+  subject: string
+  /** ISO 8601 in UTC, or null if it is absent or unreadable; programs name no zone there, and it is read as UTC. */
+  date: string | null
+}
+
 export interface ParsedMessage {
   kind: Kind
   /** Why `kind` is what it is, and what had to be repaired; short words, closed list in the code. */
@@ -99,6 +108,8 @@ export interface ParsedMessage {
   reply: string
   attachments: Attachment[]
   bounce: Bounce | null
-  /** For threading, not printed; null for mail of people. */
+  /** null if it passes no mail on. */
+  forwarded: ForwardedMessage | null
+  /** For threading, only its id is printed; null for mail of people. */
   original: OriginalMessage | null
 }

@@ -3,6 +3,7 @@
 
 import { fieldNames, forwardWords, introducers, monthWords, originalWords, wroteWords } from './quotation-words.ts'
 import { htmlMarks, withoutMarks } from './quoted-html.ts'
+import { markOfSubject } from './subject-marks.ts'
 
 /** An introduction, with the lines that it is wrapped over; nothing longer is looked at. */
 const maxIntroduction = 400
@@ -172,6 +173,31 @@ const fields = Object.entries(fieldNames).map(
     [field, new RegExp(`(?:^|\\s)[*_]{0,2}(?:${names})\\s{0,2}[*_]{0,2}[:：][*_]{0,2}(?=\\s|$)`, 'iu')] as const,
 )
 const anyField = new RegExp(`^[\\s>*_]{0,20}(?:${Object.values(fieldNames).join('|')})\\s{0,2}[*_]{0,9}[:：]`, 'iu')
+
+const leading = Object.entries(fieldNames).map(
+  ([field, names]) =>
+    [field, new RegExp(`^[\\s*_]{0,9}(?:${names})\\s{0,3}[*_]{0,2}[:：][*_]{0,2}\\s{0,99}(.*)$`, 'iu')] as const,
+)
+
+/** The field of a header that a line begins with, by its meaning, and its value. */
+export function fieldIn(line: string): { name: string; value: string } | null {
+  if (line.length > maxIntroduction * 5 || !anyField.test(line)) return null
+  for (const [name, pattern] of leading) {
+    const value = pattern.exec(line)?.[1]
+    if (value !== undefined) return { name, value: value.trim() }
+  }
+  return null
+}
+
+/** From, date, recipient and subject in a row, with a sender as only Outlook writes it or a subject that answers: no form has that. */
+export function isSurelyCopy(lines: readonly string[], i: number): boolean {
+  const block = lines.slice(i, i + 6).flatMap(line => fieldIn(plain(line)) ?? [])
+  const isComplete = ['from', 'date', 'to', 'subject'].every(name => block.some(field => field.name === name))
+  const isOfMail = ({ name, value }: { name: string; value: string }) =>
+    (name === 'from' && /\[mailto:[^\]]{3,300}\]/i.test(value)) ||
+    (name === 'subject' && markOfSubject(value, '') !== null)
+  return isComplete && block.some(isOfMail)
+}
 
 /** At least two fields of different meaning, one below the other, with an address, a time or a subject among them. */
 function isHeaderBlock(lines: readonly string[], i: number, effort: Effort): boolean {

@@ -1,5 +1,6 @@
 // PURE. The new words of a mail: without what it quotes, and without the signature. Answers below or between quoted lines are kept, what is
-// passed on is kept whole. Where nothing would be left, the whole text is: showing too much is better than hiding an answer.
+// passed on is kept whole. A mail that answers nothing quotes only what is surely a quotation: what looks like the header of another mail may
+// be a form, a booking, a fax. Where nothing would be left, the whole text is: showing too much is better than hiding an answer.
 import { isMobileFooter } from './mobile-footer.ts'
 import {
   beginsCopy,
@@ -9,27 +10,49 @@ import {
   isOriginalLine,
   isQuoted,
   isQuotedNext,
+  isSurelyCopy,
   isUncertain,
   plain,
   sharedLine,
   unquote,
 } from './quotation-marks.ts'
 import { htmlMarks, withoutMarks } from './quoted-html.ts'
+import type { SubjectMark } from './subject-marks.ts'
 
 /** Lines; what comes after is a quotation, or nobody's new words. */
 const maxLines = 10_000
 /** Letters that are looked at closely. */
 const maxEffort = 400_000
 
-/** `text` is the whole plain text, perhaps with the marks of quoted-html.ts. `isForward`: the mail passes another one on, as its subject says. */
-export function replyOf(text: string, isForward = false): string {
+/** What the header says of the mail: it passes another one on, it answers one, or neither. */
+export type Role = SubjectMark
+
+export interface Reply {
+  /** The new words, with what is passed on. */
+  words: string
+  /** Lines of a mail that is passed on, from what introduces it; none if nothing is. */
+  passedOn: readonly string[]
+}
+
+/** `text` is the whole plain text, perhaps with the marks of quoted-html.ts. */
+export function replyOf(text: string, role: Role): Reply {
   const lines = text.split('\n', maxLines).map(line => (line.length > 2_000 ? line.slice(0, 2_000) : line))
-  const { own, passedOn } = split(lines, isForward)
-  const reply = tidy([...withoutSignature(withoutArmour(own)), '', ...passedOn])
+  const { own, passedOn } = split(lines, role)
+  return { words: wordsOf(text, lines, withoutSignature(withoutArmour(own), role), own, passedOn), passedOn }
+}
+
+function wordsOf(
+  text: string,
+  lines: readonly string[],
+  unsigned: readonly string[],
+  own: readonly string[],
+  passedOn: readonly string[],
+): string {
+  const reply = tidy([...unsigned, '', ...passedOn])
   const whole = withoutMarks(text)
   if (reply !== '') return reply.length === whole.trim().length ? whole : reply
-  const unsigned = tidy(own)
-  if (unsigned !== '') return unsigned
+  const signed = tidy(own)
+  if (signed !== '') return signed
   return lines.every(line => isQuoted(line) || line.trim() === '') ? tidy(lines.map(unquote)) : whole
 }
 
@@ -39,13 +62,17 @@ interface Split {
   passedOn: string[]
 }
 
-function split(lines: readonly string[], isForward: boolean): Split {
+function split(lines: readonly string[], role: Role): Split {
   const own: string[] = []
   const effort: Effort = { left: maxEffort }
   const last = lastBlock(lines)
+  const isForward = role === 'forward'
   let [worded, quoting] = [false, false]
   for (let i = 0; i < lines.length; ) {
     const line = lines[i] as string
+    // What is passed on is what the mail is about; within the quotation of an answer it is a part of that.
+    if (!(quoting && isQuoted(line)) && isForwardLine(plain(unquoteAll(line))))
+      return { own, passedOn: isQuoted(line) ? lines.slice(i).map(unquote) : lines.slice(i) }
     if (isUncertain(line) && !quoting && i < last && !isIntroducedWithin(lines, i, effort)) {
       own.push(unquote(line))
       worded ||= hasWords(line)
@@ -53,32 +80,40 @@ function split(lines: readonly string[], isForward: boolean): Split {
       continue
     }
     if (isQuoted(line) || isTorn(lines, i)) {
+      if (isForward && hasWords(line)) return { own, passedOn: lines.slice(i).map(unquote) }
       quoting = true
       i++
       continue
     }
     const shared = sharedLine(line)
-    if (shared !== null) return { own: [...own, shared], passedOn: [] }
-    // What is passed on is what the mail is about.
-    if (isForwardLine(plain(line))) return { own, passedOn: lines.slice(i) }
-    const introduced = isForward ? 0 : introductionAt(lines, i, effort) || markedIntroductionAt(lines, i)
+    if (shared !== null && role !== null) return { own: [...own, shared], passedOn: [] }
+    const introduced = introductionAt(lines, i, effort) || markedIntroductionAt(lines, i)
     if (introduced > 0) {
-      if (!isQuotedNext(lines, i + introduced) && worded) return { own, passedOn: [] }
-      quoting = true
-      i += introduced
-      continue
+      if (isForward) return { own, passedOn: lines.slice(i) }
+      const isMarked = isQuotedNext(lines, i + introduced)
+      if (isMarked || role === 'answer') {
+        if (!isMarked && worded) return { own, passedOn: [] }
+        quoting = true
+        i += introduced
+        continue
+      }
     }
     const isOriginal = isOriginalLine(plain(line))
     if (line.includes(htmlMarks.copy) || isOriginal || beginsCopy(lines, i, effort)) {
       // A mail that is passed on with no word of its own is shown whole, too.
-      if (isForward || (isOriginal && !worded)) return { own, passedOn: lines.slice(i) }
-      if (worded) return { own, passedOn: [] }
+      if (isForward || (isOriginal && (!worded || role === null))) return { own, passedOn: lines.slice(i) }
+      if (worded && (role === 'answer' || isSurelyCopy(lines, i))) return { own, passedOn: [] }
     }
     own.push(line)
     worded ||= hasWords(line)
     i++
   }
   return { own, passedOn: [] }
+}
+
+/** Without any level of quotation. */
+function unquoteAll(line: string): string {
+  return withoutMarks(line).replace(/^(?:\s{0,3}[>|]){1,20} ?/, '')
 }
 
 /** Where the last block begins of which HTML says nothing; Infinity without one. */
@@ -128,21 +163,44 @@ function withoutArmour(lines: readonly string[]): string[] {
   return [...lines.slice(0, begin), ...signed, ...(after < 0 ? [] : lines.slice(after + 1))]
 }
 
-const signature = /^\s{0,3}(?:--\s?|—\s?|––?\s?|_{2,}\s?)$/
+/** RFC 3676 §4.3. */
+const delimiter = /^-- $/
+/** What else stands above signatures, and between other things. */
+const ruler = /^\s{0,3}(?:--\s?|—\s?|––?\s?|_{2,}\s?)$/
+/** Lines with words; what goes on longer is no signature. */
+const maxSignature = 15
 
-function withoutSignature(lines: readonly string[]): string[] {
-  let [cut, worded] = [lines.length, false]
-  for (const [i, line] of lines.entries()) {
-    if (worded && (signature.test(line) || line.includes(htmlMarks.signature) || isMobileFooter(plain(line)))) {
-      cut = i
-      break
-    }
-    worded ||= hasWords(line)
-  }
+function withoutSignature(lines: readonly string[], role: Role): string[] {
+  const cut = signatureAt(lines, role)
   const kept = lines.slice(0, cut)
   // Rulers, and the dot of a program that follows its mails.
-  while (kept.length > 0 && /^[\s\-_=*~#ᐧ]*$/.test(withoutMarks(kept.at(-1) as string))) kept.pop()
+  while (kept.length > 0 && /^[\s\-_=*~#+ᐧ]*$/.test(withoutMarks(kept.at(-1) as string))) kept.pop()
   return kept
+}
+
+/** Where the signature begins; the number of lines without one. Rulers between other words separate those. */
+function signatureAt(lines: readonly string[], role: Role): number {
+  const rulers = lines.filter(line => ruler.test(line) && !delimiter.test(line)).length
+  let words = 0
+  for (const [i, line] of lines.entries()) {
+    if (words > 0 && line.includes(htmlMarks.signature)) return i
+    const isDelimiter = delimiter.test(line) || (role === 'answer' && rulers === 1 && ruler.test(line))
+    // Below a mere greeting stands what the mail is about.
+    if (isDelimiter && words > (role === 'answer' ? 0 : 2) && isShort(lines, i + 1)) return i
+    if (words > 0 && isMobileFooter(plain(line)) && (role === 'answer' || isEndBelow(lines, i + 1))) return i
+    words += line.match(/[\p{L}\p{N}]+/gu)?.length ?? 0
+  }
+  return lines.length
+}
+
+function isShort(lines: readonly string[], from: number): boolean {
+  const rest = lines.slice(from)
+  return rest.filter(hasWords).length <= maxSignature && !rest.some(line => delimiter.test(line))
+}
+
+/** Nothing but such lines. */
+function isEndBelow(lines: readonly string[], from: number): boolean {
+  return lines.slice(from, from + 50).every(line => !hasWords(line) || isMobileFooter(plain(line)))
 }
 
 function tidy(lines: readonly string[]): string {

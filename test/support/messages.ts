@@ -23,6 +23,7 @@ export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
     reply: 'text',
     attachments: [],
     bounce: null,
+    forwarded: null,
     original: null,
     ...changes,
   }
