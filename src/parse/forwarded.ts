@@ -4,7 +4,7 @@ import { parseAddresses } from './addresses.ts'
 import { parseDate } from './dates.ts'
 import { decodeText, type Headers } from './headers.ts'
 import type { Address, ForwardedMessage } from './parsed-message.ts'
-import { fieldIn, isForwardLine, isOriginalLine, plain } from './quotation-marks.ts'
+import { fieldIn, plain } from './quotation-marks.ts'
 import { withoutMarks } from './quoted-html.ts'
 
 /** Lines of a block of fields, with its wrapped values. */
@@ -53,7 +53,7 @@ function blockOf(lines: readonly string[]): Map<string, string> {
       if (found.size > 0 && (next === undefined || fieldIn(next) === null)) return found
       last = ''
     } else if (found.size === 0) {
-      if (i > 3 && !isForwardLine(line) && !isOriginalLine(line)) return found
+      if (i > 3) return found
     } else if (last !== '') found.set(last, `${found.get(last)} ${line}`.slice(0, maxValue))
   }
   return found

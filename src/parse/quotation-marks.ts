@@ -1,7 +1,16 @@
 // PURE. What a quotation is known by in a text: its marks (`>`), the line that introduces it ("On … wrote:"), "Original Message" and the like,
 // and a block of header fields. Words in quotation-words.ts. Every test takes time in proportion to its line: a mail may be made to be slow.
 
-import { fieldNames, forwardWords, introducers, monthWords, originalWords, wroteWords } from './quotation-words.ts'
+import {
+  fieldNames,
+  forwardStems,
+  introducers,
+  joinedWroteWords,
+  monthWords,
+  originalWords,
+  quotingWords,
+  wroteWords,
+} from './quotation-words.ts'
 import { htmlMarks, withoutMarks } from './quoted-html.ts'
 import { markOfSubject } from './subject-marks.ts'
 
@@ -47,8 +56,17 @@ const startsAs = new RegExp(`^[\\s*_]{0,9}-{0,80}\\s{0,9}(?:${introducers})(?![\
 const hasDate = new RegExp(dates, 'iu')
 const hasClock = new RegExp(`${figure}{1,2}[:.]${figure}{2}|(?<!${figure})(?:19|20)\\d\\d(?!${figure})`, 'u')
 const hasAddress = new RegExp(bracketed, 'iu')
-const hasWrote = new RegExp(word(wroteWords), 'iu')
-const endsWrote = new RegExp(`${word(wroteWords)}[^\\p{L}]{0,12}$`, 'iu')
+const wrote = `(?:${word(wroteWords)}|(?:${joinedWroteWords}))`
+const hasWrote = new RegExp(wrote, 'iu')
+const endsWrote = new RegExp(`${wrote}[^\\p{L}]{0,12}$`, 'iu')
+const quotes = new RegExp(`^[\\s*_]{0,9}(?:${quotingWords})\\s`, 'iu')
+/** Programs give the seconds, too. */
+const hasSeconds = /\d{1,2}:\d{2}:\d{2}/
+/** `Anna---24.11.2026 10:00:00---` and the first words, in Notes. */
+const ofNotes = /^[^-]{1,80}-{3}\s?\d{1,2}[./]\d{1,2}[./]\d{2,4}\s\d{1,2}:\d{2}(?::\d{2})?(?:\s[ap]m)?\s?-{3}/i
+/** `Anna <anna@example.org> 24.11.2026 10:00 >>>`, in GroupWise. */
+const endsBrackets = />{3}\s{0,9}$/
+const bareAddress = /(?:^|[\s(<[:"'])[^\s<>()[\]"',;:]{1,64}@[^\s<>()[\]"',;:]{3,250}/
 const endsColon = /[:：][\s*_]{0,9}$/
 const endsAddress = new RegExp(`(?:${bracketed})\\s{0,9}[:：]\\s{0,9}$`, 'iu')
 const startsIso = /^[\s*_]{0,9}\d{4}[-/.]\d{1,2}[-/.]\d{1,2}/
@@ -68,6 +86,7 @@ export interface Effort {
 /** How many lines from `i` on introduce a quotation; 0 if they do not. `quotedAfter`: whether marks of quotation follow. */
 export function introductionAt(lines: readonly string[], i: number, effort: Effort): number {
   const first = plain(lines[i] as string)
+  if (ofNotes.test(first)) return 1
   if (first.length > maxIntroduction || !mayBegin(first, lines[i + 1] ?? '')) return 0
   let joined = first
   for (let count = 1; count <= maxWrapped; count++) {
@@ -98,28 +117,50 @@ function mayBegin(first: string, next: string): boolean {
 }
 
 /** Quick: how they all end. */
-const mayEnd = new RegExp(`(?:[:：>)\\]*_-]|${word(wroteWords)}[^\\p{L}]{0,12})\\s{0,9}$`, 'iu')
+const mayEnd = new RegExp(`(?:[:：>)\\]*_-]|${wrote}[^\\p{L}]{0,12})\\s{0,9}$`, 'iu')
 
 function isIntroduction(line: string, isQuotedAfter: () => boolean): boolean {
   const end = line.slice(-160)
   // ---- Anna wrote ----
   if (rulerFirst.test(line) && hasWrote.test(line) && (endsDashes.test(end) || endsWrote.test(end))) return true
+  // Zitat von Anna <anna@example.org>:
+  if (quotes.test(line) && endsAddress.test(line.slice(-320))) return true
+  if (endsBrackets.test(line) && hasDate.test(line)) return true
+  // In words of whatever language: a date, a time and an address before a colon.
+  if (endsColon.test(end) && hasDate.test(line) && hasTime.test(line) && bareAddress.test(line)) return true
   // 2026-11-24 10:00 GMT+01:00 Anna <anna@example.org>:
   if (startsIso.test(line) && (endsAddress.test(line.slice(-320)) || /[>)]\s{0,9}$/.test(end)) && hasAddress.test(line))
     return true
   // 24.11.2026, 10:00, "Anna" <anna@example.org>:
   if (endsAddress.test(line.slice(-320)) && (startsClock.test(line) || (startsAs.test(line) && hasDate.test(line))))
     return true
+  if (isDated(line) && isQuotedAfter()) return true
   if (!hasWrote.test(line)) return false
   const isAddressed = hasAddress.test(line)
   // Anna <anna@example.org> wrote:
   if (isAddressed && hasWrote.test(end) && !startsAs.test(line) && (endsColon.test(end) || endsWrote.test(end)))
     return true
+  // Anna wrote:
+  if (line.length <= maxNamed && endsColon.test(end) && endsWrote.test(end) && !personal.test(line) && isQuotedAfter())
+    return true
   if (!hasDate.test(line) || !(endsColon.test(end) || (startsAs.test(line) && endsWrote.test(end)))) return false
   // On Tue, Nov 24, 2026 at 10:00 AM Anna <anna@example.org> wrote:
   // Without an address it may be a sentence of the mail's own: "On 3 May you wrote:".
   if (isAddressed || isQuotedAfter()) return true
-  return hasClock.test(line) && !personal.test(line)
+  return hasClock.test(line) && (!personal.test(line) || hasSeconds.test(line))
+}
+
+/** Letters of a name and what is said of it. */
+const maxNamed = 100
+const hasTime = new RegExp(`${figure}{1,2}[:.時시点]\\s?${figure}{2}`, 'u')
+const startsDated = new RegExp(
+  `^[\\s*_]{0,9}(?:\\p{L}{1,20},?\\s)?${figure}{1,4}[\\s./年-]{1,3}(?:${figure}{1,2}|\\p{L}{1,20})`,
+  'u',
+)
+
+/** A date, a time and a name before a colon; only a ruler above it, or a quotation below, tells it from a heading. */
+function isDated(line: string): boolean {
+  return line.length <= 160 && startsDated.test(line) && hasTime.test(line) && endsColon.test(line)
 }
 
 export function isQuotedNext(lines: readonly string[], from: number): boolean {
@@ -131,19 +172,31 @@ const originalLine = new RegExp(
   `^[\\s>*|]{0,20}[-_=]{2,80}\\s{0,9}\\*?\\s{0,9}(?:${originalWords})\\s{0,9}:?\\*?\\s{0,9}[-_=]{2,80}[\\s*]{0,9}$`,
   'iu',
 )
-const forwardLine = new RegExp(
-  `^[\\s>*|]{0,20}(?:[-_=]{2,80}\\s{0,9}\\*?\\s{0,9}(?:${forwardWords})\\s{0,9}:?\\*?\\s{0,9}[-_=]{2,80}[\\s*]{0,9}|(?:begin )?(?:${forwardWords})\\s{0,9}[:：]\\s{0,9})$`,
-  'iu',
-)
+const hasForward = new RegExp(`(?:${forwardStems})`, 'iu')
+const betweenRulers = /^[\s*]{0,9}[-_=<]{2,80}.{1,200}[-_=>]{2,80}[\s*]{0,9}$/
 
 /** "Original Message", between dashes. */
 export function isOriginalLine(line: string): boolean {
   return line.length <= maxIntroduction && originalLine.test(line)
 }
 
-/** "Forwarded message", between dashes or before a colon. */
-export function isForwardLine(line: string): boolean {
-  return line.length <= maxIntroduction && forwardLine.test(line)
+/** "Forwarded message", between rulers or above the fields of a header; `lines` may be quoted. */
+export function isForwardAt(lines: readonly string[], i: number): boolean {
+  const line = unquoteAll(lines[i] as string)
+  if (line.length > maxForward || !hasForward.test(line)) return false
+  if (betweenRulers.test(line)) return true
+  const next = lines
+    .slice(i + 1, i + 5)
+    .map(unquoteAll)
+    .find(text => text.trim() !== '')
+  return next !== undefined && fieldIn(next) !== null
+}
+
+const maxForward = 200
+
+/** Without any level of quotation. */
+function unquoteAll(line: string): string {
+  return plain(line).replace(/^(?:\s{0,9}[>|]){1,20}\s?/, '')
 }
 
 /** A line of strokes, perhaps with a few words between them. */
@@ -162,15 +215,33 @@ function isRuler(line: string): boolean {
 export function beginsCopy(lines: readonly string[], i: number, effort: Effort): boolean {
   const line = plain(lines[i] as string)
   if (line.length > maxIntroduction || effort.left < 0) return false
-  if (!isRuler(line)) return isHeaderBlock(lines, i, effort)
+  if (!isRuler(line)) return isHeaderBlock(lines, i, effort) || isNotesHead(lines, i)
   const below = lines.slice(i + 1, i + 5).findIndex(text => text.trim() !== '' && !isRuler(text))
   if (below < 0) return false
-  return isHeaderBlock(lines, i + 1 + below, effort) || introductionAt(lines, i + 1 + below, effort) > 0
+  const at = i + 1 + below
+  return isHeaderBlock(lines, at, effort) || isDated(plain(lines[at] ?? '')) || introductionAt(lines, at, effort) > 0
 }
+
+/**
+ * Quoted lines that only introduce what follows without a mark: a program marks its own words so. `> Message du … > De : …`, or
+ * `>>> Anna <anna@example.org> 24.11.2026 10:00 >>>`.
+ */
+export function isQuotedHead(lines: readonly string[], i: number, effort: Effort): boolean {
+  const length = lines.slice(i, i + maxHead + 1).findIndex(line => !isQuoted(line))
+  if (length < 1 || !lines.slice(i + length, i + length + 4).some(line => line.trim() !== '')) return false
+  if (isQuotedNext(lines, i + length)) return false
+  const head = lines.slice(i, i + length).map(unquoteAll)
+  if (introductionAt(head, 0, effort) === head.length) return true
+  const fields = head.filter(line => fieldIn(line) !== null).length
+  return fields >= 2 && head.every((line, k) => k === 0 || line.trim() === '' || fieldIn(line) !== null)
+}
+
+/** Lines. */
+const maxHead = 8
 
 const fields = Object.entries(fieldNames).map(
   ([field, names]) =>
-    [field, new RegExp(`(?:^|\\s)[*_]{0,2}(?:${names})\\s{0,2}[*_]{0,2}[:：][*_]{0,2}(?=\\s|$)`, 'iu')] as const,
+    [field, new RegExp(`(?:^|\\s)[*_]{0,2}(?:${names})\\s{0,2}[*_]{0,2}(?::[*_]{0,2}(?=\\s|$)|：)`, 'iu')] as const,
 )
 const anyField = new RegExp(`^[\\s>*_]{0,20}(?:${Object.values(fieldNames).join('|')})\\s{0,2}[*_]{0,9}[:：]`, 'iu')
 
@@ -199,6 +270,16 @@ export function isSurelyCopy(lines: readonly string[], i: number): boolean {
   return isComplete && block.some(isOfMail)
 }
 
+/** Sender and time above labels without colons, as old Notes set them. */
+function isNotesHead(lines: readonly string[], i: number): boolean {
+  const [sender = '', time = ''] = lines.slice(i, i + 2).map(line => plain(line).trim())
+  return (
+    hasAddress.test(sender) &&
+    />$/.test(sender) &&
+    /^\d{1,2}[./]\d{1,2}[./]\d{2,4}\s\d{1,2}:\d{2}(?::\d{2})?(?:\s[ap]m)?$/i.test(time)
+  )
+}
+
 /** At least two fields of different meaning, one below the other, with an address, a time or a subject among them. */
 function isHeaderBlock(lines: readonly string[], i: number, effort: Effort): boolean {
   if (!anyField.test(plain(lines[i] as string))) return false
@@ -211,8 +292,10 @@ function isHeaderBlock(lines: readonly string[], i: number, effort: Effort): boo
   const found = new Set(
     block.flatMap(line => fields.filter(([, pattern]) => pattern.test(line)).map(([field]) => field)),
   )
-  if (!found.has('from') && !(found.has('date') && found.size > 1)) return false
-  return found.size >= 2 && (found.has('subject') || /@|\d{1,2}[:.]\d{2}/.test(block.join(' ')))
+  if (!found.has('from') && !(found.has('date') && found.size > 2)) return false
+  // Two alone may be a trip from one place to another.
+  if (found.size < 2 || (found.size < 3 && !block.some(line => line.includes('@')))) return false
+  return found.has('subject') || /@|\d{1,2}[:.]\d{2}/.test(block.join(' '))
 }
 
 /** `answer--- On … wrote:` in one line: what stands before. */

@@ -16,7 +16,7 @@ export const introducers = [
 /** "wrote". */
 export const wroteWords = [
   'wrote|writes|written|said|sent',
-  'schrieb|hat geschrieben|schrieben',
+  'schrieb|geschrieben|schrieben',
   'a écrit|écrit|a ecrit',
   'escribió|escribio|ha escrito',
   'escreveu|escreve',
@@ -24,13 +24,21 @@ export const wroteWords = [
   'schreef|geschreven|het volgende geschreven',
   'skrev|skreiv|kirjoitti',
   'napisał|napisała|napisał\\(a\\)|pisze',
-  'napsal|napsala|napsal\\(a\\)|napísal|napísala',
-  'написал|написала|написал\\(а\\)|пишет|писал|написав|пише|написа',
+  'napsal|napsala|napsal\\(a\\)|napísal|napísala|napísal\\(a\\)',
+  'написал|написала|написал\\(а\\)|пишет|писал|писала|писали|написав|пише|написа',
   'írta|ezt írta|a scris|scris|έγραψε|yazdı|şunları yazdı|menulis|đã viết|viết',
-  'je napisao|je napisala|napisao je|napisala je|je napisal|je pisal|je pisala|написао је|написала је|написах|написа|написала|написав\\(-ла\\)|написав\\(ла\\)|написал\\(-а\\)|пишува|піша',
+  'napisao|napisala|napisao/la|napisal|napisal\\(a\\)|написао|написао/ла|je napisao|je napisala|napisao je|napisala je|je napisal|je pisal|je pisala|написао је|написала је|написах|написа|написала|написав\\(-ла\\)|написав\\(ла\\)|написал\\(-а\\)|пишува|піша',
   'rašė|parašė|rakstīja|kirjutas|va escriure|ha escrit|escribiu|idatzi du|skrifaði|het geskryf|geskryf|menulis|shkroi|написаў',
-  '写道|寫道|寫到|のメール|さんは書きました|は書きました|さんからのメール|さんが書きました|님이 작성|님이 쓰신 글|작성|כתב|כתבה|כתב/ה|مايلي كتب|كتب|كتبت|نوشت|نوشته|ने लिखा|เขียนว่า|เขียน',
+  'כתב|כתבה|כתב/ה|مايلي كتب|كتب|كتبت|نوشت|نوشته|ने लिखा|เขียนว่า|เขียน',
 ].join('|')
+
+/** "wrote" in languages that set no blanks between words. */
+export const joinedWroteWords =
+  '写道|寫道|写到|寫到|のメール|書きました|書いた|님이 작성|님이 쓰신 글|쓴 글|작성|작성한 글|เขียนว่า|เขียน'
+
+/** What stands before the name in place of "wrote": "Quoting Anna <anna@example.org>:". */
+export const quotingWords =
+  'zitat von|zitiert von|quoting|quote from|citando(?: a)?|citat (?:från|fra|af|av)|citerar|citert|citaat van|citerend|citace|citát|cytat|cytowanie|cituji|idézet|citation de|en citant|citant|lainaus|цитирование|цитирует|цитата|引用'
 
 /** Months; a date without one of these has figures enough to be known by. */
 export const monthWords = [
@@ -41,39 +49,33 @@ export const monthWords = [
 /** "Original Message", between dashes. */
 export const originalWords = [
   'original (?:message|email|e-mail|appointment|mail)|reply message|original',
-  'urspr\\p{L}*\\.? nachricht|original-?nachricht|ursprüngliche e-?mail|original-?mail',
+  'urspr\\p{L}*\\.? nachricht|original-?nachricht|ursprüngliche (?:e-?mail|mitteilung)|original-?mail',
   "message d[’']origine|message original|mail original|message initial|e-mail d[’']origine",
   'mensaje original|correo original|mensagem original|messaggio originale',
   'oorspronkelijk bericht|origineel bericht|oprindelig (?:besked|meddelelse|mail)|opprinnelig (?:melding|e-post)',
   'ursprungligt? meddelande|originalmeddelande|originalmeddelelse|alkuperäinen viesti',
   'oryginalna wiadomość|wiadomość oryginalna|wiadomość pierwotna|původní (?:zpráva|e-mail)|pôvodná správa',
-  'исходное сообщение|оригинальное сообщение|пересылаемое сообщение|початкове повідомлення',
+  'исходное сообщение|оригинальное сообщение|пересылаемое сообщение|початкове повідомлення|оригінальне повідомлення|вихідне повідомлення|оригинално писмо',
   'izvorna poruka|originalna poruka|izvirno sporočilo|оригинално съобщение|оригинална порука|missatge original|pesan asli|thư gốc|tin nhắn gốc|algne kiri|originalas laiškas|pirminis laiškas|sākotnējā ziņa|upprunaleg skilaboð',
   'ข้อความต้นฉบับ|ข้อความเดิม|الرسالة الأصلية|رسالة أصلية|הודעה מקורית|پیام اصلی',
   'eredeti üzenet|mesaj original|orijinal (?:ileti|mesaj)|αρχικό μήνυμα',
-  '原始邮件|原始郵件|原邮件|原始消息|元のメッセージ|원본 ?메일|원본 ?메시지|원본 메세지',
+  '原始邮件|原始郵件|原邮件|回复的原邮件|回复的邮件|原始消息|원본 ?이메일|元のメッセージ|원본 ?메일|원본 ?메시지|원본 메세지',
 ].join('|')
 
-/** "Forwarded message". */
-export const forwardWords = [
-  'forwarded (?:message|by .{1,80}|mail|email)|begin forwarded message',
-  'weitergeleitete (?:nachricht|mail)|anfang der weitergeleiteten (?:nachricht|e-?mail)',
-  'message (?:transféré|réexpédié)|début du message (?:réexpédié|transféré)',
-  'mensaje reenviado|inicio del mensaje reenviado|mensagem (?:encaminhada|reencaminhada)|início da mensagem (?:encaminhada|reencaminhada)',
-  'messaggio inoltrato|inizio messaggio inoltrato|doorgestuurd bericht|begin doorgestuurd bericht',
-  'vidarebefordrat (?:meddelande|mejl|brev)|videresendt (?:besked|melding|e-?mail)|välitetty viesti',
-  'treść przekazanej wiadomości|wiadomość przekazana|přeposlaná zpráva|пересылаемое письмо|转发邮件|转发的邮件|转发消息|轉寄郵件|轉寄的郵件|転送メッセージ|転送されたメッセージ|전달된 메시지|전달한 메시지',
-  'mesaj redirecționat|továbbított üzenet|yönlendirilmiş ileti|yönlendirilen ileti|iletilen mesaj|προωθημένο μήνυμα|переслане повідомлення|пересланное сообщение|препратено съобщение|proslijeđena poruka|prosleđena poruka|posredovano sporočilo|preposlaná správa|missatge reenviat|pesan terusan|edastatud kiri|persiųstas laiškas',
-  'הודעה שהועברה|رسالة معاد توجيهها|رسالة محوّلة|پیام ارسال شده|ข้อความที่ส่งต่อ|thư được chuyển tiếp|tin nhắn được chuyển tiếp',
+/** Stems of "forwarded": how they are bent, and with which word for a mail, differs from program to program. */
+export const forwardStems = [
+  'forwarded|fwd message|weitergeleitet|transf[ée]r[ée]|réexpédi|reenvia|encaminhad|inoltrat|inoltro|doorgestuurd|doorgezonden|vidarebefordra|videresend|välitet|przekaz|przesłan',
+  'přepos|prepos|továbbít|redirec[țţ]ionat|yönlendir|[iİ]letil|προωθ|пересыла|пересла|перенаправ|переадрес|пересила|препрат|proslije|prosleđ|прослеђ|posredova|edastat|persiųst|pārsūt|áframsen|framsen',
+  '转发|轉寄|轉發|転送|전달|הועבר|معاد توجيه|إعادة توجيه|محوّ?ل|ส่งต่อ|chuyển tiếp|terusan|diteruskan|अग्रेषित|هدایت|ارسال شده|ارسال مجدد',
 ].join('|')
 
 /** Header fields as mail programs name them above a copy. */
 export const fieldNames = {
-  from: 'from|von|de|da|van|fra|från|lähettäjä|od|от|від|feladó|kimden|gönderen|expéditeur|remitente|remetente|mittente|afzender|avsender|avsändare|afsender|nadawca|dari|de la|από|מאת|差出人|送信者|发件人|發件人|寄件者|寄件人|보낸 ?사람|보낸이|pošiljatelj|šalje|saatja|nuo|frá|từ|จาก|از|feladó|שולח|מאת|المرسل|от кого|відправник',
-  date: 'sent|date|datum|gesendet|gesendet am|envoyé|envoyé le|date d’envoi|enviado|enviado el|enviado em|enviada|enviada em|fecha|data|inviato|inviato il|verzonden|sendt|dato|skickat|lähetetty|päivämäärä|wysłano|wysłane|odesláno|dátum|дата|отправлено|надіслано|elküldve|küldve|tarih|gönderildi|trimis|message du|received|ημερομηνία|日時|送信日時|日付|发送时间|發送時間|傳送時間|日期|时间|보낸 ?날짜|날짜|보낸시간|poslano|odoslané|odoslano|enviat|dikirim|tanggal|saadetud|išsiųsta|đã gửi|ngày|ส่งเมื่อ|ส่ง|วันที่|تم الإرسال|التاريخ|תאריך|נשלח|تاریخ|изпратено|дата и час',
-  to: 'to|an|à|a|para|aan|naar|til|till|vastaanottaja|do|komu|кому|címzett|kime|alıcı|destinataire|destinatario|cc|kopie|copie à|copia|kopia|către|προς|宛先|收件人|收件者|받는 ?사람|받는이|za|prima|per a|kepada|kellele|kam|đến|tới|ถึง|إلى|אל|به|към',
+  from: 'from|von|de|da|van|fra|från|lähettäjä|od|от|від|feladó|kimden|gönderen|expéditeur|remitente|remetente|mittente|afzender|avsender|avsändare|afsender|nadawca|dari|de la|από|מאת|差出人|送信者|发件人|發件人|寄件者|寄件人|보낸 ?사람|보낸이|pošiljatelj|šalje|saatja|nuo|frá|từ|จาก|از|feladó|שולח|מאת|المرسل|من|от кого|від кого|відправник|од|발신|no|प्रेषक|lähettänyt|寄件人',
+  date: 'sent|date|datum|gesendet|gesendet am|envoyé|envoyé le|date d’envoi|enviado|enviado el|enviado em|enviada|enviada em|fecha|data|inviato|inviato il|verzonden|sendt|dato|skickat|lähetetty|päivämäärä|wysłano|wysłane|odesláno|dátum|дата|отправлено|надіслано|elküldve|küldve|tarih|gönderildi|trimis|message du|received|ημερομηνία|日時|送信日時|日付|发送时间|發送時間|傳送時間|日期|时间|보낸 ?날짜|날짜|보낸시간|poslano|odoslané|odoslano|enviat|dikirim|tanggal|saadetud|išsiųsta|đã gửi|ngày|ส่งเมื่อ|ส่ง|วันที่|تم الإرسال|التاريخ|תאריך|נשלח|تاریخ|изпратено|изпратено на|дата и час|послато|poslato|nosūtīts|datums|भेजा गया|दिनांक|寄件日期|verschickt|enviada a|data wysłania|保存日時',
+  to: 'to|an|à|a|para|aan|naar|til|till|vastaanottaja|do|komu|кому|címzett|kime|alıcı|destinataire|destinatario|cc|kopie|copie à|copia|kopia|către|προς|宛先|收件人|收件者|받는 ?사람|받는이|za|prima|per a|kepada|kellele|kam|đến|tới|ถึง|إلى|אל|به|към|до|받은 ?사람|adressaat|प्रति',
   subject:
-    'subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|emne|ämne|aihe|temat|předmět|predmet|тема|tárgy|konu|subiect|re|risposta|θέμα|件名|主题|主題|제목|zadeva|assumpte|perihal|subjek|teema|tema|chủ đề|เรื่อง|หัวข้อ|الموضوع|נושא|موضوع|относно',
+    'subject|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|emne|ämne|aihe|temat|předmět|predmet|тема|tárgy|konu|subiect|re|risposta|θέμα|件名|主题|主題|제목|zadeva|assumpte|perihal|subjek|teema|tema|chủ đề|เรื่อง|หัวข้อ|الموضوع|נושא|موضوع|относно|tēma|विषय|主旨|主　题|主 题|predmet|ogg|efni|प्रसंग',
 } as const
 
 /** How the line of a telephone begins. */

@@ -6,9 +6,10 @@ import {
   beginsCopy,
   type Effort,
   introductionAt,
-  isForwardLine,
+  isForwardAt,
   isOriginalLine,
   isQuoted,
+  isQuotedHead,
   isQuotedNext,
   isSurelyCopy,
   isUncertain,
@@ -71,7 +72,7 @@ function split(lines: readonly string[], role: Role): Split {
   for (let i = 0; i < lines.length; ) {
     const line = lines[i] as string
     // What is passed on is what the mail is about; within the quotation of an answer it is a part of that.
-    if (!(quoting && isQuoted(line)) && isForwardLine(plain(unquoteAll(line))))
+    if (!(quoting && isQuoted(line)) && isForwardAt(lines, i))
       return { own, passedOn: isQuoted(line) ? lines.slice(i).map(unquote) : lines.slice(i) }
     if (isUncertain(line) && !quoting && i < last && !isIntroducedWithin(lines, i, effort)) {
       own.push(unquote(line))
@@ -80,6 +81,7 @@ function split(lines: readonly string[], role: Role): Split {
       continue
     }
     if (isQuoted(line) || isTorn(lines, i)) {
+      if (role === 'answer' && worded && !quoting && isQuotedHead(lines, i, effort)) return { own, passedOn: [] }
       if (isForward && hasWords(line)) return { own, passedOn: lines.slice(i).map(unquote) }
       quoting = true
       i++
@@ -109,11 +111,6 @@ function split(lines: readonly string[], role: Role): Split {
     i++
   }
   return { own, passedOn: [] }
-}
-
-/** Without any level of quotation. */
-function unquoteAll(line: string): string {
-  return withoutMarks(line).replace(/^(?:\s{0,3}[>|]){1,20} ?/, '')
 }
 
 /** Where the last block begins of which HTML says nothing; Infinity without one. */

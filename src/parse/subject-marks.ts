@@ -2,13 +2,13 @@
 // that mail programs speak. Tags that gateways and lists put in front ("[EXT]", "***SPAM***") are looked through.
 
 const tags =
-  /^(?:\s|\[[^[\]]{1,60}\]|\([^()]{1,40}\)|\{[^{}]{1,40}\}|\*{2,9}[^*]{1,40}\*{2,9}|(?:ext|extern|external|externe|externo|esterno|spam)\s?[:：|-](?=\s?\p{L}))+/iu
+  /^(?:\s|\p{So}|\ufe0f|\[[^[\]]{1,60}\]|\([^()]{1,40}\)|\{[^{}]{1,40}\}|\*{2,9}[^*]{1,40}\*{2,9}|(?:ext|extern|external|externe|externo|esterno|spam)\s?[:：|-](?=\s?\p{L}))+/iu
 
 const forwards = [
-  'fwd?|forward(?:ed)?|wg|wtr?l|weitergeleitet|weiterleitung|tr|transf(?:éré|ert?)?|réexp(?:édié)?|rv|reenv(?:iado|io)?|enc|encaminhad[ao]|i|inoltr(?:o|ato)?',
+  'fwd?|forward(?:ed)?|wg|wtr|weitergeleitet|weiterleitung|tr|transf(?:éré|ert?)?|réexp(?:édié)?|rv|reenv(?:iado|iat|io)?|enc|encaminhad[ao]|i|inoltr(?:o|ato)?',
   'doorst(?:uren|uur)?|doorgestuurd|vb|vidarebefordrat|vl|välitetty|vs|videresendt?|viderebragt|videresending|pd|przek(?:azano|azane)?|př(?:ep)?|přep(?:osláno)?|preposlané|prep(?:osielané)?',
   'továbbítás|továbbítva|tov|fs|áframsent|framsent|edasi|ed|edastatud|pers(?:iųsta)?|pārs(?:ūtīts)?|posr(?:edovano)?|prosl(?:eđeno|ijeđeno|jeđeno)?|proslij',
-  'redirec(?:ționat)?|İlt|i̇lt|ilt|ilet|yönl(?:endirilmiş)?|ynl|trs|terusan|teruskan|chuyển tiếp|πρθ|προωθ(?:ημένο)?|пересл(?:ано|анное)?|перенапр(?:авлено)?|пер|пересилання|препр(?:атено)?|прослеђено',
+  'redirec(?:ționat)?|İlt|i̇lt|ilt|ilet|İlet|yönl(?:endirilmiş|endirilen)?|ynl|trs|terusan|teruskan|chuyển tiếp|πρθ|προωθ(?:ημένο)?|пересл(?:ано|анное)?|пересылка|перенапр(?:авлено)?|пер|пересилання|препр(?:атено)?|прослеђено',
   '转发|轉寄|轉發|转寄|転送|전달|ส่งต่อ|הועבר|העברה|إعادة توجيه|إعادة إرسال|تحويل|محول|باز ارسال|ارسال مجدد|अग्रेषित',
 ].join('|')
 
