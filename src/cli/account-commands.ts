@@ -104,7 +104,8 @@ function addSet(account: Command): void {
   addSettings(account.command('set').argument('<account>', 'id or address'))
     .description('changes an account; a new server or user name needs the password again')
     .option('--no-ca', 'the system’s CA certificates again')
-    .option('--ask-password', 'asks for a new password')
+    .option('--ask-password', 'asks for a new password, and says where it will be sent')
+    .option('--yes', 'confirms a destination that was changed in the database, in scripts')
     .addHelpText(
       'after',
       examples(

@@ -15,7 +15,9 @@ import {
 } from '../store/account-changes.ts'
 import {
   accountDefaults,
+  changedDestination,
   faultOfAddress,
+  faultOfDestination,
   faultOfPassword,
   type GivenSettings,
   portOf,
@@ -28,14 +30,16 @@ import { type AccountDetail, getAccount } from '../store/accounts.ts'
 import { insertAudit } from '../store/audit.ts'
 import { isLocal } from '../store/database.ts'
 import { type AccountDestination, getDestination } from '../store/destinations.ts'
-import { keysOf, readKeyring } from '../vault/keyring.ts'
+import { bindingOf } from '../vault/bound-destination.ts'
+import { destinationWords } from '../vault/destination-words.ts'
+import { type Keyring, keysOf, readKeyring } from '../vault/keyring.ts'
 import type { Provider } from '../vault/oauth-providers.ts'
 import { createSecretWriter } from '../vault/write-secret.ts'
 import { type OAuthOptions, readKnown, readProvider, type SignedIn, signIn } from './account-oauth.ts'
 import { readCa, readPasswordFile } from './account-settings.ts'
 import { actor } from './actor.ts'
 import { type GlobalOptions, withDatabase } from './connect.ts'
-import { ask, askSecret, isInteractive, paint, print, readSecretFromStdin, remark } from './terminal.ts'
+import { ask, askSecret, confirm, isInteractive, paint, print, readSecretFromStdin, remark } from './terminal.ts'
 
 /** Options of `add` and `set`, as given. */
 export interface AccountOptions extends GlobalOptions, GivenSettings, OAuthOptions {
@@ -169,21 +173,30 @@ export async function testAccount(which: string, options: GlobalOptions): Promis
   })
 }
 
-export async function setAccount(which: string, options: AccountOptions): Promise<void> {
+export async function setAccount(which: string, options: AccountOptions & { yes?: boolean }): Promise<void> {
   const { startFrom, ...settings } = readSettings(options)
   if (startFrom !== undefined) throw usage('--start cannot be changed', 'it is decided once, when the account is added')
   const provider = readProvider(options)
-  const password =
-    (await givenPassword(options)) ?? (options.askPassword ? await askPassword('New password: ') : undefined)
-  if (Object.keys(settings).length === 0 && password === undefined && provider === undefined)
+  const asks = options.askPassword === true || (options.passwordStdin === true && process.stdin.isTTY === true)
+  if (asks && !isInteractive()) checked('')
+  const given = asks ? undefined : await givenPassword(options)
+  if (Object.keys(settings).length === 0 && !asks && given === undefined && provider === undefined)
     throw usage('nothing to change was given', '`letterlock account set --help` lists what there is')
   await withDatabase(options, async (db, config) => {
     const account = await getAccount(db, which)
     const before = await getDestination(db, account.id)
-    const secrets = provider === undefined ? { password } : await signInAgain(db, config, provider, account, options)
-    const change = await completeChange(account.id, before, settings, secrets)
+    const usual = withUsualPort(before, settings)
+    const moved = movedPart(before, usual)
+    const asksAgain = moved !== undefined && given === undefined && before.oauth === null && isInteractive()
+    if (asks || asksAgain || given !== undefined || provider !== undefined)
+      await confirmDestination(db, readKeyring(keysOf(config)), account, before, usual, options)
+    const question = asks ? 'New password: ' : `The ${moved} of account ${account.id} changes. Its password again: `
+    const password = asks || asksAgain ? await askPassword(question) : given
+    const typed = password === undefined ? {} : { password }
+    const secrets = provider === undefined ? typed : await signInAgain(db, config, provider, account, before, options)
+    const change: AccountChange = { ...settings, ...secrets, ...usual }
     warnOfCleartext({ ...before, ...change })
-    await updateAccount(db, account.id, change, createSecretWriter(keysOf(config)))
+    await updateAccount(db, account.id, change, createSecretWriter(keysOf(config)), before)
     const changed = Object.keys(change).map(name => words[name] ?? name)
     await insertAudit(db, {
       actor: actor(),
@@ -195,15 +208,43 @@ export async function setAccount(which: string, options: AccountOptions): Promis
   })
 }
 
+/**
+ * Says where a new secret will go before anybody gives it. Where the row names another destination than the old secret was stored for,
+ * somebody changed it in the database: a person has to confirm that one. Throws CommandError.
+ */
+async function confirmDestination(
+  db: Knex,
+  ring: Keyring,
+  { id, address }: AccountDetail,
+  before: AccountDestination,
+  change: AccountChange,
+  options: { yes?: boolean },
+): Promise<void> {
+  const target = changedDestination(address, before, change)
+  const fault = faultOfDestination(target)
+  if (fault !== undefined)
+    throw usage(`account ${id}: ${fault}`, 'give a right one, and find out who writes to the table')
+  const where = destinationWords(target)
+  if ((await bindingOf(db, ring, id, before, target)) !== 'changed') {
+    if (isInteractive()) remark(`what account ${id} signs in with will be sent to ${where}`)
+    return
+  }
+  await confirm(
+    `The destination of account ${id} was changed in the database since its secret was stored. Let a new one be sent to ${where}?`,
+    options,
+  )
+}
+
 /** What is stored of the client need not be given again. */
 async function signInAgain(
   db: Knex,
   config: Config,
   provider: Provider,
   { id, username }: AccountDetail,
+  before: AccountDestination,
   options: AccountOptions,
 ): Promise<{ oauth: NewOAuth }> {
-  const known = await readKnown(db, readKeyring(keysOf(config)), id, await getDestination(db, id))
+  const known = await readKnown(db, readKeyring(keysOf(config)), id, before)
   return (await signIn(provider, options, options.username ?? username, known)).secrets
 }
 
@@ -213,18 +254,4 @@ const words: Readonly<Record<string, string>> = {
   everySeconds: 'interval',
   afterIngest: 'after',
   username: 'user name',
-}
-
-/** The port that goes with another security, and the password that another server needs (a person is asked for it). */
-async function completeChange(
-  id: number,
-  before: AccountDestination,
-  settings: Settings,
-  secrets: { password?: string | undefined; oauth?: NewOAuth },
-): Promise<AccountChange> {
-  const given = Object.entries(secrets).filter(([, secret]) => secret !== undefined)
-  const change: AccountChange = { ...settings, ...Object.fromEntries(given), ...withUsualPort(before, settings) }
-  const moved = movedPart(before, change)
-  if (moved === undefined || given.length > 0 || before.oauth !== null || !isInteractive()) return change
-  return { ...change, password: await askPassword(`The ${moved} of account ${id} changes. Its password again: `) }
 }

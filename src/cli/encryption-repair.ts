@@ -1,11 +1,13 @@
 // `letterlock encryption recover` and `accept-destination`: what an operator decides when a key is lost, or an account moved.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
+import { faultOfDestination } from '../store/account-settings.ts'
 import { getAccount } from '../store/accounts.ts'
 import { findDestinations, getDestination } from '../store/destinations.ts'
 import { acceptDestination } from '../vault/accept-destination.ts'
 import { confirmStates, type Decision, planConfirmation } from '../vault/confirm-state.ts'
 import { commandThatSets } from '../vault/credentials.ts'
+import { destinationWords, secretWordsOf } from '../vault/destination-words.ts'
 import { problemsOf } from '../vault/encryption-problems.ts'
 import { inspectRows } from '../vault/inspect-rows.ts'
 import { lineThatMakesKey } from '../vault/key-file.ts'
@@ -131,18 +133,22 @@ function inWords({ keyHex, kind, says, becomes }: Decision): string {
 export async function acceptNewDestination(which: string, options: EncryptionOptions): Promise<void> {
   await withKeys(options, async (db, place) => {
     const account = await getAccount(db, which)
-    const { host, port, security, username, oauth } = await getDestination(db, account.id)
-    const what = oauth === null ? 'password' : `tokens (from ${oauth.tokenEndpoint}, client ${oauth.clientId})`
-    await confirm(
-      `Let the sealed ${what} of account ${account.id} be sent to ${host}:${port} (${security}) as ${username}?`,
-      options,
-    )
-    const end = await acceptDestination(db, place, account.id, actor())
+    const destination = await getDestination(db, account.id)
+    const { oauth } = destination
+    const fault = faultOfDestination(destination)
+    if (fault !== undefined)
+      throw new CommandError(
+        `account ${account.id}: ${fault}`,
+        `nothing can be sent there: correct it with \`letterlock account set ${account.id}\`, and find out who writes to the table`,
+      )
+    const [what, where] = [secretWordsOf(oauth), destinationWords(destination)]
+    await confirm(`Let the sealed ${what} of account ${account.id} be sent to ${where}?`, options)
+    const end = await acceptDestination(db, place, account.id, destination, actor())
     if (options.json) return await printJson([{ account: account.id, result: end }])
     await print(
       end === 'accepted'
-        ? `the ${what} of account ${account.id} ${oauth === null ? 'is' : 'are'} bound to ${host}:${port} now`
-        : `the ${what} of account ${account.id} ${oauth === null ? 'was' : 'were'} bound to ${host}:${port} already`,
+        ? `the ${what} of account ${account.id} ${oauth === null ? 'is' : 'are'} bound to ${where} now`
+        : `the ${what} of account ${account.id} ${oauth === null ? 'was' : 'were'} bound to ${where} already`,
     )
   })
 }

@@ -5,8 +5,9 @@ import type { Destination } from '../fetch/mailbox.ts'
 import type { OAuthClient, SecretKind } from '../vault/envelope.ts'
 import type { WriteSecret } from '../vault/write-secret.ts'
 import { addressTaken, findAddresses, findRemoved, lockAddresses } from './account-addresses.ts'
+import { changedDestination, faultOfDestination } from './account-settings.ts'
 import { inTransaction } from './database.ts'
-import { type AccountDestination, getDestination } from './destinations.ts'
+import { type AccountDestination, checkShown, getDestination } from './destinations.ts'
 
 export interface NewAccount {
   address: string
@@ -55,6 +56,15 @@ export async function insertOrRevive(
   account: NewAccount,
   writeSecret: WriteSecret,
 ): Promise<number> {
+  const { host, port, security, caPem, oauth } = account
+  refuseFaulty(account.address, {
+    host,
+    port,
+    security,
+    caPem,
+    username: account.username || account.address,
+    oauth: oauth?.client ?? null,
+  })
   const columns = { address: account.address, start_from: account.startFrom, ...columnsOf(account) }
   const removed = await findRemoved(trx, account.address)
   const id = removed ?? ((await trx('accounts').insert(columns))[0] as number)
@@ -86,21 +96,34 @@ export type AccountChange = Partial<Omit<NewAccount, 'address' | 'mailboxes' | '
   mailboxes?: readonly string[]
 }
 
+/** Whatever it is that asks, no row is written whose destination could be shown as another one. */
+function refuseFaulty(account: string, destination: AccountDestination): void {
+  const fault = faultOfDestination(destination)
+  if (fault !== undefined) throw new CommandError(`${account}: ${fault}`, 'correct it: nothing was written')
+}
+
 /**
  * Changes an account. Where its server or user changes, the password is asked for again: whoever may write an account must not
- * be able to have a stored password sent elsewhere. Throws CommandError.
+ * be able to have a stored password sent elsewhere. `shown`: its destination when the person who gives a new secret was asked; it is stored
+ * for no other one. Throws CommandError.
  */
 export async function updateAccount(
   db: Knex,
   id: number,
   change: AccountChange,
   writeSecret: WriteSecret,
+  shown?: AccountDestination,
 ): Promise<void> {
   await inTransaction(db, async trx => {
-    await trx('accounts').where({ id }).forUpdate().first('id')
+    const row = await trx('accounts').where({ id }).forUpdate().first('address')
     const before = await getDestination(trx, id)
     const moved = movedPart(before, change)
-    if (moved !== undefined && (change.password ?? change.oauth ?? null) === null) throw refuseToMove(id, moved, before)
+    const givesSecret = (change.password ?? change.oauth ?? null) !== null
+    if (moved !== undefined && !givesSecret) throw refuseToMove(id, moved, before)
+    if (givesSecret) {
+      if (shown !== undefined) checkShown(id, before, shown)
+      refuseFaulty(`account ${id}`, changedDestination(row.address, before, change))
+    }
     await trx('accounts')
       .where({ id })
       .update({ ...columnsOf(change), next_attempt_at: null })

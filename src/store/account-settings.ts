@@ -1,7 +1,9 @@
 // What may be said of an account, in options of commands, in columns of a CSV file or in a form: checked, and every fault told.
 import { X509Certificate } from 'node:crypto'
 import type { Destination } from '../fetch/mailbox.ts'
-import type { NewAccount } from './account-changes.ts'
+import { isVisible, visible } from '../foreign-text.ts'
+import type { AccountChange, NewAccount } from './account-changes.ts'
+import type { AccountDestination } from './destinations.ts'
 
 /** As given, unchecked. */
 export interface GivenSettings {
@@ -59,7 +61,7 @@ export function toSettings(
     host: read('host', toHost, 'must be a host name or an IP address, without a scheme or a port'),
     port: read('port', toPort, 'must be a number from 1 to 65535'),
     security: read('security', toSecurity, 'must be tls, starttls or cleartext'),
-    username: read('username', toUsername, 'must have 1 to 320 characters, none of them a control character'),
+    username: read('username', toUsername, 'must have 1 to 320 characters, none of them a control or invisible one'),
     everySeconds: read('every', toSeconds, 'must be a time from 1s to 24h, as 60s or 5m'),
     push: read('push', toSwitch, 'must be on or off'),
     startFrom: read('start', toStart, 'must be all, new or a day as 2026-11-24'),
@@ -71,7 +73,7 @@ export function toSettings(
 }
 
 function toHost(text: string): string | undefined {
-  return /^[\p{L}\p{N}._-]{1,253}$|^[0-9a-f:.]{2,45}$/iu.test(text) ? text : undefined
+  return /^[\p{L}\p{M}\p{N}._-]{1,253}$|^[0-9a-f:.]{2,45}(%[\w.-]{1,20})?$/iu.test(text) ? text : undefined
 }
 
 function toPort(text: string): number | undefined {
@@ -84,7 +86,40 @@ function toSecurity(text: string): Destination['security'] | undefined {
 }
 
 function toUsername(text: string): string | undefined {
-  return /^\P{Cc}{1,320}$/u.test(text) ? text : undefined
+  return text !== '' && [...text].length <= 320 && isVisible(text) ? text : undefined
+}
+
+/** What of it is no destination, in a sentence, or undefined: a row may hold what no command or page would have written. */
+export function faultOfDestination(
+  destination: Omit<AccountDestination, 'caPem' | 'security'> & { security: string },
+): string | undefined {
+  const { host, port, security, username, oauth } = destination
+  if (toHost(host) === undefined) return `the host "${visible(host)}" is no host name and no IP address`
+  if (toPort(String(port)) === undefined) return `the port ${port} is not a number from 1 to 65535`
+  if (toSecurity(security) === undefined) return `the security "${visible(security)}" is not tls, starttls or cleartext`
+  if (toUsername(username) === undefined)
+    return `the user name "${visible(username)}" holds control or invisible characters, or is longer than 320`
+  const { issuer = '', tokenEndpoint = '', clientId = '' } = oauth ?? {}
+  const unclear = [issuer, tokenEndpoint, clientId].find(text => !isVisible(text))
+  if (unclear !== undefined) return `its provider's "${visible(unclear)}" holds control or invisible characters`
+  return undefined
+}
+
+/** Where its secrets go once it is changed. */
+export function changedDestination(
+  address: string,
+  before: AccountDestination,
+  change: AccountChange,
+): AccountDestination {
+  const { username, oauth, password } = change
+  return {
+    host: change.host ?? before.host,
+    port: change.port ?? before.port,
+    security: change.security ?? before.security,
+    username: username === undefined ? before.username : username || address,
+    caPem: change.caPem === undefined ? before.caPem : change.caPem,
+    oauth: oauth?.client ?? (password == null ? before.oauth : null),
+  }
 }
 
 function toSeconds(text: string): number | undefined {
@@ -137,7 +172,7 @@ function toMailboxes(names: readonly string[], faults: string[], name: string): 
 
 /** What is wrong with an address, or undefined. */
 export function faultOfAddress(address: string): string | undefined {
-  if (/^[^\s@\p{Cc}]+@[^\s@\p{Cc}]+$/u.test(address) && address.length <= 320) return undefined
+  if (/^[^\s@]+@[^\s@]+$/.test(address) && isVisible(address) && address.length <= 320) return undefined
   return `${JSON.stringify(address)} is not an address, as support@example.com`
 }
 

@@ -42,6 +42,11 @@ export async function findCredential(
   return row === undefined ? undefined : toCredential(row)
 }
 
+/** All secrets of an account. */
+export async function findAccountCredentials(db: Knex, accountId: number): Promise<CredentialRow[]> {
+  return ((await select(db).where({ account_id: accountId }).orderBy('id')) as Row[]).map(toCredential)
+}
+
 /** All secrets of an account, locked until the transaction ends. */
 export async function lockAccountCredentials(trx: Knex, accountId: number): Promise<CredentialRow[]> {
   const rows = (await select(trx).where({ account_id: accountId }).orderBy('id').forUpdate()) as Row[]

@@ -1,4 +1,5 @@
 // Where accounts log in and what with: the columns of `accounts` as the very object that is dialled, and the provider of OAuth tokens.
+import { isDeepStrictEqual } from 'node:util'
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import type { Destination } from '../fetch/mailbox.ts'
@@ -15,6 +16,15 @@ export async function getDestination(db: Knex, id: number): Promise<AccountDesti
   const found = (await findDestinations(db, [id])).get(id)
   if (found === undefined) throw new CommandError(`there is no account ${id}`, '`letterlock account list` shows all')
   return found
+}
+
+/** Throws CommandError where the account's destination is another one than the person was shown, who said yes to that one alone. */
+export function checkShown(id: number, now: AccountDestination, shown: AccountDestination): void {
+  if (isDeepStrictEqual(now, shown)) return
+  throw new CommandError(
+    `somebody changed the destination of account ${id} meanwhile: nothing was done`,
+    `look at it with \`letterlock account show ${id}\`, and find out who writes to the table`,
+  )
 }
 
 /** The same of many, by account id. */

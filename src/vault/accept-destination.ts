@@ -1,11 +1,11 @@
-// Binds an account's sealed secrets to the destination that it has now. Only who holds the key can do it, on the server: to write to the
-// database is not enough to have a password or a token sent somewhere else.
+// Binds an account's sealed secrets to the destination that a person was shown. Only who holds the key can do it, on the server: to write to
+// the database is not enough to have a password or a token sent somewhere else, not even between the question and its answer.
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
 import { insertAudit } from '../store/audit.ts'
 import { type CredentialRow, lockAccountCredentials, writeCredential } from '../store/credentials.ts'
 import { inTransaction } from '../store/database.ts'
-import { type AccountDestination, getDestination } from '../store/destinations.ts'
+import { type AccountDestination, checkShown, getDestination } from '../store/destinations.ts'
 import { commandThatSets } from './credentials.ts'
 import { destinationOf, type Key, keyHexOf, open, seal } from './envelope.ts'
 import { type KeyPlace, type Keyring, readKeyring } from './keyring.ts'
@@ -14,11 +14,15 @@ import { secretWords } from './write-secret.ts'
 
 type SealedRow = CredentialRow & { sealed: Buffer }
 
-/** `accepted`, or `unchanged` where all were bound so already. Throws CommandError. */
+/**
+ * `accepted`, or `unchanged` where all were bound so already. `shown`: what the person said yes to. Throws CommandError where the account
+ * has another destination by now, or one that cannot be shown.
+ */
 export async function acceptDestination(
   db: Knex,
   place: KeyPlace,
   accountId: number,
+  shown: AccountDestination,
   actor: string,
 ): Promise<'accepted' | 'unchanged'> {
   return await inTransaction(db, async trx => {
@@ -35,6 +39,7 @@ export async function acceptDestination(
       )
     }
     const destination = await getDestination(trx, accountId)
+    checkShown(accountId, destination, shown)
     let accepted = 0
     for (const row of rows)
       if (await bind(trx, row, destination, ring, write.form === 'sealed' ? write.key : undefined)) accepted += 1

@@ -3,6 +3,7 @@
 import { inspect } from 'node:util'
 import type { Knex } from 'knex'
 import { AccountError, type AccountErrorCode } from '../errors.ts'
+import { faultOfDestination } from '../store/account-settings.ts'
 import { findCredential } from '../store/credentials.ts'
 import {
   destinationOf,
@@ -60,6 +61,7 @@ export async function withSecret<T>(
   for (let again = true; ; again = false) {
     const secret = await open(account)
     try {
+      refuseFaulty(account)
       return await use(secret)
     } catch (error) {
       if (secret.kind !== 'token' || !isRefused(error)) throw error
@@ -68,6 +70,16 @@ export async function withSecret<T>(
       secret.value.fill(0)
     }
   }
+}
+
+/** A host or a user name that cannot be shown as it is came past all commands and pages: nothing is sent there. */
+function refuseFaulty({ id, destination, oauth = null }: SecretUse): void {
+  const fault = faultOfDestination({ ...destination, oauth })
+  if (fault === undefined) return
+  throw new AccountError('account.misconfigured', `account ${id}: ${fault}`, {
+    temporary: false,
+    hint: `correct it with \`letterlock account set ${id}\`, and find out who writes to the table`,
+  })
 }
 
 function isRefused(error: unknown): boolean {
@@ -150,7 +162,7 @@ const refusals: Record<Refusal, (refused: Refused) => AccountError> = {
     refusal(
       'vault.destination_changed',
       `${kind === 'password' ? '' : 'token endpoint, client id, '}host, port, security, user name or CA of account ${id} are not those that its ${secretWords[kind]} was sealed for`,
-      `set the ${secretWords[kind]} again with \`${commandThatSets(id, kind)}\`, or, if the change is right, run \`letterlock encryption accept-destination ${id}\` on the server`,
+      `look at where account ${id} logs in now: if nobody was to change it, put it back; if it is right, run \`letterlock encryption accept-destination ${id}\` on the server, or set the ${secretWords[kind]} again with \`${commandThatSets(id, kind)}\``,
     ),
 }
 

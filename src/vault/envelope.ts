@@ -259,7 +259,7 @@ function partsOf({ host, port, security, username, caPem }: ImapDestination): st
  * A-labels, lower case, no trailing dot. Whatever else a URL's rules would make of a name (what follows a slash cut off, %2e, letters of
  * another width, 127.1) is not done: the resolver is asked for the name as it stands, and must not be led elsewhere under this one's name.
  */
-function toAscii(host: string): string {
+export function toAscii(host: string): string {
   const plain = host.replace(/[A-Z]+/g, letters => letters.toLowerCase()).replace(/\.$/, '')
   if (!/\P{ASCII}/u.test(plain)) return plain
   const ascii = domainToASCII(plain)

@@ -143,7 +143,7 @@ const rowHints: Record<RowFaultCode, string> = {
     'their sealed passwords were changed, or are other accounts’: set them again with `letterlock account set ID --ask-password` (or --oauth PROVIDER)',
   'vault.unsupported_version': 'they are sealed in a way that this version does not know: upgrade letterlock',
   'vault.destination_changed':
-    'host, port, security, user name or CA are not those that their passwords were sealed for: set the passwords again (OAuth: sign in again), or `letterlock encryption accept-destination ID`',
+    'host, port, security, user name or CA are not those that their passwords were sealed for: look at the accounts, put back what nobody was to change, and run `letterlock encryption accept-destination ID` where the change is right',
   'vault.refused': 'the database changed or refused what was written: look for a trigger on the table credentials',
 }
 

@@ -123,12 +123,18 @@ ${hint !== undefined && html`<p class="hint" id="${id}-hint">${hint}</p>`}${
 }
 
 /** `checked`: as it was sent, where the form is shown again. */
-export function checkbox(options: { name: string; label: Content; checked?: boolean; required?: boolean }): Html {
-  const { name, label, checked, required } = options
+export function checkbox(options: {
+  name: string
+  label: Content
+  value?: string
+  checked?: boolean
+  required?: boolean
+}): Html {
+  const { name, label, value = 'yes', checked, required } = options
   return html`<label class="check"><input${attributes({
     type: 'checkbox',
     name,
-    value: 'yes',
+    value,
     checked: checked === true,
     required: required === true,
   })}> <span>${label}</span></label>`

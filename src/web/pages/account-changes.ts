@@ -13,6 +13,7 @@ import {
 } from '../../store/account-changes.ts'
 import {
   accountDefaults,
+  changedDestination,
   faultOfAddress,
   faultOfPassword,
   portOf,
@@ -21,7 +22,11 @@ import {
 } from '../../store/account-settings.ts'
 import type { AccountDetail } from '../../store/accounts.ts'
 import { insertAudit } from '../../store/audit.ts'
-import { getDestination } from '../../store/destinations.ts'
+import { type AccountDestination, getDestination } from '../../store/destinations.ts'
+import { bindingOf } from '../../vault/bound-destination.ts'
+import { destinationWords } from '../../vault/destination-words.ts'
+import { imapDestination } from '../../vault/envelope.ts'
+import { readKeyring } from '../../vault/keyring.ts'
 import { createSecretWriter } from '../../vault/write-secret.ts'
 import { sentence } from '../failures.ts'
 import { html } from '../html.ts'
@@ -30,7 +35,7 @@ import { fieldsOf } from '../parts.ts'
 import { goTo } from '../session.ts'
 import { actorOf, siteOf } from '../site.ts'
 import { changeOf, triedOf } from './account-difference.ts'
-import { accountForm, type FormShown } from './account-form.ts'
+import { accountForm, type ConfirmShown, type FormShown } from './account-form.ts'
 import { providerSection } from './account-provider-choice.ts'
 import { findWellKnown, wellKnown } from './account-providers.ts'
 import { type Tested, type Tried, testServer } from './account-test.ts'
@@ -57,6 +62,8 @@ interface Asked {
   typed: Typed
   settings: Settings
   password: string
+  /** The destination that somebody said yes to. */
+  confirmed: string
   faults: Faults
   does: 'test' | 'test-save' | 'save'
 }
@@ -73,7 +80,7 @@ function readForm(request: FastifyRequest): Asked {
     faults[fieldNames[name] ?? fieldOf(name, typed)] ??= sentence(text.replace(/^:? /, ''))
   }
   const does = fields.do === 'test' || fields.do === 'save' ? fields.do : 'test-save'
-  return { typed, settings, password: fields.password ?? '', faults, does }
+  return { typed, settings, password: fields.password ?? '', confirmed: fields.confirm ?? '', faults, does }
 }
 
 const fieldNames: Readonly<Record<string, keyof Typed>> = { mailbox: 'mailboxes' }
@@ -151,7 +158,21 @@ async function saveNew(request: FastifyRequest, reply: FastifyReply, account: Ne
 export async function showEdit(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const account = await accountOf(request)
   const before = await getDestination(siteOf(request).db, account.id)
-  return await editPage(reply, { account, typed: formOf(account, before), faults: {} })
+  const confirm = await findConfirm(request, account, before, {})
+  return await editPage(reply, { account, typed: formOf(account, before), faults: {}, confirm })
+}
+
+/** What has to be confirmed before a password is tried or stored; undefined where the stored secret is bound to where it would go. */
+async function findConfirm(
+  request: FastifyRequest,
+  { id, address }: AccountDetail,
+  before: AccountDestination,
+  change: AccountChange,
+): Promise<ConfirmShown | undefined> {
+  const { db, keys } = siteOf(request)
+  const target = changedDestination(address, before, change)
+  if ((await bindingOf(db, readKeyring(keys), id, before, target)) !== 'changed') return undefined
+  return { where: destinationWords(target), value: imapDestination(target).toString('hex') }
 }
 
 async function editPage(reply: FastifyReply, shown: FormShown & { account: AccountDetail }): Promise<string> {
@@ -165,20 +186,25 @@ async function editPage(reply: FastifyReply, shown: FormShown & { account: Accou
 export async function changeAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const account = await accountOf(request)
   const before = await getDestination(siteOf(request).db, account.id)
-  const { typed, settings, password, faults, does } = readForm(request)
+  const { typed, settings, password, confirmed, faults, does } = readForm(request)
   delete faults.start
-  const again = async (status: number, more: { tested?: Tested | undefined; fault?: string }): Promise<string> =>
-    await editPage(reply.code(status), { account, typed, faults, ...more })
   const change = changeOf(account, before, settings, password)
+  const confirm = await findConfirm(request, account, before, change)
+  const again = async (status: number, more: { tested?: Tested | undefined; fault?: string }): Promise<string> =>
+    await editPage(reply.code(status), { account, typed, faults, confirm, ...more })
   if (password !== '') Object.assign(faults, faultsOf({ password: faultOfPassword(password) }))
   const moved = movedPart(before, change)
   if (moved !== undefined && password === '') faults.password = askAgain(moved, account)
   if (Object.keys(faults).length > 0) return await again(422, {})
+  if (password !== '' && confirm !== undefined && confirmed !== confirm.value)
+    return await again(422, {
+      fault: 'Nothing is saved yet: say below whether the password may go to the changed server.',
+    })
   const tested = does === 'save' ? undefined : await testServer(request, triedOf(account, before, change, password))
   if (does !== 'save' && tested === undefined) return await again(429, { fault: tooManyTests })
   if (does === 'test' || tested?.isWell === false) return await again(tested?.isWell === false ? 422 : 200, { tested })
   return await refusable(
-    () => saveChange(request, reply, account.id, change),
+    () => saveChange(request, reply, account.id, change, before),
     fault => again(422, { tested, fault }),
   )
 }
@@ -201,6 +227,7 @@ async function saveChange(
   reply: FastifyReply,
   id: number,
   change: AccountChange,
+  shown: AccountDestination,
 ): Promise<unknown> {
   const { db, keys } = siteOf(request)
   const changed = Object.keys(change)
@@ -208,7 +235,7 @@ async function saveChange(
     .join(', ')
   const path = `/accounts/${id}`
   if (changed === '') return await goTo(request, reply, path, { tone: 'good', text: 'Nothing was changed.' })
-  await updateAccount(db, id, change, createSecretWriter(keys))
+  await updateAccount(db, id, change, createSecretWriter(keys), shown)
   await insertAudit(db, { actor: actorOf(request), action: 'account.set', accountId: id, detail: { changed } })
   return await goTo(request, reply, path, { tone: 'good', text: `Changed: ${changed}.` })
 }

@@ -1,6 +1,6 @@
 // PURE. What a form changes of an account: only that is written, and a test is made with it as if it were written.
 import type { AccountChange } from '../../store/account-changes.ts'
-import { portOf, type Settings } from '../../store/account-settings.ts'
+import { changedDestination, portOf, type Settings } from '../../store/account-settings.ts'
 import type { AccountDetail } from '../../store/accounts.ts'
 import type { AccountDestination } from '../../store/destinations.ts'
 import type { Tried } from './account-test.ts'
@@ -40,14 +40,8 @@ export function triedOf(
   change: AccountChange,
   password: string,
 ): Tried {
-  const { host, port, security, username, caPem, mailboxes, afterIngest } = change
-  const destination = {
-    host: host ?? before.host,
-    port: port ?? before.port,
-    security: security ?? before.security,
-    username: username === undefined ? before.username : username || account.address,
-    caPem: caPem === undefined ? before.caPem : caPem,
-  }
+  const { mailboxes, afterIngest } = change
+  const { oauth: _, ...destination } = changedDestination(account.address, before, change)
   return {
     accountId: account.id,
     login: password === '' ? 'stored' : { destination, password },

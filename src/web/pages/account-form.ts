@@ -17,10 +17,18 @@ export interface FormShown {
   fault?: string | undefined
   tested?: Tested | undefined
   provider?: WellKnown | undefined
+  confirm?: ConfirmShown | undefined
+}
+
+/** A destination that was changed in the database since the account's secret was stored: a new one goes there once somebody says so. */
+export interface ConfirmShown {
+  where: string
+  /** What the field holds when this very destination, and no other, is confirmed. */
+  value: string
 }
 
 export function accountForm(reply: FastifyReply, shown: FormShown): Html {
-  const { account, typed, faults, fault, tested, provider } = shown
+  const { account, typed, faults, fault, tested, provider, confirm } = shown
   const action = account === undefined ? '/accounts/new' : `/accounts/${account.id}/edit`
   return html`<div id="outcome" tabindex="-1">
 ${outcome(faults, fault)}${tested !== undefined && html`<section><h2>The test</h2>${stepList(tested.steps)}</section>`}</div>
@@ -37,7 +45,8 @@ ${choice('security', 'Security', typed.security, faults.security, [
 ])}
 ${field({ name: 'port', label: 'Port', value: typed.port, fault: faults.port, hint: 'Leave it empty for the usual one: 993 with TLS, else 143.' })}
 ${field({ name: 'username', label: 'User name', value: typed.username, fault: faults.username, autocomplete: 'off', hint: 'Leave it empty where it is the address.' })}
-${passwordField(account, faults, provider)}</section>
+${passwordField(account, faults, provider)}
+${confirm !== undefined && confirmField(confirm)}</section>
 <section><h2>What is read, and when</h2>
 ${textarea('mailboxes', 'Mailboxes', typed.mailboxes, faults.mailboxes, 'One on each line.', 3)}
 ${account === undefined && startField(typed, faults)}
@@ -91,6 +100,12 @@ function passwordField(account: AccountDetail | undefined, faults: Faults, provi
     autocomplete: 'new-password',
     hint: passwordHint(account),
   })
+}
+
+function confirmField({ where, value }: ConfirmShown): Html {
+  const label = html`Yes, send the new password to ${where}`
+  return html`<p class="fault" role="alert">The server or user name of this account was changed in the database after its password was stored, not by this form or a command. If nobody was to change it, put it back above.</p>
+${checkbox({ name: 'confirm', value, label })}`
 }
 
 function passwordHint(account: AccountDetail | undefined): string {

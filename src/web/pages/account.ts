@@ -1,6 +1,7 @@
 // One account: how it is, and what can be done with it. Whoever is signed in may have it polled; the rest is for admins.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
+import { visible } from '../../foreign-text.ts'
 import { requestPoll } from '../../schedule/queue.ts'
 import { toRedisError } from '../../schedule/redis.ts'
 import { makeDue, updateEnabled } from '../../store/account-changes.ts'
@@ -32,7 +33,7 @@ async function accountPage(
   const { id, address } = account
   const host = await findPollingHost(siteOf(request).db, id)
   return await page(reply, {
-    title: address,
+    title: visible(address),
     section: 'accounts',
     live: `/accounts/${id}/events`,
     body: html`${top}${actions(request, reply, account)}
@@ -49,9 +50,9 @@ ${facts([
 ])}</section>
 <section><h2>Mail server</h2>
 ${facts([
-  ['Server', `${account.host}, port ${account.port}`],
+  ['Server', visible(`${account.host}, port ${account.port}`)],
   ['Security', html`${security[account.security]}${account.ownCa && ', with CA certificates of its own'}`],
-  ['User name', account.username],
+  ['User name', visible(account.username)],
   ...signIn(account),
 ])}</section>
 <section><h2>What is read, and when</h2>
@@ -78,7 +79,7 @@ function signIn({ id, oauth, hasPassword }: AccountDetail): [string, Content][] 
   if (oauth === null) return [['Password', hasPassword ? 'stored' : badge('none', 'warn')]]
   const command = `letterlock account set ${id} --oauth ${providerName(oauth.issuer)}`
   return [
-    ['Signs in with', `OAuth 2 at ${oauth.issuer}`],
+    ['Signs in with', visible(`OAuth 2 at ${oauth.issuer}`)],
     ['Refresh token', oauth.hasRefreshToken ? 'stored' : badge('none', 'warn')],
     ['To sign in again', prose(`run \`${command}\` on the server`)],
   ]

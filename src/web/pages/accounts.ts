@@ -1,6 +1,7 @@
 // Accounts: which of them read their mail, and which do not and why.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
+import { visible } from '../../foreign-text.ts'
 import {
   type AccountDetail,
   type AccountFilter,
@@ -84,7 +85,7 @@ const columns = [
   {
     title: 'Account',
     cell: ({ id, address, host }: AccountView) =>
-      html`<a href="/accounts/${id}">${address}</a> <small class="agent">${host}</small>`,
+      html`<a href="/accounts/${id}">${visible(address)}</a> <small class="agent">${visible(host)}</small>`,
   },
   { title: 'State', cell: ({ state }: AccountView) => badge(state, stateTones[state]) },
   { title: 'Why, and what to do', cell: reason },
