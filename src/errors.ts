@@ -7,6 +7,7 @@ export type MessageErrorCode =
   | 'message.unfetchable'
   | 'message.unparseable'
   | 'message.parse_timeout'
+  | 'message.unstorable'
 
 export type AccountErrorCode =
   | 'account.misconfigured'
@@ -44,6 +45,7 @@ export type ServiceErrorCode =
   | 'db.access_denied'
   | 'db.constraint'
   | 'db.failed'
+  | 'db.full'
   | 'db.schema_new'
   | 'db.schema_old'
   | 'db.unreachable'

@@ -3,7 +3,7 @@
 import { IngestError } from './errors.ts'
 import type { Log } from './log.ts'
 
-export type Part = 'start' | 'database' | 'redis' | 'raw' | 'key' | 'key states' | 'web'
+export type Part = 'start' | 'database' | 'redis' | 'raw' | 'ingest' | 'key' | 'key states' | 'web'
 
 export interface Problem {
   part: Part

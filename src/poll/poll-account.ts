@@ -5,11 +5,11 @@
 // keep the others of its account from being polled, now or at the next poll, and a server that will not flag or move does not keep mail
 // from coming in.
 import type { Knex } from 'knex'
-import { AccountError, type IngestError, isAbort, ServiceError } from '../errors.ts'
+import { AccountError, type IngestError, isAbort, MessageError, ServiceError } from '../errors.ts'
 import type { ImapSession, Mailbox, MailboxState } from '../fetch/mailbox.ts'
 import { inTransaction } from '../store/database.ts'
 import { findUidsFrom, releaseUids } from '../store/known-mail.ts'
-import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/mailboxes.ts'
+import { findMailboxes, type StoredMailbox, type Trying, updateMailbox } from '../store/mailboxes.ts'
 import type { PolledAccount } from '../store/polled-account.ts'
 import { findRetries, type Retry } from '../store/quarantine.ts'
 import { findUnsettled } from '../store/unsettled.ts'
@@ -35,6 +35,8 @@ export interface PollDeps extends IngestDeps {
   db: Knex
   limits: BatchLimits
   budget: ByteBudget
+  /** Notes of what is being tried that should have been taken back while the database could not be written, by mailboxes.id. */
+  takenBack?: Map<number, Trying>
   /** True while other accounts wait for their turn: a backlog then stops after its slice. */
   isCrowded(): boolean
   openSession(account: PolledAccount, signal: AbortSignal): Promise<PolledSession>
@@ -101,6 +103,7 @@ function noteFailure(failures: IngestError[], error: unknown, session: ImapSessi
 /** True for a failure that the other mailboxes of the account need not share. */
 function isOfMailbox(error: unknown): error is IngestError {
   if (error instanceof ServiceError) return error.code === 'raw.damaged'
+  if (error instanceof MessageError) return true
   return error instanceof AccountError && ofMailbox.has(error.code)
 }
 

@@ -14,11 +14,13 @@ import { type MailboxChange, type StoredMailbox, type Trying, updateMailbox } fr
 import { clearRetry, type Retry, requestRetry } from '../store/quarantine.ts'
 import { lockLease } from '../store/workers.ts'
 import { type Cursor, isWanted } from './cursor.ts'
-import type { KeptMail } from './decide-ends.ts'
+import type { KeptMail, MailEnd } from './decide-ends.ts'
 import { type FetchedBatch, fetchBatch } from './fetch-batch.ts'
-import { type BatchContext, commitBatch, keepBatch } from './ingest-batch.ts'
+import { type BatchContext, keepBatch } from './ingest-batch.ts'
 import { type PlannedBatch, planBatches } from './plan-batches.ts'
 import type { Poll } from './poll-account.ts'
+import { probeStoring } from './probe-storing.ts'
+import { RefusedMail, storeMails } from './store-mails.ts'
 
 /** An open mailbox; its cursor moves with every batch. */
 export interface OpenMailbox {
@@ -41,8 +43,9 @@ const sliceMails = 2 * windowSize
  * no fetch is open.
  */
 export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<boolean> {
-  if (box.stored.trying !== null) {
-    await takeCautiously(poll, box, box.stored.trying)
+  const trying = tryingOf(poll, box)
+  if (trying !== null) {
+    await takeCautiously(poll, box, trying)
     await settle()
   }
   const before = { bytes: poll.report.bytes, mails: mailsOf(poll) }
@@ -165,15 +168,20 @@ async function commit(
   change: MailboxChange,
   context = contextOf(poll, box),
 ): Promise<void> {
+  const stored = (ends: readonly MailEnd[], { lastUid = 0 }: MailboxChange): void => {
+    box.cursor.lastUid = Math.max(box.cursor.lastUid, lastUid)
+    for (const { result, kept } of ends) {
+      poll.report[result] += 1
+      poll.report.bytes += kept.mail.source.length
+    }
+  }
   const lastUid = Math.max(box.cursor.lastUid, change.lastUid ?? 0)
-  const ends = await commitBatch(poll.deps, context, kept, { ...change, lastUid })
-  box.cursor.lastUid = lastUid
-  for (const {
-    result,
-    kept: { mail },
-  } of ends) {
-    poll.report[result] += 1
-    poll.report.bytes += mail.source.length
+  try {
+    await storeMails(poll.deps, context, kept, { ...change, lastUid }, stored)
+  } catch (error) {
+    if (error instanceof RefusedMail && context.released === undefined)
+      await note(poll, box, { uid: error.uid, size: 1, failures: 1 })
+    throw error
   }
 }
 
@@ -187,8 +195,9 @@ function suspect(fetched: FetchedBatch): Trying | null {
   return { uid: fetched.missing, size: 1, failures: 1 }
 }
 
+/** The service is never a mail's fault: what the database refuses for one mail alone is a RefusedMail. */
 function blamesMail(failure: unknown): boolean {
-  if (failure instanceof ServiceError) return failure.code === 'db.failed' || failure.code === 'db.constraint'
+  if (failure instanceof ServiceError) return false
   return !(failure instanceof AccountError) || (failure.code !== 'lease.lost' && failure.code !== 'imap.throttled')
 }
 
@@ -224,10 +233,22 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
     await takeAlone(poll, box, fetched, { lastUid: fetched.lastUid, trying: next }, isLast)
     if (fetched.failure !== null) throw fetched.failure
   } catch (error) {
-    if (isAbort(error, poll.signal) || !blamesMail(error))
-      await note(poll, box, { ...trying, failures }).catch(() => {})
+    if (isAbort(error, poll.signal) || !blamesMail(error)) await takeBack(poll, box, { ...trying, failures })
+    else if (trying.size === 1) await note(poll, box, trying)
     throw error
   }
+}
+
+/** The try does not count. Where that cannot be written, this process remembers it: the next poll goes on from there. */
+async function takeBack(poll: Poll, box: OpenMailbox, trying: Trying): Promise<void> {
+  await note(poll, box, trying).catch(() => poll.deps.takenBack?.set(box.stored.id, trying))
+}
+
+/** The note that the last try left, less what should have been taken back. */
+function tryingOf({ deps }: Poll, { stored }: OpenMailbox): Trying | null {
+  const back = deps.takenBack?.get(stored.id)
+  deps.takenBack?.delete(stored.id)
+  return back !== undefined && back.uid === stored.trying?.uid ? back : stored.trying
 }
 
 /** At the last try, a mail whose rows the database refuses is quarantined with its bytes. */
@@ -242,7 +263,7 @@ async function takeAlone(
   try {
     await commit(poll, box, kept, change)
   } catch (error) {
-    if (!last || !blamesMail(error)) throw error
+    if (!last || !(error instanceof RefusedMail)) throw error
     const refused = kept.map(mail => ({ ...mail, fault: 'unstorable', parsed: null }))
     await commit(poll, box, refused, change)
   }
@@ -259,6 +280,8 @@ async function keepCut(poll: Poll, box: OpenMailbox, cut: FetchedMessage): Promi
 async function giveUp(poll: Poll, box: OpenMailbox, meta: MessageMeta): Promise<void> {
   const { account, deps } = poll
   const place = { accountId: account.id, mailboxId: box.stored.id, afterIngest: account.afterIngest, ...box.cursor }
+  // Where the database is in trouble, nothing is known of the mail.
+  await probeStoring(deps.db, box.stored)
   const lastUid = meta.uid < (box.mailbox.state.uidNext ?? 0) ? meta.uid : box.cursor.lastUid
   await inTransaction(deps.db, async trx => {
     await lockLease(trx, account.lease)

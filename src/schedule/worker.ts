@@ -9,14 +9,18 @@ import type { Events } from '../events.ts'
 import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Health } from '../health.ts'
 import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
+import { probeStoring } from '../poll/probe-storing.ts'
+import { DatabaseError } from '../store/database-error.ts'
+import { findAnyMailbox } from '../store/mailboxes.ts'
 import { openPollEnds, type PollEnd, type PollEnds } from '../store/poll-ends.ts'
 import { findDueAccount, type PolledAccount } from '../store/polled-account.ts'
 import { type Outcome, outcomeOf, type PartOutcome, partOutcomeOf } from './outcome.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
 import { keepRunning, type PollJob, queueName, slotOf } from './queue.ts'
+import { createStalls, type Stalls } from './stalls.ts'
 import { createTurns } from './turns.ts'
 
-export interface WorkerDeps extends Omit<PollDeps, 'isCrowded'> {
+export interface WorkerDeps extends Omit<PollDeps, 'isCrowded' | 'takenBack'> {
   db: Knex
   /** A connection of its own: it blocks. */
   redis: Redis
@@ -51,7 +55,8 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   const { signal } = stop
   const turns = createTurns(deps.concurrency)
   const ends = openPollEnds(deps.db, deps.workerId)
-  const polling: PollDeps = { ...deps, isCrowded: () => turns.waiting() > 0 }
+  const polling: PollDeps = { ...deps, isCrowded: () => turns.waiting() > 0, takenBack: new Map() }
+  const stalls = createStalls(deps.health)
   const running = new Map<number, Promise<void>>()
   const again = new Set<number>()
   const later = new Map<number, NodeJS.Timeout>()
@@ -62,14 +67,15 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     clearTimeout(later.get(accountId))
     later.delete(accountId)
     // The beat asks for the database, alone: a thousand polls would only knock at it.
-    if (deps.health.isDown('database'))
+    if (deps.health.isDown('database') || !stalls.lets(accountId, running))
       return void beginIn(accountId, databaseRestMs * (0.5 + Math.random()), () => true)
     const trusted = due !== undefined && deps.kept.isWaiting(accountId)
     const done = turns
       .take(signal, async () => {
         if (due !== undefined) deps.events.pollLate(Math.max(0, Date.now() - due))
-        const ended = await runPoll(accountId, { ...deps, ends }, polling, signal)
-        if (ended !== undefined) goOn(accountId, ended, trusted)
+        const ended = await runPoll(accountId, { ...deps, ends, stalls }, polling, signal)
+        if (ended === 'stalled') beginIn(accountId, databaseRestMs * (0.5 + Math.random()), () => true)
+        else if (ended !== undefined) goOn(accountId, ended, trusted)
       })
       .catch(() => {})
       .finally(() => {
@@ -154,37 +160,40 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   }
 }
 
-type RunDeps = WorkerDeps & { ends: PollEnds }
+type RunDeps = WorkerDeps & { ends: PollEnds; stalls: Stalls }
 
 interface Ended {
   report: PollReport
   everyMs: number
 }
 
-/** Undefined for a poll that failed, or that was none of ours to make. */
+/** Undefined for a poll that failed, or that was none of ours to make; `stalled` for one that the database kept from storing mail. */
 async function runPoll(
   accountId: number,
   deps: RunDeps,
   polling: PollDeps,
   signal: AbortSignal,
-): Promise<Ended | undefined> {
+): Promise<Ended | 'stalled' | undefined> {
   const startedAt = performance.now()
   let account: PolledAccount | undefined
   try {
     account = await findDueAccount(deps.db, accountId, deps.workerId)
-    if (account === undefined) return undefined
+    if (account === undefined) {
+      deps.stalls.clear(accountId)
+      return undefined
+    }
     deps.events.pollStarted(accountId)
     const report = await pollAccount(account, polling, signal)
     const everyMs = account.pollEveryS * 1000
     const part = report.failure === null ? null : partOutcomeOf(report.failure, account.failures + 1, everyMs)
+    deps.stalls.clear(accountId)
     await deps.ends.write(accountId, part === null ? { state: 'active' } : toPartEnd(part), account.code)
     deps.events.pollFinished(accountId, msSince(startedAt), report)
     if (part !== null) deps.events.pollPartlyFailed(accountId, part, report.failure, account.code)
     else if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
     return { report, everyMs }
   } catch (error) {
-    await endFailed(accountId, account, error, deps, signal, startedAt)
-    return undefined
+    return await endFailed(accountId, account, error, deps, signal, startedAt)
   }
 }
 
@@ -195,17 +204,40 @@ async function endFailed(
   deps: RunDeps,
   signal: AbortSignal,
   startedAt: number,
-): Promise<void> {
-  if (signal.aborted || isAbort(error, signal) || isLeaseLost(error))
-    return deps.events.pollAborted(accountId, msSince(startedAt))
-  const outcome = outcomeOf(error, (account?.failures ?? 0) + 1)
-  if (isOfRawStore(error)) deps.health.fail('raw', error)
-  if (!(error instanceof ServiceError && error.code === 'db.unreachable')) {
-    await deps.ends
-      .write(accountId, toEnd(outcome), account?.code ?? null)
-      .catch(failure => deps.health.fail('database', failure))
+): Promise<'stalled' | undefined> {
+  if (signal.aborted || isAbort(error, signal) || isLeaseLost(error)) {
+    deps.stalls.clear(accountId)
+    deps.events.pollAborted(accountId, msSince(startedAt))
+    return undefined
   }
+  const outcome = outcomeOf(error, (account?.failures ?? 0) + 1)
+  const fault = await databaseFault(error, accountId, deps)
+  if (fault !== undefined) {
+    // Nothing is said of the account: it did nothing wrong.
+    const known = deps.stalls.add(accountId, fault) ? (account?.code ?? null) : outcome.code
+    deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, known)
+    return 'stalled'
+  }
+  deps.stalls.clear(accountId)
+  if (isOfRawStore(error)) deps.health.fail('raw', error)
+  await deps.ends
+    .write(accountId, toEnd(outcome), account?.code ?? null)
+    .catch(failure => deps.health.fail('database', failure))
   deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
+  return undefined
+}
+
+/** What is wrong with the database for all accounts, or undefined where it takes mail of this account: then the failure is the account's own. */
+async function databaseFault(error: unknown, accountId: number, { db, health }: RunDeps): Promise<unknown> {
+  if (!(error instanceof DatabaseError) || error.blame === 'passing') return undefined
+  if (error.blame === 'service' || health.isDown('database')) return error
+  try {
+    const mailbox = await findAnyMailbox(db, accountId)
+    if (mailbox !== undefined) await probeStoring(db, mailbox)
+    return undefined
+  } catch (fault) {
+    return fault
+  }
 }
 
 /** A damaged batch is the matter of its account; the beat finds out when the store works again. */

@@ -6,7 +6,7 @@ import knexPackage, { type Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
 import { findCredential } from '../systemd-credentials.ts'
-import { DatabaseError, toDatabaseError } from './database-error.ts'
+import { DatabaseError, deadlock, lockWaitTimeout, toDatabaseError } from './database-error.ts'
 
 /**
  * The server ends a session that asks nothing for so long, and rolls back what it had begun: a host that stopped in the middle of a
@@ -201,9 +201,6 @@ function clientWith(fresh: () => Record<string, unknown>): typeof SafeClient {
     }
   }
 }
-
-const lockWaitTimeout = 1205
-const deadlock = 1213
 
 /** Runs `work` in a transaction; a deadlock or a lock wait that timed out is tried again from its start, three times. */
 export async function inTransaction<T>(

@@ -35,6 +35,15 @@ export async function findMailboxes(db: Knex, accountId: number): Promise<Stored
   return (await selectMailboxes(db, accountId)).map(toMailbox)
 }
 
+/** One of the account's mailboxes. */
+export async function findAnyMailbox(
+  db: Knex,
+  accountId: number,
+): Promise<Pick<StoredMailbox, 'id' | 'accountId'> | undefined> {
+  const row = await db('mailboxes').where({ account_id: accountId }).first('id')
+  return row === undefined ? undefined : { id: row.id, accountId }
+}
+
 async function selectMailboxes(db: Knex, accountId: number): Promise<Row[]> {
   return await db('mailboxes')
     .where({ account_id: accountId })

@@ -36,8 +36,9 @@ export interface World extends AsyncDisposable {
   poll(accountId: number): Promise<void>
 }
 
-export async function createWorld(env: Record<string, string> = {}): Promise<World> {
-  const database = await createTestDatabase()
+/** `server`: the URL of another database server than the one of all tests. */
+export async function createWorld(env: Record<string, string> = {}, server?: string): Promise<World> {
+  const database = await createTestDatabase({ migrated: true, ...(server === undefined ? {} : { server }) })
   const redis = testRedis()
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-world-'))
   const log: Record<string, unknown>[] = []

@@ -16,12 +16,15 @@ export interface TestDatabase extends AsyncDisposable {
 /** The defaults; tests add what they need. */
 export const defaults = toConfig({ file: undefined, toml: '', env: {}, directory: '/' })
 
-/** A fresh database, migrated unless told otherwise; dropped when it is disposed. */
-export async function createTestDatabase(options: { migrated: boolean } = { migrated: true }): Promise<TestDatabase> {
+/** A fresh database, migrated unless told otherwise; dropped when it is disposed. `server`: the URL of another server than the one of all tests. */
+export async function createTestDatabase(
+  options: { migrated: boolean; server?: string } = { migrated: true },
+): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  const url = inject('databaseUrl').replace('/letterlock?', `/${name}?`)
+  const { server: serverUrl = inject('databaseUrl') } = options
+  const url = serverUrl.replace('/letterlock?', `/${name}?`)
   await using stack = new AsyncDisposableStack()
-  const server = openDatabase(inject('databaseUrl'), defaults.database)
+  const server = openDatabase(serverUrl, defaults.database)
   stack.defer(() => server.destroy())
   await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`)
   stack.defer(async () => void (await server.raw(`DROP DATABASE ${name}`)))
