@@ -13,14 +13,24 @@ export class RefusedMail extends MessageError {
   readonly uid: number
 
   constructor(accountId: number, uid: number, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : 'unknown'
-    super('message.unstorable', `mail UID ${uid} of account ${accountId} cannot be stored: ${why}`, {
+    super('message.unstorable', `mail UID ${uid} of account ${accountId} cannot be stored: ${whyOf(cause)}`, {
       temporary: true,
       hint: 'it is tried five times, then it is kept in quarantine and the mailbox goes on',
       cause,
     })
     this.uid = uid
   }
+}
+
+const packetTooLarge = 1153
+
+/** A server says nothing of a statement that is too large, and ends the connection. */
+function whyOf(cause: unknown): string {
+  if (!(cause instanceof DatabaseError)) return cause instanceof Error ? cause.message : 'unknown'
+  const isTooLarge = cause.code === 'db.unreachable' || cause.errno === packetTooLarge
+  return isTooLarge
+    ? 'the database ended the connection over it, as over what is larger than its max_allowed_packet'
+    : cause.message
 }
 
 /**
