@@ -95,7 +95,10 @@ function toPage(path: string, result: Result): string {
     ...field('subject', message.subject),
     ...field('date', message.date ?? '(none)'),
     ...field('message-id', message.messageId),
-    ...field('failed for', [...(message.bounce?.recipients ?? []), ...(message.bounce?.statuses ?? [])].join(', ')),
+    ...field(
+      message.bounce?.delayed ? 'delayed for' : 'failed for',
+      [...(message.bounce?.recipients ?? []), ...(message.bounce?.statuses ?? [])].join(', '),
+    ),
     ...message.attachments.flatMap(({ filename, contentType, size }) =>
       field('attachment', `${filename ?? '(no name)'}, ${contentType}, ${size} bytes`),
     ),

@@ -147,9 +147,11 @@ async function printMessage(message: MessageView, number: number): Promise<void>
   if (message.to.length > 0) await print(visible(`to ${message.to.map(person).join(', ')}`))
   if (message.cc.length > 0) await print(visible(`cc ${message.cc.map(person).join(', ')}`))
   if (message.bounce !== null) {
-    const { recipients, statuses } = message.bounce
+    const { recipients, statuses, delayed } = message.bounce
     await print(
-      visible(`not delivered to ${recipients.join(', ') || 'somebody'} (${statuses.join(', ') || 'no code'})`),
+      visible(
+        `not delivered ${delayed ? 'yet ' : ''}to ${recipients.join(', ') || 'somebody'} (${statuses.join(', ') || 'no code'})`,
+      ),
     )
   }
   await print('')

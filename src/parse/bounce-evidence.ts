@@ -2,7 +2,9 @@
 // weak alone (people quote such words when they ask for help), so they are counted together; RFC 3464 reports never come here.
 import type { Facts } from './classify.ts'
 import type { Headers } from './headers.ts'
+import { copies } from './original.ts'
 import type { Address } from './parsed-message.ts'
+import { withoutTags } from './subject-tags.ts'
 
 /** The reason, or null if it is no delivery report. */
 export function isLikeBounce({ headers, partTypes, from, subject, text }: Facts): string | null {
@@ -16,7 +18,7 @@ export function isLikeBounce({ headers, partTypes, from, subject, text }: Facts)
   if (!sentByServer && !nullPath && !(isProgram(from) && subjectWords.test(subject))) return null
   if (!sentByServer && isPassedOn(subject)) return null
   const words = explanationOf(text)
-  const returned = partTypes.some(type => /^(message\/(rfc822|global)|text\/rfc822-headers)$/.test(type))
+  const returned = partTypes.some(type => copies.test(type))
   const weights = [
     sentByServer ? 2 : 0,
     nullPath ? 1 : 0,
@@ -37,7 +39,7 @@ export function isLikeBounce({ headers, partTypes, from, subject, text }: Facts)
 
 /** A person who sends a report on, or asks about one, is no report. */
 export function isPassedOn(subject: string): boolean {
-  return /^\s*(re|fwd?|aw|wg|tr|rv|enc|i|vs|sv|vb|doorst|antw|odp|pd)\s*(\[\d+\])?\s*:/i.test(subject)
+  return /^\s*(re|fwd?|aw|wg|tr|rv|enc|i|vs|sv|vb|doorst|antw|odp|pd)\s*(\[\d+\])?\s*:/i.test(withoutTags(subject))
 }
 
 /** Amazon's notification service tells of bounces and complaints in JSON (Amazon SES developer guide, notification contents). */
@@ -103,6 +105,16 @@ const subjectWords =
 
 const textWords =
   /(not|n't|never) (be |been |yet )?(be )?(deliver|reach|sent to|accepted)|undeliver|unable to (deliver|send|relay)|(was|were|be|been|is being|has been) (returned|rejected|bounced|refused|blocked)\b|fail(ed|ure)? (to deliver|delivery|address|recipient)|deliver(y|ing)? (to the following|has failed|failed|failure|attempt|error|problem)|returned (to (the )?)?(sender|mail|message|below)|permanent(ly)? (fatal )?(error|failure|fail)|(user|recipient|mailbox|account|address|host|domain)( is| was)? (name )?(unknown|unavailable|not found|full|disabled|invalid|rejected|inactive|does ?n[o']t exist|not exist|over ?quota)|(unknown|invalid|no such|nonexistent|bad) (local )?(user|recipient|mailbox|address|account|host|domain)|no valid recipients|over ?quota|quota (exceeded|full)|mailbox is full|exceed\w* (the )?(quota|storage|size)|unroute?able|(transcript of|during) (the )?session|delivery errors|giving up|not going to try again|too long in (the )?queue|been in the queue|remote (server|host) (said|rejected|refused)|requested action (not taken|aborted)|relay(ing)? (access )?denied|transaction failed|could not (send|be sent)|cannot (send|deliver)|nicht (zugestellt|zustellbar)|konnte.{0,60}nicht|n[’']a pas (pu )?(été |être )?(remis|délivré|distribué|achemin)|no (se )?(ha )?(podido|pudo) (ser )?(entrega|envia)|não (pôde|foi) |non è stato (possibile|recapitat|consegnat)|niet (worden )?(bezorgd|afgeleverd)|nie (można|został|udało)|не (может|могло|удалось|был)|недоставлен|無法|无法|退信|できませんでした|届け(られ)?ません|宛先不明|エラーメッセージ|하지 못/i
+
+/** A server that goes on trying, and does not say that it has given up. */
+export function tellsOfDelay(words: string): boolean {
+  return delayWords.test(words) && !finalWords.test(words)
+}
+
+const delayWords =
+  /warning message only|(?:do|does) not (?:need|have) to (?:re-?send|send .{0,30}again)|no action is required on your part|has not (?:yet )?been delivered|not yet (?:been )?delivered|delivery attempts will continue|will (?:continue|keep) (?:to )?(?:re-?)?try|will be (?:re-?tried|tried again|attempted)|delivery .{0,40}(?:is|has been) delayed|wird weiter(?:hin)? versucht|noch nicht zugestellt|n'a pas encore été/i
+const finalWords =
+  /permanent|giving up|gave up|will not (?:be )?(?:re-?try|re-?tried)|no further attempts|could not be delivered|fatal|\b5\d\d[ -]|\b5\.\d{1,3}\.\d{1,3}\b/i
 
 /** A reply of SMTP with an error. */
 const replyLine =

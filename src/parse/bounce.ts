@@ -1,25 +1,57 @@
-// What a delivery report says: failed recipients and status codes (RFC 3464, RFC 3463), from its delivery-status part, or from
-// the words of servers that write none. The copy of the original mail is looked at last, and only for whom it was sent to.
-import { explanationOf } from './bounce-evidence.ts'
-import { type Headers, parseHeaders } from './headers.ts'
+// What a delivery report says: failed recipients and status codes (RFC 3464, RFC 3463, RFC 6533), from its delivery-status part, or from
+// the words of servers that write none. Who was reached is never named, and who may still be
+// reached only in a report that nobody has failed in, which says so. The copy of the original mail is looked at last, and only for whom it was sent to.
+import { explanationOf, tellsOfDelay } from './bounce-evidence.ts'
+import { decodeText, type Headers, parseHeaders } from './headers.ts'
+import { copies } from './original.ts'
 import type { Bounce } from './parsed-message.ts'
 import { decodeBody, findParts, leavesOf, type Part } from './skeleton.ts'
 
 const maxRecipients = 100
 
-/** Recipients and statuses of a report. `text` is the mail's text. */
+/** What the reports of a mail say became of the mail that they are about. */
+export type Outcome = 'failed' | 'delayed' | 'delivered'
+
+/** The worst that a delivery-status part tells of; null if there is no such part, or it tells nothing. */
+export function outcomeOf(source: Buffer, root: Part): Outcome | null {
+  return worstOf(groupsOf(source, root, ''))
+}
+
+/** Recipients and statuses of a report: of those who failed, or of those who wait if nobody has failed. `text` is the mail's text. */
 export function readBounce(source: Buffer, root: Part, text: string): Bounce {
   const words = explanationOf(text).replaceAll('\\"', '"')
-  const own = failedIn(source, root, text)
-  const failed = own.length > 0 ? own : failedWithin(source, root)
-  const named = failed.flatMap(recipientsOf)
-  const header = root.headers.first('x-failed-recipients').split(',').map(bareAddress)
-  const certain = [...named, ...header].filter(address => address !== '')
-  const recipients = certain.length > 0 ? certain : fromWords(source, root, words, text)
-  const reported = failed.flatMap(statusesOfReport)
+  const own = groupsOf(source, root, text)
+  const groups = own.length > 0 ? own : groupsWithin(source, root)
+  const worst = worstOf(groups) ?? (tellsOfDelay(words) ? 'delayed' : 'failed')
+  const told = groups.filter(group => actionOf(group) === worst)
+  const reported = told.flatMap(statusesOfReport)
   const spoken = reported.some(isSpecific) ? [] : statusesIn(words)
   const statuses = spoken.length > 0 ? spoken : reported
-  return { recipients: upTo(recipients), statuses: upTo(statuses) }
+  const recipients = worst === 'delivered' ? [] : recipientsIn(source, root, told, words, text)
+  return { recipients: upTo(recipients), statuses: upTo(statuses), delayed: worst === 'delayed' }
+}
+
+function recipientsIn(source: Buffer, root: Part, failed: readonly Headers[], words: string, text: string): string[] {
+  const header = root.headers.first('x-failed-recipients').split(',').map(bareAddress)
+  const certain = [...failed.flatMap(recipientsOf), ...header].filter(address => address !== '')
+  return certain.length > 0 ? certain : fromWords(source, root, words, text)
+}
+
+function worstOf(groups: readonly Headers[]): Outcome | null {
+  const outcomes = new Set(groups.map(actionOf))
+  return (['failed', 'delayed', 'delivered'] as const).find(outcome => outcomes.has(outcome)) ?? null
+}
+
+/** RFC 3464 §2.3.3. Without a word that is known the status decides (RFC 3463: 2 is a success). */
+function actionOf(group: Headers): Outcome {
+  const [, action = ''] = /([a-z-]+)/.exec(withoutComments(group.first('action')).toLowerCase()) ?? []
+  if (/^(deliver|relay|expand|success)/.test(action)) return 'delivered'
+  if (/^(delay|defer|warn|retry|queue)/.test(action)) return 'delayed'
+  return action === '' && /^\s*2\.\d/.test(group.first('status')) ? 'delivered' : 'failed'
+}
+
+function withoutComments(text: string): string {
+  return text.slice(0, 1_000).replace(/\([^()]*\)/g, ' ')
 }
 
 function upTo(values: readonly string[]): string[] {
@@ -28,40 +60,50 @@ function upTo(values: readonly string[]): string[] {
 
 const statusPart = /^message\/(global-)?delivery-status$/
 
-/** The per-recipient groups of fields that tell of a failure or a delay, wherever they stand. */
-function failedIn(source: Buffer, root: Part, text: string): Headers[] {
+/** The per-recipient groups of fields of the reports, wherever they stand. */
+function groupsOf(source: Buffer, root: Part, text: string): Headers[] {
   const parts = leavesOf(root).filter(leaf => statusPart.test(leaf.type.value))
   const reports = parts.map(part => decodeBody(source.subarray(part.start, part.end), part.encoding))
-  if (parts.length === 0 && /^(final|original)-recipient\s*:/im.test(text)) reports.push(Buffer.from(text, 'latin1'))
-  const groups = reports
+  if (parts.length === 0 && /^(final|original)-recipient\s*:/im.test(text)) reports.push(Buffer.from(text))
+  return reports
     .flatMap(report => report.toString('latin1').split(/\r?\n[ \t]*\r?\n/))
     .slice(0, 1_000)
     .map(group => parseHeaders(Buffer.from(group.replace(/^\s*\n/, ''), 'latin1')))
-    .filter(
-      group =>
-        group.first('final-recipient') !== '' ||
-        group.first('original-recipient') !== '' ||
-        group.first('status') !== '',
-    )
-  const failed = groups.filter(group => !/^\s*(delivered|relayed|expanded)\b/i.test(group.first('action')))
-  return failed.length > 0 ? failed : groups
+    .filter(group => ['final-recipient', 'original-recipient', 'status'].some(name => group.first(name) !== ''))
 }
 
 /** Of a report that a gateway has packed into one of its own. */
-function failedWithin(source: Buffer, root: Part): Headers[] {
-  const inner = leavesOf(root).find(leaf => leaf.type.value === 'message/rfc822')
+function groupsWithin(source: Buffer, root: Part): Headers[] {
+  const inner = leavesOf(root).find(leaf => /^message\/(rfc822|global)$/.test(leaf.type.value))
   if (inner === undefined) return []
   const mail = decodeBody(source.subarray(inner.start, inner.end), inner.encoding)
   const tree = findParts(mail)
-  return tree.type.value === 'multipart/report' ? failedIn(mail, tree, '') : []
+  return tree.type.value === 'multipart/report' ? groupsOf(mail, tree, '') : []
 }
 
 function recipientsOf(group: Headers): string[] {
   const [final = '', original = '', actual = ''] = ['final-recipient', 'original-recipient', 'x-actual-recipient'].map(
-    name => bareAddress(group.first(name).replace(/^[\w-]+\s*;/, '')),
+    name => typedAddress(group.first(name)),
   )
   const named = [final, original].filter(found => found !== '')
   return named.length > 0 || actual === '' ? named : [actual]
+}
+
+/**
+ * `rfc822; anna@example.org`, in lower case. RFC 6533 §3: `utf-8; anna@bücher.example`, whose letters may be written as `\x{FC}`. RFC 3461
+ * §4: `+2B` and `+3D` in what the sender named stand for `+` and `=`.
+ */
+function typedAddress(raw: string): string {
+  const [, type = '', text = ''] = /^\s*(?:([\w-]+)\s*;)?([\s\S]*)$/.exec(decodeText(raw)) ?? []
+  const plain = /^utf-?8/i.test(type)
+    ? text.replace(/\\x\{([0-9a-f]{1,6})\}/gi, (whole, hex: string) => letterOf(hex) ?? whole)
+    : text.replace(/\+2B/g, '+').replace(/\+3D/g, '=')
+  return bareAddress(plain)
+}
+
+function letterOf(hex: string): string | undefined {
+  const code = Number.parseInt(hex, 16)
+  return code <= 0x10ffff ? String.fromCodePoint(code) : undefined
 }
 
 const statusCode = /(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)/
@@ -87,9 +129,11 @@ function statusesIn(words: string): string[] {
 }
 
 function bareAddress(text: string): string {
-  return (/[^\s<>"'(),;:[\]]{1,128}@[^\s<>"'(),;:[\]]{1,253}/.exec(text.slice(0, 10_000))?.[0] ?? '')
-    .replace(/\.+$/, '')
-    .toLowerCase()
+  const [found = ''] =
+    /(?:"(?:[^"\\]|\\.){1,128}"|[^\s<>"(),;:[\]@]{1,128})@(?:[^\s<>"'(),;:[\]@]{1,253}|\[[\w.:]{1,60}\])/.exec(
+      text.slice(0, 10_000),
+    ) ?? []
+  return found.replace(/^'/, '').replace(/\.+$/, '').toLowerCase()
 }
 
 const address = String.raw`[^\s<>"'(),;:[\]@]{1,128}@[^\s<>"'(),;:[\]@]{0,252}[^\s<>"'(),;:[\]@.]`
@@ -131,7 +175,7 @@ function addressesIn(field: string): string[] {
 }
 
 function originalHeaders(source: Buffer, root: Part, rest: string): Headers | undefined {
-  const part = leavesOf(root).find(leaf => /^(message\/(rfc822|global)|text\/rfc822-headers)$/.test(leaf.type.value))
+  const part = leavesOf(root).find(leaf => copies.test(leaf.type.value))
   const bytes =
     part === undefined ? Buffer.from(rest, 'latin1') : decodeBody(source.subarray(part.start, part.end), part.encoding)
   return bytes.length === 0 ? undefined : parseHeaders(bytes.subarray(0, 65_536))

@@ -6,7 +6,8 @@ import type { Kind, OriginalMessage } from './parsed-message.ts'
 import { decodeBody, leavesOf, type Part } from './skeleton.ts'
 
 const reports: ReadonlySet<Kind> = new Set(['bounce', 'auto-reply', 'feedback-report'])
-const copies = /^(message\/(rfc822|global|rfc822-headers|global-headers)|text\/rfc822-headers)$/
+/** Parts that are the mail which a report is about, or its header. */
+export const copies = /^(message\/(rfc822|global|rfc822-headers|global-headers)|text\/rfc822-headers)$/
 const maxBytes = 65_536
 const maxReferences = 50
 

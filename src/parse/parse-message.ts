@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { MessageError } from '../errors.ts'
 import { parseAddresses } from './addresses.ts'
 import { readPlace } from './attachments.ts'
-import { readBounce } from './bounce.ts'
+import { outcomeOf, readBounce } from './bounce.ts'
 import { classify } from './classify.ts'
 import { readContent } from './content.ts'
 import { parseDate } from './dates.ts'
@@ -44,6 +44,7 @@ async function readMessage(raw: Buffer): Promise<ParsedMessage> {
   const charset = charsetHint(root)
   const from = fromOf(headers, envelope, charset)
   const subject = clean(decodeText(headers.first('subject'), charset))
+  const outcome = outcomeOf(source, root)
   const { kind, reasons: why } = classify({
     headers,
     contentType: root.type.value,
@@ -52,6 +53,7 @@ async function readMessage(raw: Buffer): Promise<ParsedMessage> {
     from,
     subject,
     text: body.text,
+    outcome,
   })
   const date = dateOf(headers, charset)
   const reply = replyOf(body.marked, roleOf(headers, subject, body.text))

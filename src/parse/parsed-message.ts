@@ -35,10 +35,12 @@ export interface PartPlace {
 }
 
 export interface Bounce {
-  /** Failed recipients, lower case. */
+  /** Failed recipients, or those who wait if nobody has failed; lower case. */
   recipients: string[]
   /** Enhanced status codes (RFC 3463), as `5.1.1`. */
   statuses: string[]
+  /** Nobody has failed: the server goes on trying. */
+  delayed: boolean
 }
 
 /** What a reader should know of a mail's HTML before looking at it. */

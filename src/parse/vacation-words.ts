@@ -1,9 +1,10 @@
-// PURE. Words of programs that answer for somebody who is away, as parts of regular expressions. "Automatic reply:" is written by programs
-// only; "Out of office" is also what people write about, so that wants more evidence (classify.ts).
+// PURE. Words of programs that answer for somebody who is away, as parts of regular expressions. No subject is evidence enough: "Auto" is a
+// car, and people ask for help with "Out of office" (classify.ts).
+import { withoutTags } from './subject-tags.ts'
 
 /** What only a program puts in front of a subject. */
 const automatic = [
-  'auto(?:matic|mated)?[ -]?(?:reply|response|responder|answer)|autoreply|auto',
+  'auto(?:matic|mated)?[ -]?(?:reply|response|answer)',
   'automatische (?:antwort|rückantwort)|abwesenheits(?:notiz|meldung|nachricht|assistent|benachrichtigung|info)|autoantwort',
   "réponse automatique|message d[’']absence|r[ée]ponse auto",
   'respuesta autom[aá]tica|contestaci[oó]n autom[aá]tica|resposta autom[aá]tica|resposta automàtica',
@@ -47,18 +48,41 @@ const awaySubject = new RegExp(
 )
 const absenceText = new RegExp(`(?:${absence})`, 'iu')
 
-/** A program's own subject. */
+/** The answer says of itself that no person wrote it. */
+const confession = [
+  'this (?:e-?mail |message )?is an? auto(?:matic|mated|matically)?[ -]?(?:generated )?(?:e-?mail |message )?(?:reply|response|answer|message|e-?mail|notification)',
+  '(?:this|an?) automat(?:ic|ed) (?:reply|response|answer)|automatically generated|do not (?:reply|respond) to this',
+  'automatische (?:antwort|nachricht|e-?mail|rückantwort|eingangsbestätigung)|automatisch (?:generiert|erstellt|erzeugt)|antworten sie (?:bitte )?nicht auf diese',
+  '(?:réponse|message|courriel|e-?mail) automatique|généré automatiquement|ne (?:pas )?répond',
+  '(?:respuesta|mensaje|correo) (?:autom[aá]tic|generado autom)|resposta autom[aá]tica|mensagem autom[aá]tica|risposta automatica|messaggio automatico',
+  'automatisch(?:e)? (?:antwoord|bericht)|automatisk(?:t)? svar|automaattinen|odpowiedź (?:jest )?automatyczna|wygenerowan[ay] automatycznie|automatick[áé]|automatikus',
+  'автоматическ(?:ий|ое) (?:ответ|сообщение|письмо)|otomatik|αυτόματ|自動(?:返信|応答|送信|回覆|答覆)|自动(?:回复|答复)|자동 ?(?:회신|응답|발송)',
+].join('|')
+
+const confessed = new RegExp(`(?:${confession})`, 'iu')
+
+/** Only a program puts these words in front of a subject, or a person who writes about it. */
 export function isAutomaticSubject(text: string): boolean {
-  return subject.test(text.slice(0, 200).trim())
+  return subject.test(withoutTags(text.slice(0, 200)).trim())
+}
+
+/** The text is a program's: it says that it is, or that somebody is away; and it asks for nothing. */
+export function readsAutomatic(text: string): boolean {
+  const words = text.slice(0, 1_500)
+  return (confessed.test(words) || absenceText.test(words)) && !asks.test(words)
 }
 
 /** A subject that says that somebody is away: a program's, or a person's. */
 export function isAwaySubject(text: string): boolean {
-  return awaySubject.test(text.slice(0, 200).trim())
+  return awaySubject.test(withoutTags(text.slice(0, 200)).trim())
 }
+
+/** A question, or somebody who wants something done. */
+const asks =
+  /[?？؟]|\b(?:please (?:set|help|tell|turn|switch|activate|enable|configure|change|advise|fix|check|look into)|(?:can|could) you|how (?:do|can|to)\b|i (?:need|want|would like) (?:help|to|an?\b)|we (?:need|want)\b)|(?<!\p{L})(?:bitte (?:richten|schalten|aktivieren|stellen|ändern|helfen|hilf|prüfen)|ich (?:brauche|benötige|möchte)|wir (?:brauchen|benötigen)|wie kann|j[’']ai besoin|je voudrais|pouvez-vous|necesito|quisiera|podr[ií]an|preciso de|vorrei|ho bisogno|ik wil|kunt u|kunnen jullie|помогите|подскажите|proszę o|prosím o)/iu
 
 /** Somebody is away, and asks for nothing. */
 export function tellsOfAbsence(text: string): boolean {
   const words = text.slice(0, 1_500)
-  return absenceText.test(words) && !/[?？]/.test(words)
+  return absenceText.test(words) && !asks.test(words)
 }

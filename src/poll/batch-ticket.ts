@@ -62,7 +62,8 @@ export function untouchedTicket(found: Pick<BatchTicket, 'id' | 'participants' |
 export function join(ticket: BatchTicket, message: ParsedMessage, at: Date): void {
   ticket.added += 1
   if (at > ticket.lastAt) ticket.lastAt = at
-  if (message.bounce !== null) noteBounce(ticket, message.bounce)
+  // A server that goes on trying has failed nobody.
+  if (message.bounce !== null && !message.bounce.delayed) noteBounce(ticket, message.bounce)
   // A mail server does not take part, and a stranger must not by an answer that is joined by reference alone.
   if (isAutomatic(message.kind)) return
   for (const address of participantsOf(message).slice(0, maxParticipants)) {

@@ -27,9 +27,9 @@ ${message.hasHtml && frame(message, path, options)}
 </article>`
 }
 
-function bounced({ recipients, statuses }: NonNullable<ConversationMessage['bounce']>): Html {
+function bounced({ recipients, statuses, delayed }: NonNullable<ConversationMessage['bounce']>): Html {
   const shown = people(recipients.map(address => ({ name: '', address })))
-  return html`<p class="flash bad">Not delivered to ${recipients.length === 0 ? 'somebody' : shown}${
+  return html`<p class="flash bad">Not delivered ${delayed && 'yet '}to ${recipients.length === 0 ? 'somebody' : shown}${
     statuses.length > 0 && [': ', statuses.slice(0, 20).map(status => html`<code>${plainLine(status)}</code> `)]
   }</p>`
 }
