@@ -1,7 +1,8 @@
 // Attachments: which leaves of the tree they are, what they are called, and where their bytes lie in the raw mail.
 import { createHash } from 'node:crypto'
+import { contentKey, withoutPercents } from './content-key.ts'
 import type { Enclosed, EnclosedFile, Found } from './enclosed.ts'
-import { decodeText } from './headers.ts'
+import { decodeText, parseHeaders } from './headers.ts'
 import type { Attachment, PartPlace } from './parsed-message.ts'
 import { decodeBody, leavesOf, type Part } from './skeleton.ts'
 
@@ -39,30 +40,57 @@ export function findAttachments(
     }
   }
   walk(root)
-  const cids = cidsOf(html)
+  const shown = shownBy(html)
   const found: Found[] = []
   for (const leaf of leavesOf(root)) {
     if (found.length > maxAttachments) break
     const enclosed = opened(leaf)
-    if (enclosed !== null) found.push(...enclosed.files.map(file => toDerived(file, leaf, cids)))
-    else if (!isBodyText(leaf) && !isEmptyMultipart(leaf))
-      found.push({ attachment: toAttachment(source, leaf, parents.get(leaf), cids), bytes: null })
+    if (enclosed !== null) found.push(...enclosed.files.map(file => toDerived(file, leaf, shown)))
+    else if (isFile(leaf, parents.get(leaf)))
+      found.push({ attachment: toAttachment(source, leaf, parents.get(leaf), shown), bytes: null })
   }
   return { found: found.slice(0, maxAttachments), cut: found.length > maxAttachments }
 }
 
-/** A multipart without parts carries nothing, unless its parts were not looked for. */
-function isEmptyMultipart(leaf: Part): boolean {
-  return leaf.type.value.startsWith('multipart/') && !leaf.cut
+/** A text with a name is both: its words are shown, and it can be saved. */
+function isFile(leaf: Part, parent: Part | undefined): boolean {
+  // A multipart without parts carries nothing, unless its parts were not looked for.
+  if (leaf.type.value.startsWith('multipart/')) return leaf.cut
+  if (leaf.type.value === 'application/applefile' && parent?.type.value === 'multipart/appledouble') return false
+  if (isBodyText(leaf))
+    return isNamedText(leaf) && parent !== undefined && parent.type.value !== 'multipart/alternative'
+  return hasFileName(leaf) || !otherForms.test(leaf.type.value)
 }
 
-/** The ids that HTML shows, in lower case. */
-function cidsOf(html: string | null): ReadonlySet<string> {
-  return new Set([...(html ?? '').toLowerCase().matchAll(/cid:([^"'\s>)]{1,998})/g)].map(([, id = '']) => id))
+/** The same words once more, for programs that show mail in a way of their own: AMP, and reactions of Gmail. */
+const otherForms = /^text\/(?:x-)?amp-html$|reaction\+json$/
+
+function isNamedText(leaf: Part): boolean {
+  return leaf.type.value.startsWith('text/') && hasFileName(leaf)
+}
+
+/** What the HTML shows, by `cid:` and by other addresses, each as contentKey() has it. */
+interface Shown {
+  ids: ReadonlySet<string>
+  places: ReadonlySet<string>
+}
+
+/** Longer addresses are links that nobody has a file for; there are no more pictures than this in a mail. */
+const maxPlaces = 2_000
+
+function shownBy(html: string | null): Shown {
+  const ids = [...(html ?? '').matchAll(/cid:([^"'\s>)]{1,998})/gi)].map(([, id = '']) => contentKey(id))
+  const sources = (html ?? '').matchAll(
+    /\b(?:src|background)\s{0,9}=\s{0,9}(?:"([^"]{1,998})"|'([^']{1,998})'|([^\s"'>]{1,998}))/gi,
+  )
+  const places = [...sources]
+    .slice(0, maxPlaces)
+    .map(([, double, single, bare]) => contentKey(double ?? single ?? bare ?? ''))
+  return { ids: new Set(ids), places: new Set(places) }
 }
 
 /** A file without a place of its own in the mail. */
-function toDerived(file: EnclosedFile, leaf: Part, cids: ReadonlySet<string>): Found {
+function toDerived(file: EnclosedFile, leaf: Part, shown: Shown): Found {
   const { bytes, contentId } = file
   return {
     bytes,
@@ -72,31 +100,29 @@ function toDerived(file: EnclosedFile, leaf: Part, cids: ReadonlySet<string>): F
       size: bytes.length,
       sha256: createHash('sha256').update(bytes).digest('hex'),
       contentId,
-      inline: contentId !== null && cids.has(contentId.toLowerCase()),
+      inline: contentId !== null && shown.ids.has(contentKey(contentId)),
       part: null,
     },
   }
 }
 
-function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, cids: ReadonlySet<string>): Attachment {
-  const place = placeOf(leaf)
-  const bytes = readPlace(source, place)
-  const contentId =
-    leaf.headers
-      .first('content-id')
-      .replace(/^\s*<|>\s*$/g, '')
-      .trim()
-      .slice(0, 998) || null
-  const referred = contentId !== null && cids.has(contentId.toLowerCase())
+function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, shown: Shown): Attachment {
+  const part = placeOf(leaf)
+  const bytes = readPlace(source, part)
+  const contentId = contentIdOf(leaf)
+  const place = decodeText(leaf.headers.first('content-location')).replace(/\s+/g, '')
+  const referred =
+    (contentId !== null && shown.ids.has(contentKey(contentId))) ||
+    (place !== '' && shown.places.has(contentKey(place)))
   const related = parent?.type.value === 'multipart/related' && leaf.disposition.value === 'inline'
   return {
-    filename: fileNameOf(leaf),
+    filename: fileNameOf(leaf) ?? nameByContent(leaf, bytes, place),
     contentType: leaf.type.value.slice(0, 255),
     size: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     contentId,
     inline: referred || related,
-    part: place,
+    part,
   }
 }
 
@@ -110,6 +136,12 @@ export function readPlace(source: Buffer, place: PartPlace): Buffer {
   return decodeBody(source.subarray(place.offset, place.offset + place.length), place.encoding)
 }
 
+/** Without angle brackets, encoded-words decoded. */
+function contentIdOf(leaf: Part): string | null {
+  const decoded = decodeText(leaf.headers.first('content-id')).trim()
+  return decoded.replace(/^<|>$/g, '').trim().slice(0, 998) || null
+}
+
 /** As the sender gave it, without folders and control characters; null if there is none. */
 function fileNameOf(leaf: Part): string | null {
   const raw = leaf.disposition.params.get('filename') || leaf.type.params.get('name') || ''
@@ -117,8 +149,27 @@ function fileNameOf(leaf: Part): string | null {
   return safeName(decoded)
 }
 
+/** Of a part that has none: the subject of a mail that is attached, the end of the address that a picture had. */
+function nameByContent(leaf: Part, bytes: Buffer, place: string): string | null {
+  if (/^message\/(rfc822|global)$/.test(leaf.type.value)) return nameOfMail(bytes)
+  const [, end = ''] = /([^/\\?#:]{1,255})(?:[?#].*)?$/.exec(place.replace(/^cid:.*/i, '')) ?? []
+  return safeName(withoutPercents(end))
+}
+
+function nameOfMail(mail: Buffer): string | null {
+  const head = mail.subarray(0, maxHeader)
+  const end = /\r?\n\r?\n/.exec(head.toString('latin1'))?.index ?? head.length
+  const subject = decodeText(parseHeaders(head.subarray(0, end)).first('subject'))
+  const name = safeName(subject.replace(/[\\/:*?"<>|]/g, '_'))
+  return name === null ? null : `${name.slice(0, 251).trim()}.eml`
+}
+
+const maxHeader = 65_536
+
+/** Line breaks are blanks; they came with a name that was folded. */
 function safeName(given: string): string | null {
   const name = given
+    .replace(/\s*[\r\n\t]\s*/g, ' ')
     .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '')
     .replace(/^.*[\\/](?=[^\\/])/, '')
     .trim()

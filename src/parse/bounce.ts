@@ -1,6 +1,6 @@
 // What a delivery report says: failed recipients and status codes (RFC 3464, RFC 3463, RFC 6533), from its delivery-status part, or from
-// the words of servers that write none. Who was reached is never named, and who may still be
-// reached only in a report that nobody has failed in, which says so. The copy of the original mail is looked at last, and only for whom it was sent to.
+// the words of servers that write none. Who was reached, or may still be, has not failed: a
+// report with fields does not name them, and one of words alone says that it tells of a delay. The copy of the original mail is looked at last, and only for whom it was sent to.
 import { explanationOf, tellsOfDelay } from './bounce-evidence.ts'
 import { decodeText, type Headers, parseHeaders } from './headers.ts'
 import { copies } from './original.ts'
@@ -17,18 +17,22 @@ export function outcomeOf(source: Buffer, root: Part): Outcome | null {
   return worstOf(groupsOf(source, root, ''))
 }
 
-/** Recipients and statuses of a report: of those who failed, or of those who wait if nobody has failed. `text` is the mail's text. */
+/**
+ * Recipients and statuses of a report. Of its fields only a failure names somebody; where there are only words, they name whom they are
+ * about. `text` is the mail's text.
+ */
 export function readBounce(source: Buffer, root: Part, text: string): Bounce {
   const words = explanationOf(text).replaceAll('\\"', '"')
   const own = groupsOf(source, root, text)
   const groups = own.length > 0 ? own : groupsWithin(source, root)
-  const worst = worstOf(groups) ?? (tellsOfDelay(words) ? 'delayed' : 'failed')
+  const worst = worstOf(groups)
   const told = groups.filter(group => actionOf(group) === worst)
   const reported = told.flatMap(statusesOfReport)
   const spoken = reported.some(isSpecific) ? [] : statusesIn(words)
   const statuses = spoken.length > 0 ? spoken : reported
-  const recipients = worst === 'delivered' ? [] : recipientsIn(source, root, told, words, text)
-  return { recipients: upTo(recipients), statuses: upTo(statuses), delayed: worst === 'delayed' }
+  const recipients = worst === null || worst === 'failed' ? recipientsIn(source, root, told, words, text) : []
+  const delayed = worst === 'delayed' || (worst === null && tellsOfDelay(words))
+  return { recipients: upTo(recipients), statuses: upTo(statuses), delayed }
 }
 
 function recipientsIn(source: Buffer, root: Part, failed: readonly Headers[], words: string, text: string): string[] {
@@ -81,12 +85,11 @@ function groupsWithin(source: Buffer, root: Part): Headers[] {
   return tree.type.value === 'multipart/report' ? groupsOf(mail, tree, '') : []
 }
 
+/** The address that the sender wrote to, as far as the report knows it; what it became on the way is nobody to him. */
 function recipientsOf(group: Headers): string[] {
-  const [final = '', original = '', actual = ''] = ['final-recipient', 'original-recipient', 'x-actual-recipient'].map(
-    name => typedAddress(group.first(name)),
-  )
-  const named = [final, original].filter(found => found !== '')
-  return named.length > 0 || actual === '' ? named : [actual]
+  const names = ['original-recipient', 'final-recipient', 'x-actual-recipient']
+  const named = names.map(name => typedAddress(group.first(name))).find(found => found !== '')
+  return named === undefined ? [] : [named]
 }
 
 /**

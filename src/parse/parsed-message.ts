@@ -35,7 +35,7 @@ export interface PartPlace {
 }
 
 export interface Bounce {
-  /** Failed recipients, or those who wait if nobody has failed; lower case. */
+  /** Failed recipients, or those that the words of a `delayed` report are about; lower case. */
   recipients: string[]
   /** Enhanced status codes (RFC 3463), as `5.1.1`. */
   statuses: string[]

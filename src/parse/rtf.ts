@@ -134,6 +134,6 @@ export function readRtf(rtf: string): RtfText {
     }
   }
   flush()
-  const said = out.join('').trim()
+  const said = out.join('').replaceAll('\0', '').trim()
   return isHtml ? { text: null, html: said || null } : { text: said || null, html: null }
 }

@@ -10,6 +10,7 @@
 //
 // For those who serve it: requests from such a frame carry no cookies and count as cross-origin. The path of an inline image must carry
 // its own permission (a signature that expires), and the image be served with `Cross-Origin-Resource-Policy: cross-origin`.
+import { contentKey } from '../parse/content-key.ts'
 import { isSafeAttribute, tags } from '../parse/safe-html.ts'
 import { safeImage, safeLink } from '../parse/safe-link.ts'
 
@@ -139,7 +140,7 @@ function imageSource<A extends InlineImage>(
 ): Pair[] {
   const [cid, remote, data] = ['data-cid', 'data-remote-src', 'data-image'].map(name => found.get(name))
   if (cid !== undefined) {
-    const image = byId.get(cid.toLowerCase()) ?? byId.get(decoded(cid).toLowerCase())
+    const image = byId.get(contentKey(cid))
     const path = image === undefined ? '' : options.attachmentPath(image)
     // A path of ours: `//` would be another host's.
     return /^\/(?![/\\])/.test(path) ? [['src', path]] : []
@@ -161,18 +162,10 @@ const picture = /^image\/(png|gif|jpe?g|pjpeg|webp|bmp|x-ms-bmp|avif|x-icon|vnd\
 function imagesById<A extends InlineImage>(attachments: readonly A[]): Map<string, A> {
   const byId = new Map<string, A>()
   for (const attachment of attachments) {
-    const id = attachment.contentId?.toLowerCase() ?? ''
+    const id = contentKey(attachment.contentId ?? '')
     if (id !== '' && picture.test(attachment.contentType) && !byId.has(id)) byId.set(id, attachment)
   }
   return byId
-}
-
-function decoded(cid: string): string {
-  try {
-    return decodeURIComponent(cid)
-  } catch {
-    return cid
-  }
 }
 
 function unescaped(text: string): string {
