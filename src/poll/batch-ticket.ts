@@ -1,5 +1,6 @@
 // PURE. A ticket that has mail in a batch: as it is found or opened, and what each mail adds to it.
 import type { Address, Bounce, Kind, ParsedMessage } from '../parse/parsed-message.ts'
+import { personKey } from '../person-key.ts'
 import { isAutomatic, participantsOf, requesterOf, type ThreadPolicy } from '../thread/thread-message.ts'
 
 /** A ticket that has mail in this batch. */
@@ -7,7 +8,7 @@ export interface BatchTicket {
   /** Null until it is inserted. */
   id: number | null
   participants: Set<string>
-  /** Who opened it, lower case. */
+  /** Who opened it, as personKey() has it. */
   requester: string
   closed: boolean
   /** Set for a ticket that the batch opens. */
@@ -36,7 +37,7 @@ export function openTicket(
     ...untouchedTicket({
       id: null,
       participants: new Set(),
-      requester: requester.address.toLowerCase(),
+      requester: personKey(requester.address),
       closed: false,
     }),
     opened: { kind: message.kind, subject: message.subject, requester, at, linked },
@@ -75,7 +76,7 @@ export function join(ticket: BatchTicket, message: ParsedMessage, at: Date): voi
 
 /** Participants whom a mail server could not reach are marked. */
 function noteBounce(ticket: BatchTicket, { recipients, statuses }: Bounce): void {
-  for (const recipient of recipients)
+  for (const recipient of recipients.map(personKey))
     if (ticket.participants.has(recipient)) ticket.bounced.set(recipient, statuses[0] ?? '')
 }
 

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { FetchedMessage } from '../fetch/mailbox.ts'
 import type { ParsedMessage } from '../parse/parsed-message.ts'
+import { personKey } from '../person-key.ts'
 import type { RawPlace } from '../store/raw-store.ts'
 import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../thread/hold.ts'
 import { applyRules, type Rule, type RuleVerdict } from '../thread/rules.ts'
@@ -56,7 +57,7 @@ export interface Known {
   awaited: Map<string, BatchTicket[]>
   /** What the tokens in the mails prove: a ticket of this account, nothing (`forged`), or another account's ticket. */
   tokens: Map<string, BatchTicket | 'forged' | 'elsewhere'>
-  /** Addresses of our own accounts, lower case. */
+  /** Addresses of our own accounts, as personKey() has them. */
   own: ReadonlySet<string>
   /** By the sender's address in lower case. */
   histories: Map<string, SenderHistory>
@@ -172,7 +173,7 @@ function isProven(proof: BatchTicket | 'forged' | 'elsewhere' | undefined): bool
 }
 
 function senderOf(message: ParsedMessage): string {
-  return message.from?.address.toLowerCase() ?? ''
+  return personKey(message.from?.address ?? '')
 }
 
 function leadsOf(message: ParsedMessage, known: Known): Leads<BatchTicket> {

@@ -6,6 +6,7 @@ import { MessageError } from '../errors.ts'
 import type { FetchedMessage } from '../fetch/mailbox.ts'
 import { decodeText, type Headers, parseHeaders } from '../parse/headers.ts'
 import type { ParsedMessage } from '../parse/parsed-message.ts'
+import { personKey, spellingsOf } from '../person-key.ts'
 import { inTransaction } from '../store/database.ts'
 import { type BatchPlace, insertMails } from '../store/ingest.ts'
 import { findHistories, findOwnAddresses, findRules } from '../store/judging.ts'
@@ -227,9 +228,15 @@ async function findKnown(
         return [token, found.accountId === place.accountId ? tickets.one(found.ticket) : 'elsewhere']
       }),
     ),
-    own: await findOwnAddresses(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
+    own: await findOwn(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
     histories: await findLately(trx, place.accountId, live),
   }
+}
+
+/** Which of these people are accounts of ours. */
+async function findOwn(trx: Knex, keys: readonly string[]): Promise<Set<string>> {
+  const own = await findOwnAddresses(trx, keys.flatMap(spellingsOf))
+  return new Set([...own].map(personKey))
 }
 
 /** What the senders of these mails did around the times at which they came. */
@@ -252,7 +259,7 @@ function isLive({ mail }: KeptMail, place: EndingPlace): boolean {
 }
 
 function sendersOf(messages: readonly ParsedMessage[]): string[] {
-  return messages.map(message => message.from?.address.toLowerCase() ?? '').filter(address => address !== '')
+  return messages.map(message => personKey(message.from?.address ?? '')).filter(address => address !== '')
 }
 
 /** One BatchTicket a ticket, however many ids lead to it: what one mail adds, the next one finds. */

@@ -2,6 +2,7 @@
 // count by one.
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
+import { spellingsOf } from '../person-key.ts'
 import type { BatchTicket } from '../poll/batch-ticket.ts'
 import type { MailEnd } from '../poll/decide-ends.ts'
 import { cut, insertRows } from './insert-rows.ts'
@@ -77,7 +78,7 @@ export async function linkWaiting(trx: Knex, ends: readonly MailEnd[]): Promise<
 export async function updateBounced(trx: Knex, tickets: readonly BatchTicket[]): Promise<void> {
   for (const { id, bounced } of tickets) {
     for (const [status, found] of Map.groupBy(bounced, ([, code]) => code)) {
-      const addresses = found.map(([address]) => address)
+      const addresses = found.flatMap(([address]) => spellingsOf(address))
       await trx('participants')
         .where({ ticket_id: id })
         .whereIn(trx.raw('LOWER(address)') as unknown as string, addresses)

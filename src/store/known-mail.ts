@@ -2,6 +2,7 @@
 // to. Runs inside the transaction that also writes them.
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
+import { personKey } from '../person-key.ts'
 import type { Original } from '../poll/decide-ends.ts'
 import type { BatchPlace } from './ingest.ts'
 
@@ -170,14 +171,14 @@ async function findTickets(trx: Knex, ids: readonly number[]): Promise<Map<numbe
   const tickets = new Map(
     found.map(({ id, status, requester }) => [
       id,
-      { id, participants: new Set<string>(), requester: requester.toLowerCase(), closed: status === 'closed' },
+      { id, participants: new Set<string>(), requester: personKey(requester), closed: status === 'closed' },
     ]),
   )
   const rows: { ticket_id: number; address: string }[] = await trx('participants')
     .whereIn('ticket_id', ids)
     .select('ticket_id', 'address')
   // A helpdesk may have written them as they were typed.
-  for (const row of rows) tickets.get(row.ticket_id)?.participants.add(row.address.toLowerCase())
+  for (const row of rows) tickets.get(row.ticket_id)?.participants.add(personKey(row.address))
   return tickets
 }
 

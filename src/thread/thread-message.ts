@@ -4,13 +4,14 @@
 // a subject prove nothing and are not looked at. What programs answer by themselves joins by reference whoever sent it (a mail server
 // takes part in nothing), but neither opens nor reopens a ticket unless told to, and nobody takes part through it.
 import type { Address, Kind, ParsedMessage } from '../parse/parsed-message.ts'
+import { personKey } from '../person-key.ts'
 
 /** A ticket that something in the message leads to. `T` is whatever stands for a ticket at the caller's. */
 export interface Candidate<T> {
   ticket: T
-  /** Addresses in lower case. */
+  /** As personKey() has them. */
   participants: ReadonlySet<string>
-  /** Who opened it, lower case; '' where that says nothing. */
+  /** Who opened it, as personKey() has it; '' where that says nothing. */
   requester: string
   closed: boolean
 }
@@ -85,7 +86,7 @@ export function threadMessage<T>(message: ParsedMessage, leads: Leads<T>, policy
 
 /** Tickets that the message may join, the surest first. */
 function ticketsOf<T>(message: ParsedMessage, leads: Leads<T>): { at: Candidate<T>; reason: string }[] {
-  const sender = personOf(message)?.address.toLowerCase() ?? ''
+  const sender = personKey(personOf(message)?.address ?? '')
   const people = new Set(participantsOf(message))
   const takesPart = ({ participants }: Candidate<T>): boolean => participants.has(sender)
   // Had this one come first, whoever answered it would take part through it.
@@ -113,8 +114,8 @@ export function requesterOf(
   return (requester === 'reply-to' ? replyTo : undefined) ?? personOf(message)
 }
 
-/** Everybody who takes part through this message: who wrote it, From, Reply-To, To, Cc; lower case. */
+/** Everybody who takes part through this message: who wrote it, From, Reply-To, To, Cc; as personKey() has them. */
 export function participantsOf(message: Pick<ParsedMessage, 'sender' | 'from' | 'replyTo' | 'to' | 'cc'>): string[] {
   const people = [message.sender, message.from, ...message.replyTo, ...message.to, ...message.cc]
-  return [...new Set(people.map(person => person?.address.toLowerCase() ?? ''))].filter(address => address !== '')
+  return [...new Set(people.map(person => personKey(person?.address ?? '')))].filter(address => address !== '')
 }
