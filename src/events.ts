@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Log } from './log.ts'
 import type { PollReport } from './poll/poll-account.ts'
 import type { Outcome, PartOutcome } from './schedule/outcome.ts'
+import type { Pruned } from './store/raw-leftovers.ts'
 import type { Problem } from './vault/encryption-problems.ts'
 import type { EncryptionState } from './vault/encryption-state.ts'
 
@@ -28,6 +29,9 @@ export interface Events {
   secretsWritten(pass: 'seal' | 'reseal' | 'unseal', changed: number, ms: number): void
   /** A secret was left as it is. */
   secretLeft(account: number, code: string): void
+  /** The night's work was done: so much raw mail that nobody needs was removed. */
+  nightlyDone(pruned: Pruned, ms: number): void
+  nightlyFailed(error: unknown): void
   /** The key file has its retired name now. */
   keyRetired(key: string): void
   /** What this host has seen of the keys could not be written down. */
@@ -97,6 +101,11 @@ export function createEvents(log: Log): Events {
     labelNames: ['state'],
     registers,
   })
+  const pruned = new Counter({
+    name: 'letterlock_raw_batches_pruned_total',
+    help: 'Batches of raw mail that no row needed and that were removed',
+    registers,
+  })
   const secrets = new Counter({
     name: 'letterlock_secrets_written_total',
     help: 'Secrets that were sealed, resealed or unsealed',
@@ -158,6 +167,11 @@ export function createEvents(log: Log): Events {
       log.info({ event: 'encryption', work: pass, changed, ms }, 'secrets written')
     },
     secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
+    nightlyDone(removed, ms) {
+      pruned.inc(removed.batches)
+      log.info({ event: 'nightly', ...removed, ms }, 'done')
+    },
+    nightlyFailed: error => log.error({ event: 'nightly', error }, 'fail'),
     keyRetired: key => log.info({ event: 'encryption', key }, 'key file retired'),
     statesNotRemembered: error => log.error({ event: 'encryption', error }, 'states of keys not remembered'),
     keyNotMoved: (key, error) => log.warn({ event: 'encryption', key, error }, 'key file not moved'),

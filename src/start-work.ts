@@ -14,11 +14,13 @@ import type { IngestDeps, Judging } from './poll/ingest-batch.ts'
 import { createJudging } from './poll/judging.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
+import { startNightly } from './schedule/nightly.ts'
 import { openQueue } from './schedule/queue.ts'
 import { claimAccounts, removeQueues } from './schedule/scheduler.ts'
 import { type Sealing, startSealing } from './schedule/sealing.ts'
 import { type PollWorker, startWorker } from './schedule/worker.ts'
 import { openDatabase } from './store/database.ts'
+import { keepOnce } from './store/keep-once.ts'
 import type { RawStore } from './store/raw-store.ts'
 import { removeWorker, type WorkerIdentity } from './store/workers.ts'
 import { keysOf } from './vault/keyring.ts'
@@ -119,6 +121,7 @@ export async function startWork(
       pollOverdue: id => running.polls?.overdue(id),
     }),
   )
+  stack.use(startNightly({ db, raw, events }))
   return { vault, ingest }
 }
 
@@ -136,7 +139,7 @@ function ingestDeps({ config, stack }: Base, { db, raw }: Pick<Connections, 'db'
   const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
   return {
     db,
-    raw,
+    raw: keepOnce(db, raw),
     parse: (source: Uint8Array) => pool.parse(source),
     limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
   }

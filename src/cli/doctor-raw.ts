@@ -1,19 +1,21 @@
 // What `letterlock doctor` says of the originals: whether the store is the database's and can be written, which batches are missing
-// and whose mails were in them, which have no rows, and whether a few mails are byte for byte what they were. After a restore this
-// is what tells how the parts fit together. A huge store is looked at for half a minute: the newest days, then days from all over.
+// and whose mails were in them, which have no rows and whether that matters, and whether a few mails, or all, are byte for byte what they
+// were. After a restore this is what tells how the parts fit together. A huge store is looked at for half a minute: the newest days, then days from all over.
 import { hostname } from 'node:os'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
 import { isShared } from '../store/open-raw-store.ts'
 import { checkRawStore } from '../store/raw-identity.ts'
+import { examineUnused, isLeftover, type UnusedBatch, withoutRows } from '../store/raw-leftovers.ts'
 import {
   countCursorsBehind,
   countTornMails,
+  findAllMails,
   findBatchDays,
   findBatchesOfDay,
   findSample,
-  findUsedBatches,
+  type SampledMail,
   type UsedBatch,
 } from '../store/raw-rows.ts'
 import type { RawStore } from '../store/raw-store.ts'
@@ -30,15 +32,20 @@ export async function checkRaw(db: Knex, config: Config, { all }: { all: boolean
   const [anySource] = await findSources(db, { limit: 1 })
   if (anySource !== undefined) await checkRawStore(db, raw, { host: hostname(), shared: isShared(config) })
   await raw.checkWritable()
-  const compared = await compare(db, raw, all ? Number.POSITIVE_INFINITY : Date.now() + budgetMs)
-  return [...describe(raw, compared), ...(await checkSample(db, raw, compared))]
+  const deadline = all ? Number.POSITIVE_INFINITY : Date.now() + budgetMs
+  const compared = await compare(db, raw, deadline)
+  const unused = await examineAll(db, raw, compared.unused, deadline)
+  const read = all ? checkAll(db, raw, compared) : checkSample(db, raw, compared)
+  return [...describe(raw, compared, unused), ...(await read)]
 }
 
 interface Compared {
   days: number
   /** Of them, those that were looked at. */
   looked: number
+  /** How many are there. */
   batches: number
+  used: string[]
   unused: string[]
   missing: UsedBatch[]
 }
@@ -46,7 +53,7 @@ interface Compared {
 async function compare(db: Knex, raw: RawStore, deadline: number): Promise<Compared> {
   const found = new Set([...(await Array.fromAsync(findBatchDays(db))), ...(await Array.fromAsync(raw.days()))])
   const days = [...found].sort().reverse()
-  const compared: Compared = { days: days.length, looked: 0, batches: 0, unused: [], missing: [] }
+  const compared: Compared = { days: days.length, looked: 0, batches: 0, used: [], unused: [], missing: [] }
   const startedAt = Date.now()
   let sampling = false
   for (let rest = days; rest.length > 0 && Date.now() < deadline; rest = rest.slice(1)) {
@@ -66,20 +73,8 @@ async function compareDay(db: Knex, raw: RawStore, day: string, compared: Compar
   compared.looked += 1
   compared.batches += there.size
   compared.missing.push(...used.filter(({ batch }) => !there.has(batch)))
-  for (const { batch } of used) there.delete(batch)
+  for (const { batch } of used) if (there.delete(batch)) compared.used.push(batch)
   compared.unused.push(...(await withoutRows(db, [...there])))
-}
-
-const batchesAtOnce = 1_000
-
-async function withoutRows(db: Knex, batches: readonly string[]): Promise<string[]> {
-  const found: string[] = []
-  for (let at = 0; at < batches.length; at += batchesAtOnce) {
-    const part = batches.slice(at, at + batchesAtOnce)
-    const used = await findUsedBatches(db, part)
-    found.push(...part.filter(batch => !used.has(batch)))
-  }
-  return found
 }
 
 function shuffled(days: readonly string[]): string[] {
@@ -89,9 +84,78 @@ function shuffled(days: readonly string[]): string[] {
     .map(({ day }) => day)
 }
 
+/** Batches without rows, told apart. */
+interface Unused {
+  leftovers: UnusedBatch[]
+  gaps: UnusedBatch[]
+  /** Nobody can take their mails in: their accounts are unknown, or their UIDs belong to other mails. */
+  foreign: UnusedBatch[]
+  damaged: ServiceError[]
+}
+
+/** What cannot be looked at in time counts as a gap. */
+async function examineAll(db: Knex, raw: RawStore, batches: readonly string[], deadline: number): Promise<Unused> {
+  const found: Unused = { leftovers: [], gaps: [], foreign: [], damaged: [] }
+  for (const batch of batches) {
+    if (Date.now() > deadline) {
+      found.gaps.push({ batch, bytes: 0, copies: [], gaps: 1, strangers: 0, others: 0 })
+      continue
+    }
+    try {
+      const unused = await examineUnused(db, raw, batch)
+      const kind = isLeftover(unused) ? 'leftovers' : unused.gaps > 0 ? 'gaps' : 'foreign'
+      found[kind].push(unused)
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.code !== 'raw.damaged') throw error
+      found.damaged.push(error)
+    }
+  }
+  return found
+}
+
 const examples = 5
 
-function describe(raw: RawStore, { days, looked, batches, unused, missing }: Compared): Finding[] {
+function namesOf(batches: readonly UnusedBatch[]): string {
+  return batches
+    .slice(0, examples)
+    .map(({ batch }) => batch)
+    .join(', ')
+}
+
+function describeUnused(batches: number, { leftovers, gaps, foreign, damaged }: Unused): Finding[] {
+  const found = damaged.slice(0, examples).map(error => toFault(check, error))
+  if (gaps.length > 0) {
+    found.push(
+      note(
+        check,
+        `${gaps.length} of ${batches} batches have no rows (left by a crash, or newer than a restored database), as ${namesOf(gaps)}`,
+        '`letterlock source recover` takes their mails in; known ones are not doubled',
+      ),
+    )
+  }
+  if (leftovers.length > 0) {
+    const bytes = leftovers.reduce((sum, batch) => sum + batch.bytes, 0)
+    found.push(
+      note(
+        check,
+        `${leftovers.length} of ${batches} batches are leftovers of ${bytes} bytes: every mail in them is kept elsewhere, as ${namesOf(leftovers)}`,
+        'the daemon removes them at night, `letterlock source prune` at once',
+      ),
+    )
+  }
+  if (foreign.length > 0) {
+    found.push(
+      note(
+        check,
+        `${foreign.length} of ${batches} batches hold mails of accounts that this database does not know, or whose UIDs other mails have now, as ${namesOf(foreign)}`,
+        'nothing is to be done: they are kept, and no command takes them in',
+      ),
+    )
+  }
+  return found
+}
+
+function describe(raw: RawStore, { days, looked, batches, missing }: Compared, unused: Unused): Finding[] {
   const found: Finding[] = []
   if (missing.length > 0) {
     const mails = missing.reduce((sum, { mails }) => sum + mails, 0)
@@ -103,15 +167,7 @@ function describe(raw: RawStore, { days, looked, batches, unused, missing }: Com
       ),
     )
   }
-  if (unused.length > 0) {
-    found.push(
-      note(
-        check,
-        `${unused.length} of ${batches} batches have no rows (left by a crash, or newer than a restored database), as ${unused.slice(0, examples).join(', ')}`,
-        '`letterlock source recover` takes their mails in; known ones are not doubled',
-      ),
-    )
-  }
+  found.push(...describeUnused(batches, unused))
   if (found.length === 0) found.push(ok(check, `${batches} batches in ${raw.where}, all with rows`))
   if (looked === days) return found
   return [
@@ -128,21 +184,49 @@ function toWords({ batch, mails, firstSource, lastSource, accountId }: UsedBatch
 const sampleSize = 20
 
 /** A batch that is there may be cut or changed: a few mails are read, and their hashes compared. */
-async function checkSample(db: Knex, raw: RawStore, { missing }: Compared): Promise<Finding[]> {
+async function checkSample(db: Knex, raw: RawStore, compared: Compared): Promise<Finding[]> {
+  const sample = await findSample(db, sampleSize)
+  const faults: Finding[] = []
+  const read = await checkMails(raw, sample, compared, faults)
+  if (faults.length > 0 || read === 0) return faults
+  return [ok(check, `${read} mails from all over were read and are what they were`)]
+}
+
+/** Every mail that has a row, and the index of every batch. */
+async function checkAll(db: Knex, raw: RawStore, compared: Compared): Promise<Finding[]> {
+  const faults: Finding[] = []
+  let read = 0
+  for await (const mails of findAllMails(db)) read += await checkMails(raw, mails, compared, faults)
+  for (const batch of compared.used) await noteDamage(faults, '', raw.index(batch))
+  const more = faults.length - maxListed
+  if (more > 0) return [...faults.slice(0, maxListed), fault(check, `${more} more are damaged`, restoreHint)]
+  if (faults.length > 0 || read === 0) return faults
+  return [ok(check, `all ${read} mails were read and are what they were`)]
+}
+
+const maxListed = 100
+const restoreHint = 'restore the raw store from its backup (docs/restore.md)'
+
+/** Reads the mails whose batches are there; returns how many. */
+async function checkMails(
+  raw: RawStore,
+  mails: readonly SampledMail[],
+  { missing }: Compared,
+  faults: Finding[],
+): Promise<number> {
   const gone = new Set(missing.map(({ batch }) => batch))
-  const sample = (await findSample(db, sampleSize)).filter(({ place }) => !gone.has(place.batch))
-  const found: Finding[] = []
-  for (const { id, place } of sample) {
-    try {
-      await raw.read(place)
-    } catch (error) {
-      if (!(error instanceof ServiceError) || error.code !== 'raw.damaged') throw error
-      const { message, hint } = toFault(check, error)
-      found.push(fault(check, `source ${id}: ${message}`, hint ?? ''))
-    }
+  const there = mails.filter(({ place }) => !gone.has(place.batch))
+  for (const { id, place } of there) await noteDamage(faults, `source ${id}: `, raw.read(place))
+  return there.length
+}
+
+async function noteDamage(faults: Finding[], what: string, reading: Promise<unknown>): Promise<void> {
+  try {
+    await reading
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code !== 'raw.damaged') throw error
+    faults.push(fault(check, `${what}${error.message}`, error.hint ?? restoreHint))
   }
-  if (found.length > 0 || sample.length === 0) return found
-  return [ok(check, `${sample.length} mails from all over were read and are what they were`)]
 }
 
 /** Whether the tables are of one moment. */

@@ -47,6 +47,11 @@ export function addSourceCommands(source: Command): void {
     .description('takes in mails that are kept but have no row, after a crash or a restored database')
     .addHelpText('after', examples('letterlock source recover'))
     .action(async (_, command: Command) => (await load()).recoverMails(command.optsWithGlobals()))
+  source
+    .command('prune')
+    .description('removes raw batches of which every mail is kept elsewhere; the daemon does so each night')
+    .addHelpText('after', examples('letterlock source prune'))
+    .action(async (_, command: Command) => (await load()).pruneRaw(command.optsWithGlobals()))
 }
 
 export function addQuarantineCommands(quarantine: Command): void {

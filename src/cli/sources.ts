@@ -205,6 +205,16 @@ export async function recoverMails(options: GlobalOptions): Promise<void> {
   })
 }
 
+/** What is removed is there a second time, so nothing is asked. */
+export async function pruneRaw(options: GlobalOptions): Promise<void> {
+  await withDatabase(options, async (db, config) => {
+    const { pruneLeftovers } = await import('../store/raw-leftovers.ts')
+    await using raw = await openRaw(config)
+    const { batches, bytes } = await pruneLeftovers(db, raw)
+    await print(`${batches} batches with ${bytes} bytes of mail that is kept elsewhere were removed`)
+  })
+}
+
 async function openJudging(db: Knex, config: Config): Promise<Judging> {
   const { createJudging } = await import('../poll/judging.ts')
   const { openThreadSecret } = await import('../vault/thread-secret.ts')

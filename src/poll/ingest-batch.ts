@@ -56,6 +56,8 @@ export interface BatchContext {
   cursor: Cursor
   /** An operator asked for these mails again: they are let in, in place of their rows in quarantine. */
   released?: true
+  /** The try before died or failed: the mails may be kept already. */
+  again?: boolean
 }
 
 /** Writes the raw batch and parses the mails meanwhile. Resolves once the bytes are durable. */
@@ -78,6 +80,7 @@ export async function keepBatch(
       complete,
       source,
     })),
+    { again: context.again === true },
   )
   const results = await parsing
   return mails.map((mail, i) => ({ mail, place: placeAt(places, i), ...placeAt(results, i) }))

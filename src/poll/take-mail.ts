@@ -186,7 +186,7 @@ async function commit(
 }
 
 function contextOf(poll: Poll, box: OpenMailbox): BatchContext {
-  return { account: poll.account, mailbox: box.stored, cursor: box.cursor }
+  return { account: poll.account, mailbox: box.stored, cursor: box.cursor, again: box.stored.trying !== null }
 }
 
 /** The mail that did not come is tried alone next time; unless waiting, and not the mail, is what the failure asks for. */

@@ -77,6 +77,24 @@ export async function findSample(db: Knex, count: number, random = Math.random):
   return [...found.values()]
 }
 
+const mailsAtOnce = 1_000
+
+/** All mails whose bytes are kept, page by page. */
+export async function* findAllMails(db: Knex): AsyncIterable<SampledMail[]> {
+  for (let after = 0; ; ) {
+    const rows = await db('sources')
+      .where('id', '>', after)
+      .whereNotNull('batch')
+      .whereNotNull('sha256')
+      .orderBy('id')
+      .limit(mailsAtOnce)
+      .select('id', 'account_id', 'batch', 'batch_offset', 'stored_size', 'sha256')
+    if (rows.length === 0) return
+    yield rows.map(toSampled)
+    after = Number(rows.at(-1)?.id)
+  }
+}
+
 function toSampled(row: Record<string, string | number>): SampledMail {
   return {
     id: Number(row.id),

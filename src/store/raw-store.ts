@@ -42,8 +42,11 @@ export interface RawIndexEntry {
 export interface RawStore extends AsyncDisposable {
   /** Where it is, for people: a directory, or `s3://bucket/prefix`. */
   readonly where: string
-  /** Keeps a batch; returns the places in the order given. Throws ServiceError `raw.unwritable` or `raw.missing` (temporary). */
-  keep(mails: readonly RawMail[]): Promise<RawPlace[]>
+  /**
+   * Keeps a batch; returns the places in the order given. `again`: it may have been kept before (keep-once.ts). Throws ServiceError
+   * `raw.unwritable` or `raw.missing` (temporary).
+   */
+  keep(mails: readonly RawMail[], options?: { again?: boolean }): Promise<RawPlace[]>
   /** The bytes of one mail. Throws `raw.damaged` if they are missing or their hash differs, `raw.unreadable` (temporary) if nobody can tell now. */
   read(place: RawPlace): Promise<Buffer>
   /** The days that have batches, oldest first. */
