@@ -18,6 +18,8 @@ export interface Events {
   pollAborted(account: number, ms: number): void
   /** A poll began so long after its slot. */
   pollLate(ms: number): void
+  /** A job in Redis was none of ours. */
+  jobDropped(): void
   /** A connection that waits for mail told of some, broke, or let mail come without a word. */
   push(what: 'news' | 'lost' | 'missed'): void
   connections(counts: { open: number; kept: number; waiting: number }): void
@@ -83,6 +85,11 @@ export function createEvents(log: Log): Events {
     labelNames: ['what'],
     registers,
   })
+  const dropped = new Counter({
+    name: 'letterlock_jobs_dropped_total',
+    help: 'Jobs in Redis that are not as letterlock writes them, and were dropped',
+    registers,
+  })
   const connections = new Gauge({
     name: 'letterlock_imap_connections',
     help: 'Connections to mail servers: open, those of them kept between polls, those of them waiting for mail',
@@ -113,6 +120,7 @@ export function createEvents(log: Log): Events {
     registers,
   })
   let told = ''
+  let droppedBefore = false
   for (const result of results) mails.inc({ result }, 0)
   for (const what of ['news', 'lost', 'missed']) pushes.inc({ what }, 0)
   for (const end of ['done', 'failed', 'aborted']) polls.inc({ end }, 0)
@@ -146,6 +154,13 @@ export function createEvents(log: Log): Events {
     pollAborted(account, ms) {
       polls.inc({ end: 'aborted' })
       log.debug({ event: 'poll', account, ms }, 'aborted')
+    },
+    jobDropped() {
+      // Once is enough: whoever writes such jobs can write many.
+      if (!droppedBefore)
+        log.warn({ event: 'queue' }, 'a job in Redis is not as letterlock writes them, and was dropped')
+      droppedBefore = true
+      dropped.inc()
     },
     pollLate: ms => late.observe(ms / 1000),
     push: what => pushes.inc({ what }),

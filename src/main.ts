@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The process: arguments → the daemon or one command of cli/. Commands load what they need when they run, so that --help is quick.
+import './shut-debugger.ts'
 import { CommanderError } from 'commander'
 import { createProgram } from './cli/program.ts'
 import { reportError } from './cli/terminal.ts'

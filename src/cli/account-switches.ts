@@ -30,8 +30,12 @@ export async function pollNow(which: string, options: GlobalOptions): Promise<vo
     const account = await getAccount(db, which)
     if (!account.enabled)
       throw new CommandError(`account ${account.id} is paused`, `\`letterlock account resume ${account.id}\` first`)
-    const owner = await makeDue(db, account.id)
+    const { owner, dueInSeconds } = await makeDue(db, account.id)
     if (owner === null) return await print(`no daemon has account ${account.id} yet; it is polled once one does`)
+    if (dueInSeconds > 0)
+      return await print(
+        `the login of account ${account.id} was refused a moment ago; it is polled in ${dueInSeconds} s`,
+      )
     await withRedis(config, async redis => {
       if (redis === undefined)
         return await print(`Redis cannot be reached; account ${account.id} is polled at its next slot`)

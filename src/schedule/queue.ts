@@ -4,9 +4,15 @@ import { createHash } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type JobsOptions, Queue, type Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { z } from 'zod'
 
-export interface PollJob {
-  accountId: number
+const pollJob = z.strictObject({ accountId: z.int().positive() })
+
+export type PollJob = z.infer<typeof pollJob>
+
+/** What a job or a scheduler asks for; undefined where it is none of ours: whoever reaches Redis can write anything there. */
+export function readPollJob(data: unknown): PollJob | undefined {
+  return pollJob.safeParse(data).data
 }
 
 export type PollQueue = Queue<PollJob>
@@ -82,15 +88,14 @@ export const jobName = 'poll'
 /** What a job leaves behind is nothing: the end of a poll is written to MySQL. */
 export const jobOptions: JobsOptions = { removeOnComplete: true, removeOnFail: true, attempts: 1 }
 
-const schedulerPrefix = 'account-'
-
 export function schedulerId(accountId: number): string {
-  return `${schedulerPrefix}${accountId}`
+  return `account-${accountId}`
 }
 
 /** The account of a scheduler, or undefined for an id that is not ours. */
 export function accountOf(id: string): number | undefined {
-  return id.startsWith(schedulerPrefix) ? Number(id.slice(schedulerPrefix.length)) : undefined
+  const [, number] = /^account-([1-9]\d{0,14})$/.exec(id) ?? []
+  return number === undefined ? undefined : Number(number)
 }
 
 /** When a scheduler's job was due (unix time in milliseconds), by its id; undefined for a poll that was asked for. */

@@ -1,6 +1,7 @@
 // Keeps what this worker owns and what its queue schedules as MySQL says: the heartbeat, a fair share of the accounts, one job
 // scheduler for each. Everything is compared and repaired every few seconds, so that a flushed Redis, an account that somebody
 // wrote with SQL, or a worker that died are mended by the same step.
+import type { JobSchedulerJson } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { findSealedKeyIds } from '../store/credentials.ts'
@@ -25,6 +26,7 @@ import {
   openQueue,
   openSealingQueue,
   type PollQueue,
+  readPollJob,
   schedulerId,
   slotOffsetMs,
 } from './queue.ts'
@@ -136,7 +138,7 @@ function isSame(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>):
 /** Mends every schedule that is missing, dead or other than wanted; returns the accounts that are new and were never polled. */
 async function compareAll(queue: PollQueue, owned: readonly OwnedAccount[]): Promise<number[]> {
   const ids = new Set(owned.map(({ id }) => id))
-  const scheduled = new Map((await queue.getJobSchedulers(0, -1)).map(found => [accountOf(found.key), found]))
+  const scheduled = new Map((await readSchedules(queue)).map(found => [accountOf(found.key), found]))
   const foreign = [...scheduled].filter(([id]) => id === undefined || !ids.has(id))
   await inGroups(foreign, ([, found]) => queue.removeJobScheduler(found.key))
   const unsound = owned.filter(({ id, pollEveryS }) => {
@@ -144,11 +146,25 @@ async function compareAll(queue: PollQueue, owned: readonly OwnedAccount[]): Pro
     const found = scheduled.get(id)
     // Far behind it is dead, far ahead it was made by a clock that has been set back since.
     return (
-      found === undefined || Number(found.every) !== everyMs || Math.abs((found.next ?? 0) - Date.now()) >= 2 * everyMs
+      found === undefined ||
+      readPollJob(found.template?.data)?.accountId !== id ||
+      Number(found.every) !== everyMs ||
+      Math.abs((found.next ?? 0) - Date.now()) >= 2 * everyMs
     )
   })
   await inGroups(unsound, ({ id, pollEveryS }) => schedule(queue, id, pollEveryS * 1000))
   return unsound.filter(account => !scheduled.has(account.id) && account.neverPolled).map(({ id }) => id)
+}
+
+/** A queue with data that is not even JSON was written by somebody else: it is made again as a whole. */
+async function readSchedules(queue: PollQueue): Promise<JobSchedulerJson[]> {
+  try {
+    return await queue.getJobSchedulers(0, -1)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    await queue.obliterate({ force: true })
+    return []
+  }
 }
 
 async function inGroups<T>(items: readonly T[], act: (item: T) => Promise<unknown>): Promise<void> {

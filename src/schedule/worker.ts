@@ -16,7 +16,7 @@ import { openPollEnds, type PollEnd, type PollEnds } from '../store/poll-ends.ts
 import { findDueAccount, type PolledAccount } from '../store/polled-account.ts'
 import { type Outcome, outcomeOf, type PartOutcome, partOutcomeOf } from './outcome.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
-import { keepRunning, type PollJob, queueName, slotOf } from './queue.ts'
+import { keepRunning, queueName, readPollJob, slotOf } from './queue.ts'
 import { createStalls, type Stalls } from './stalls.ts'
 import { createTurns } from './turns.ts'
 
@@ -115,12 +115,14 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     lookIn(accountId, ms)
   }
 
-  const worker = new Worker<PollJob>(
+  const worker = new Worker<unknown>(
     queueName(deps.workerId),
     async job => {
+      const asked = readPollJob(job.data)
+      if (asked === undefined) return deps.events.jobDropped()
       const slot = slotOf(job.id)
-      if (slot === undefined) request(job.data.accountId)
-      else begin(job.data.accountId, slot)
+      if (slot === undefined) request(asked.accountId)
+      else begin(asked.accountId, slot)
     },
     {
       connection: deps.redis,

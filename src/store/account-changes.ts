@@ -8,6 +8,7 @@ import { addressTaken, findAddresses, findRemoved, lockAddresses } from './accou
 import { changedDestination, faultOfDestination } from './account-settings.ts'
 import { inTransaction } from './database.ts'
 import { type AccountDestination, checkShown, getDestination } from './destinations.ts'
+import { soonestAttempt } from './refused-login.ts'
 
 export interface NewAccount {
   address: string
@@ -126,7 +127,7 @@ export async function updateAccount(
     }
     await trx('accounts')
       .where({ id })
-      .update({ ...columnsOf(change), next_attempt_at: null })
+      .update({ ...columnsOf(change), next_attempt_at: soonestAttempt(trx) })
     if (change.mailboxes !== undefined) await replaceMailboxes(trx, id, change.mailboxes)
     await storeSecrets(trx, id, change, writeSecret)
   })
@@ -219,18 +220,33 @@ async function storeSecrets(
 
 /** Pauses or resumes. */
 export async function updateEnabled(db: Knex, id: number, enabled: boolean): Promise<void> {
-  await db('accounts').where({ id }).update({ enabled, next_attempt_at: null })
+  await db('accounts')
+    .where({ id })
+    .update({ enabled, next_attempt_at: soonestAttempt(db) })
 }
 
-/** Due at once; returns the worker that owns it, or null. */
-export async function makeDue(db: Knex, id: number): Promise<string | null> {
-  await db('accounts').where({ id }).update({ next_attempt_at: null })
+export interface DueAccount {
+  /** The worker that owns it, or null. */
+  owner: string | null
+  /** 0: at once. After a refused login it has to wait. */
+  dueInSeconds: number
+}
+
+/** Due as soon as may be. */
+export async function makeDue(db: Knex, id: number): Promise<DueAccount> {
+  await db('accounts')
+    .where({ id })
+    .update({ next_attempt_at: soonestAttempt(db) })
   const row = await db('accounts')
-    .join('workers', 'workers.id', 'accounts.lease_owner')
+    .leftJoin('workers', join =>
+      join.on('workers.id', 'accounts.lease_owner').andOn('workers.lease_until', '>', db.raw('UTC_TIMESTAMP(3)')),
+    )
     .where('accounts.id', id)
-    .whereRaw('workers.lease_until > UTC_TIMESTAMP(3)')
-    .first('workers.id as owner')
-  return row?.owner ?? null
+    .first(
+      'workers.id as owner',
+      db.raw('TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), next_attempt_at) / 1000000 AS due_in'),
+    )
+  return { owner: row?.owner ?? null, dueInSeconds: Math.max(0, Math.ceil(Number(row?.due_in ?? 0))) }
 }
 
 /** Takes the account out of service: its secrets are deleted, its tickets and sources stay. */

@@ -94,19 +94,18 @@ export async function insertUser(db: Knex, user: NewUser, actor: string, only?: 
   })
 }
 
-/** A new password ends all sessions of the user but `keepSession`. */
+/** A new password ends all sessions of the user: the one that goes on begins anew. */
 export async function updatePassword(
   db: Knex,
   user: Pick<User, 'id' | 'name'>,
   passwordHash: string,
   actor: string,
-  keepSession = 0,
 ): Promise<void> {
   await inTransaction(db, async trx => {
     await trx('users')
       .where({ id: user.id })
       .update({ password_hash: passwordHash, password_set_at: utcNow(trx) })
-    await trx('sessions').where({ user_id: user.id }).whereNot({ id: keepSession }).delete()
+    await trx('sessions').where({ user_id: user.id }).delete()
     await insertAudit(trx, { actor, action: 'user.passwd', detail: { user: user.name } })
   })
 }

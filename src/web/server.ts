@@ -16,6 +16,7 @@ import { addAssets } from './assets.ts'
 import { addCsrf } from './csrf.ts'
 import { addFailures, failurePage } from './failures.ts'
 import { createHostCheck } from './hosts.ts'
+import { networkOf } from './network.ts'
 import { addProbes } from './probes.ts'
 import type { Site } from './site.ts'
 
@@ -77,7 +78,7 @@ const policy = {
   frameAncestors: ["'none'"],
 }
 
-/** For one address; a browser takes three requests for its first page. Guessing passwords has limits of its own (throttle.ts). */
+/** For one network (one address of IPv4); a browser takes three requests for its first page. Guessing passwords has limits of its own (throttle.ts). */
 const requestsPerMinute = 3_000
 const probes: readonly (string | undefined)[] = ['/live', '/ready', '/metrics']
 
@@ -90,6 +91,7 @@ async function addPages(server: FastifyInstance, web: Web): Promise<void> {
   await server.register(rateLimit, {
     max: requestsPerMinute,
     timeWindow: 60_000,
+    keyGenerator: request => networkOf(request.ip),
     allowList: request => probes.includes(request.routeOptions.url),
     addHeadersOnExceeding: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
   })

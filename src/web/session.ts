@@ -18,12 +18,12 @@ export async function readSession(request: FastifyRequest): Promise<void> {
   request.session = (await findSession(site.db, token, limitsOf(site))) ?? null
 }
 
-/** Always a new one: a token that somebody else may have put into the browser never becomes a signed-in one. */
+/** Always a new one: a token that somebody else may have put into the browser, or read there, never becomes a signed-in one. */
 export async function beginSession(request: FastifyRequest, reply: FastifyReply, userId: number): Promise<void> {
   const site = siteOf(request)
   if (request.session !== null) await deleteSession(site.db, request.session.id)
   const agent = request.headers['user-agent'] ?? ''
-  const token = await insertSession(site.db, { userId, address: request.ip, agent }, limitsOf(site))
+  const token = await insertSession(site.db, { userId, address: request.ip ?? '', agent }, limitsOf(site))
   reply.setCookie(sessionCookie(request), token, {
     path: '/',
     httpOnly: true,
@@ -31,6 +31,7 @@ export async function beginSession(request: FastifyRequest, reply: FastifyReply,
     secure: isSecure(request),
     maxAge: site.config.web.sessionDays * 86_400,
   })
+  request.session = (await findSession(site.db, token, limitsOf(site))) ?? null
 }
 
 export async function endSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -373,6 +373,36 @@ test('once a key is in use a password is sealed before it is stored, and refused
   ])
 })
 
+test('“Poll now”, “Test” and “Resume” do not have a refused password tried again and again, and an agent not at all', async () => {
+  const id = await world.add(dovecot.destination('tls'), 'refused', { address: 'refused@example.com' })
+  const row = async () => await world.db('accounts').where({ id }).first()
+  const attempts = () => world.log.filter(line => line.event === 'poll' && line.account === id && line.msg === 'start')
+  await until(async () => (await row()).code === 'imap.auth_refused')
+  const { last_attempt_at: refusedAt } = await row()
+  const before = attempts().length
+  expect((await agent.get(`/accounts/${id}`)).text).not.toContain('Poll now')
+  expect((await agent.post(`/accounts/${id}/poll`)).status).toBe(403)
+  for (let i = 0; i < 7; i++) {
+    await admin.post(`/accounts/${id}/${['poll', 'pause', 'resume'][i % 3]}`)
+    const { next_attempt_at: next } = await row()
+    expect(next?.getTime() - refusedAt.getTime()).toBe(60_000)
+  }
+  expect((await admin.get(`/accounts/${id}`)).text).toContain('Its login was refused a moment ago')
+  expect(stepsIn((await admin.post(`/accounts/${id}/test`)).text)).toContain('Log in failed imap.auth_refused')
+  expect(attempts().length).toBe(before)
+
+  // Once the minute is over it is tried, and then counts again.
+  const past = world.db.raw('UTC_TIMESTAMP(3) - INTERVAL 61 SECOND')
+  await world.db('accounts').where({ id }).update({ last_attempt_at: past })
+  await admin.post(`/accounts/${id}/poll`)
+  await until(async () => attempts().length === before + 1 && (await row()).last_attempt_at > refusedAt)
+  // Another password is tried at once.
+  const edited = { ...goodForm('refused@example.com'), do: 'save' }
+  expect((await admin.post(`/accounts/${id}/edit`, edited)).status).toBe(303)
+  expect((await row()).next_attempt_at).toBeNull()
+  await admin.post(`/accounts/${id}/pause`)
+})
+
 test('no password is in the log', () => {
   expect(JSON.stringify(world.log)).not.toContain(user.password)
 })

@@ -25,11 +25,11 @@ export async function countTest(redis: Redis, prefix: string, userId: number): P
 async function countOne(redis: Redis, key: string): Promise<number> {
   const answers = await redis
     .multi()
+    .set(key, 0, 'EX', windowSeconds, 'NX')
     .incr(key)
-    .expire(key, windowSeconds, 'NX')
     .exec()
     .catch(() => null)
-  const [error, count] = answers?.[0] ?? [new Error('no answer')]
+  const [error, count] = answers?.[1] ?? [new Error('no answer')]
   if (error === null) return Number(count)
   throw new ServiceError('redis.unreachable', 'tests cannot be counted', { temporary: true })
 }

@@ -6,6 +6,7 @@ import { AccountError, IngestError } from '../../errors.ts'
 import type { Destination, ImapSession } from '../../fetch/mailbox.ts'
 import { insertAudit } from '../../store/audit.ts'
 import { getDestination } from '../../store/destinations.ts'
+import { claimLogin } from '../../store/refused-login.ts'
 import { Secret, withSecret } from '../../vault/credentials.ts'
 import { actorOf, type Site, sessionOf, siteOf } from '../site.ts'
 import { countTest } from './account-test-limit.ts'
@@ -60,6 +61,9 @@ async function tryOut(site: Site, tried: Tried): Promise<Tested & Pick<Destinati
   const id = accountId ?? 0
   const { oauth, ...destination } =
     login === 'stored' ? await getDestination(site.db, id) : { ...login.destination, oauth: null }
+  const { host, port } = destination
+  const restSeconds = login === 'stored' ? await claimLogin(site.db, id) : 0
+  if (restSeconds > 0) return { host, port, steps: withUntried([resting(restSeconds)]), isWell: false }
   const open = login === 'stored' ? site.openSecret : async () => new Secret('password', Buffer.from(login.password))
   const done: Step[] = []
   const signal = AbortSignal.timeout(wholeMs)
@@ -74,8 +78,12 @@ async function tryOut(site: Site, tried: Tried): Promise<Tested & Pick<Destinati
     if (!(error instanceof IngestError) && !signal.aborted) throw error
     done.push(...failedAt(error, done, accountId))
   }
-  const { host, port } = destination
   return { host, port, steps: withUntried(done), isWell: done.every(({ end }) => end === 'ok') }
+}
+
+function resting(seconds: number): Step {
+  const words = `not tried: the login was refused a moment ago, and a server that is asked again and again locks users out. Try again in ${seconds} s.`
+  return { name: 'login', end: 'failed', code: 'imap.auth_refused', words }
 }
 
 const securityWords: Readonly<Record<Destination['security'], string>> = {

@@ -1,4 +1,5 @@
-// One account: how it is, and what can be done with it. Whoever is signed in may have it polled; the rest is for admins.
+// One account: how it is, and what can be done with it. Whoever is signed in may have it polled, unless its login is refused; the rest is for
+// admins.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
 import { visible } from '../../foreign-text.ts'
@@ -7,7 +8,9 @@ import { toRedisError } from '../../schedule/redis.ts'
 import { makeDue, updateEnabled } from '../../store/account-changes.ts'
 import { type AccountDetail, findPollingHost } from '../../store/accounts.ts'
 import { insertAudit } from '../../store/audit.ts'
+import { isRefusedLogin } from '../../store/refused-login.ts'
 import { providerName } from '../../vault/oauth-providers.ts'
+import { failurePage } from '../failures.ts'
 import { type Content, type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
 import { tellChanges } from '../live.ts'
@@ -109,10 +112,11 @@ const starts: ReadonlyMap<string, string> = new Map(
   Object.entries({ all: 'became tickets, all of it', new: 'was left alone' }),
 )
 
-function actions(request: FastifyRequest, reply: FastifyReply, { id, enabled }: AccountDetail): Html {
+function actions(request: FastifyRequest, reply: FastifyReply, account: AccountDetail): Html {
+  const { id, enabled } = account
   const isAdmin = sessionOf(request).user.role === 'admin'
   const path = `/accounts/${id}`
-  return html`<div class="actions">${enabled && actionButton(reply, `${path}/poll`, 'Poll now')}
+  return html`<div class="actions">${enabled && mayPoll(request, account) && actionButton(reply, `${path}/poll`, 'Poll now')}
 ${
   isAdmin &&
   html`${actionButton(reply, `${path}/test`, 'Test')}
@@ -161,14 +165,28 @@ async function switchAccount(request: FastifyRequest, reply: FastifyReply, enabl
 
 export async function pollNow(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { db, redis, config } = siteOf(request)
-  const { id, enabled } = await accountOf(request)
+  const account = await accountOf(request)
+  const { id, enabled } = account
   if (!enabled) throw new CommandError('a paused account is not polled', 'an admin can resume it')
-  const owner = await makeDue(db, id)
+  if (!mayPoll(request, account)) return await failurePage(reply, 403, onlyAdmins)
+  const { owner, dueInSeconds } = await makeDue(db, id)
   await insertAudit(db, { actor: actorOf(request), action: 'account.poll', accountId: id })
-  if (owner !== null)
+  if (owner !== null && dueInSeconds === 0)
     await requestPoll(redis, config.redis.prefix, owner, id).catch(error => {
       throw toRedisError(error)
     })
-  const text = owner === null ? 'Nobody polls it yet; it is polled once somebody does.' : 'It is polled now.'
-  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text: pollWords(owner, dueInSeconds) })
+}
+
+/** A server that is asked again and again with a refused password locks the user out: an agent must not bring that about. */
+function mayPoll(request: FastifyRequest, { code }: AccountDetail): boolean {
+  return sessionOf(request).user.role === 'admin' || !isRefusedLogin(code)
+}
+
+const onlyAdmins = 'The login of this account was refused. Only an admin may have it polled until that is mended.'
+
+function pollWords(owner: string | null, dueInSeconds: number): string {
+  if (owner === null) return 'Nobody polls it yet; it is polled once somebody does.'
+  if (dueInSeconds === 0) return 'It is polled now.'
+  return `Its login was refused a moment ago, so it is polled in ${dueInSeconds} s: a server that is asked again and again locks users out.`
 }

@@ -4,13 +4,14 @@ import { insertAudit } from '../../store/audit.ts'
 import { deleteSession, findSessions, type SessionView } from '../../store/sessions.ts'
 import { findSignIn, updatePassword } from '../../store/users.ts'
 import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../vault/password-hash.ts'
+import { deviceOf } from '../device.ts'
 import { failurePage, NotFound, sentence } from '../failures.ts'
 import { type Html, html } from '../html.ts'
 import { page } from '../layout.ts'
 import { actionButton, badge, field, fieldsOf, form, table, time } from '../parts.ts'
-import { goTo } from '../session.ts'
+import { beginSession, goTo } from '../session.ts'
 import { actorOf, limitsOf, sessionOf, siteOf } from '../site.ts'
-import { countAttempt, forgetAttempt } from '../throttle.ts'
+import { countAttempt } from '../throttle.ts'
 
 export async function showSelf(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   return await selfPage(request, reply)
@@ -84,21 +85,42 @@ export function toId(text: string): number {
 }
 
 export async function changePassword(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { db, redis, config } = siteOf(request)
-  const { id, user } = sessionOf(request)
-  const { password = '', next = '', again = '' } = fieldsOf(request.body)
-  if (!(await countAttempt(redis, config.redis.prefix, { name: user.name, address: request.ip })))
-    return await failurePage(reply, 429)
-  const found = await findSignIn(db, user.name)
-  const { right } = await checkPassword(password, found?.passwordHash)
-  if (right) await forgetAttempt(redis, config.redis.prefix, { name: user.name, address: request.ip })
-  const fault = right
-    ? (faultOfPassword(next) ?? (next === again ? undefined : 'the two new passwords differ'))
-    : 'that is not your password now'
+  const { next = '', again = '' } = fieldsOf(request.body)
+  const checked = await checkOwnPassword(request)
+  if (checked === 'too often') return await failurePage(reply, 429)
+  const fault =
+    checked === 'right'
+      ? (faultOfPassword(next) ?? (next === again ? undefined : 'the two new passwords differ'))
+      : 'that is not your password now'
   if (fault !== undefined) {
     reply.code(422)
     return await selfPage(request, reply, sentence(fault))
   }
-  await updatePassword(db, user, await hashPassword(next), actorOf(request), id)
+  await replaceOwnPassword(request, reply, next)
   return await goTo(request, reply, '/you', { tone: 'good', text: 'Your password is changed.' })
+}
+
+/**
+ * The field `password` of the form against the password of whoever is signed in: a browser that was left unlocked must not be enough to
+ * take the account over.
+ */
+async function checkOwnPassword(request: FastifyRequest): Promise<'right' | 'wrong' | 'too often'> {
+  const { db, redis, config } = siteOf(request)
+  const { user } = sessionOf(request)
+  const { password = '' } = fieldsOf(request.body)
+  const attempt = { name: user.name, address: request.ip, device: deviceOf(request) }
+  const counted = await countAttempt(redis, config.redis.prefix, attempt)
+  if (counted === undefined) return 'too often'
+  const found = await findSignIn(db, user.name)
+  const { right } = await checkPassword(password, found?.passwordHash)
+  if (!right) return 'wrong'
+  await counted.forget()
+  return 'right'
+}
+
+/** Ends all sessions of whoever is signed in, and begins a new one here: a token that somebody read before is worth nothing after. */
+async function replaceOwnPassword(request: FastifyRequest, reply: FastifyReply, next: string): Promise<void> {
+  const { user } = sessionOf(request)
+  await updatePassword(siteOf(request).db, user, await hashPassword(next), actorOf(request))
+  await beginSession(request, reply, user.id)
 }

@@ -5,6 +5,7 @@ import { insertAudit } from '../../store/audit.ts'
 import { deleteEndedSessions } from '../../store/sessions.ts'
 import { findSignIn, insertUser, noteSignIn, toUserName, upgradeHash } from '../../store/users.ts'
 import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../vault/password-hash.ts'
+import { deviceOf, renewDevice } from '../device.ts'
 import { failurePage, inSentences } from '../failures.ts'
 import { html } from '../html.ts'
 import { page } from '../layout.ts'
@@ -12,7 +13,7 @@ import { linksFor } from '../navigation.ts'
 import { field, fieldsOf, form } from '../parts.ts'
 import { beginSession, endSession, safeTarget } from '../session.ts'
 import { limitsOf, sessionOf, siteOf } from '../site.ts'
-import { type Attempt, countAttempt, forgetAttempt } from '../throttle.ts'
+import { countAttempt } from '../throttle.ts'
 
 export async function goToStart(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const [first] = linksFor(sessionOf(request).user.role)
@@ -46,8 +47,9 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
   const site = siteOf(request)
   const { db, redis, config } = site
   const { name: typed = '', password = '', to } = fieldsOf(request.body)
-  const attempt: Attempt = { name: nameOf(typed), address: request.ip }
-  if (!(await countAttempt(redis, config.redis.prefix, attempt))) {
+  const attempt = { name: nameOf(typed), address: request.ip, device: deviceOf(request) }
+  const counted = await countAttempt(redis, config.redis.prefix, attempt)
+  if (counted === undefined) {
     site.log.warn({ event: 'web', ip: request.ip }, 'too many attempts to sign in')
     return await failurePage(
       reply.header('retry-after', '900'),
@@ -62,7 +64,8 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
     const fault = 'The name or the password is wrong.'
     return await signInPage(reply, { to: safeTarget(to), name: attempt.name, fault })
   }
-  await forgetAttempt(redis, config.redis.prefix, attempt)
+  await counted.forget()
+  await counted.remember(renewDevice(request, reply))
   if (outdated) await upgradeHash(db, user.id, user.passwordHash, await hashPassword(password))
   await deleteEndedSessions(db, limitsOf(site))
   await beginSession(request, reply, user.id)

@@ -102,8 +102,12 @@ async function userPage(request: FastifyRequest, reply: FastifyReply, user: User
     section: 'users',
     body: html`<p>${badge(user.role, user.role === 'admin' ? 'busy' : 'plain')} since ${time(user.createdAt)}; signed in for the last time: ${time(user.signedInAt)}</p>
 ${fault !== undefined && html`<p class="flash bad" role="alert">${fault}</p>`}
-<section><h2>Set a new password</h2><p>It ends all sessions of ${user.name}${user.id === sessionOf(request).user.id && ', but for this one'}.</p>
-${form(reply, `${at}/password`, html`${newPassword('field-new')}<button>Set the password</button>`, { class: 'narrow' })}</section>
+<section><h2>Set a new password</h2>${
+      user.id === sessionOf(request).user.id
+        ? html`<p><a href="/you">Change your own password</a> under your name: it asks for the present one.</p>`
+        : html`<p>It ends all sessions of ${user.name}.</p>
+${form(reply, `${at}/password`, html`${newPassword('field-new')}<button>Set the password</button>`, { class: 'narrow' })}`
+    }</section>
 <section><h2>Role</h2>
 ${actionButton(reply, `${at}/role`, `Make ${user.name} an ${other}`, { hidden: { role: other } })}</section>
 <section><h2>Remove</h2><p>${user.name} can no longer sign in. What ${user.name} did stays in the audit log.</p>
@@ -132,15 +136,17 @@ export async function addUser(request: FastifyRequest, reply: FastifyReply): Pro
 export async function setPassword(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const user = await getShown(request)
   const { password = '' } = fieldsOf(request.body)
-  const fault = faultOfPassword(password)
+  const fault = user.id === sessionOf(request).user.id ? ownPassword : faultOfPassword(password)
   if (fault !== undefined) {
     reply.code(422)
     return await userPage(request, reply, user, inSentences(new CommandError(fault)))
   }
-  const hash = await hashPassword(password)
-  await updatePassword(siteOf(request).db, user, hash, actorOf(request), sessionOf(request).id)
+  await updatePassword(siteOf(request).db, user, await hashPassword(password), actorOf(request))
   return await goTo(request, reply, home, { tone: 'good', text: `${user.name} has a new password.` })
 }
+
+/** Here the present one is not asked for. */
+const ownPassword = 'change your own password under your name, where the present one is asked for'
 
 export async function setRole(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { role } = fieldsOf(request.body)
