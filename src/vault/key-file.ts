@@ -19,6 +19,7 @@ export type KeyFileFault =
   | 'key_file.mode'
   | 'key_file.owner'
   | 'key_file.placeholder'
+  | 'key_file.shortage'
   | 'key_file.size'
   | 'key_file.symlink'
   | 'key_file.type'
@@ -60,7 +61,17 @@ function toFact(file: string, error: unknown): KeyFileFact {
   if (code === 'ELOOP') return refused('key_file.symlink', `${file} is a symbolic link: put the key itself there`)
   if (code === 'ENXIO') return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
   if (code === 'EACCES') return refused('key_file.unreadable', hintOfAccess(file))
+  if (isShortage(error)) return refused('key_file.shortage', hintOfShortage(file, code))
   return refused('key_file.unreadable', `${file} cannot be read (${code}): check the disk and the directory`)
+}
+
+/** What says nothing of the file: this process or the system has too many files open, or no memory. */
+export function isShortage(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+function hintOfShortage(file: string, code: string): string {
+  return `${file} cannot be read at the moment (${code}), the file itself is not at fault: raise the limit of open files (LimitNOFILE in the unit), or end what uses them up`
 }
 
 function hintOfAccess(file: string): string {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { Config } from '../config.ts'
 import { findCredential } from '../systemd-credentials.ts'
 import type { Key } from './envelope.ts'
-import { type KeyFileFact, type KeyFileOrigin, readKeyFile } from './key-file.ts'
+import { isShortage, type KeyFileFact, type KeyFileOrigin, readKeyFile } from './key-file.ts'
 import { nextName, retiredName } from './place-key-file.ts'
 
 /** Where the keys are. `credential`: systemd gave them; they are read-only and the same until a restart. */
@@ -20,6 +20,8 @@ export interface Keyring {
   readonly place: KeyPlace
   readonly current: KeyFileFact
   readonly next: KeyFileFact
+  /** False where something could not be looked at for want of file descriptors or memory: what is not seen may be there. */
+  readonly isWhole: boolean
   /** Ids of all keys that open something, in hex. */
   readonly ids: readonly string[]
   find(keyHex: string): Key | undefined
@@ -82,25 +84,28 @@ export function readKeyring(place: KeyPlace): Keyring {
   // In the order in which a rotation moves them, so that a look in between misses none.
   const next = readKeyFile(nextName(place.file), place.origin)
   const current = readKeyFile(place.file, place.origin)
-  const facts = [current, next, ...retiredFiles(place.file).map(file => readKeyFile(file, place.origin))]
+  const retired = retiredFiles(place.file)
+  const facts = [current, next, ...(retired ?? []).map(file => readKeyFile(file, place.origin))]
   const keys = new Map(facts.flatMap(fact => (fact.kind === 'valid' ? [[fact.key.hex, fact.key] as const] : [])))
   return {
     place,
     current,
     next,
+    isWhole: retired !== undefined && !facts.some(fact => fact.kind === 'refused' && fact.code === 'key_file.shortage'),
     ids: [...keys.keys()],
     find: keyHex => keys.get(keyHex),
     proves: keyHex => readProof(place)?.text === keyHex,
   }
 }
 
-function retiredFiles(file: string): string[] {
+/** Undefined where the directory could not be looked at for now. */
+function retiredFiles(file: string): string[] | undefined {
   const { dir, name, ext } = path.parse(file)
   try {
     return readdirSync(dir)
       .filter(entry => entry.startsWith(`${name}.retired-`) && entry.endsWith(ext))
       .map(entry => path.join(dir, entry))
-  } catch {
-    return []
+  } catch (error) {
+    return isShortage(error) ? undefined : []
   }
 }

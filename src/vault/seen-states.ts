@@ -15,6 +15,8 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { ServiceError } from '../errors.ts'
+import { isShortage } from './key-file.ts'
 import type { SeenState } from './key-state.ts'
 import type { KeyPlace } from './keyring.ts'
 
@@ -44,14 +46,20 @@ export function seenFileOf({ dataDirectory }: Pick<KeyPlace, 'dataDirectory'>): 
   return path.join(dataDirectory, seenName)
 }
 
-/** Never throws. */
+/** Throws ServiceError where it cannot be looked at for now: what was seen must not be taken for never seen. */
 export function readSeen(place: KeyPlace): Seen {
   try {
     const { keys, unsealing } = schema.parse(JSON.parse(readFileSync(seenFileOf(place), 'utf8')))
     return { states: new Map(Object.entries(keys)), unsealing }
-  } catch {
+  } catch (cause) {
+    if (isShortage(cause)) throw cannotRead(seenFileOf(place), cause)
     return { states: new Map(), unsealing: undefined }
   }
+}
+
+function cannotRead(file: string, cause: unknown): ServiceError {
+  const hint = 'raise the limit of open files (LimitNOFILE in the unit), or end what uses them up'
+  return new ServiceError('vault.locked', `${file} cannot be read at the moment`, { temporary: true, hint, cause })
 }
 
 /** Remembers these states as well. Throws the system's error. */

@@ -92,7 +92,10 @@ function createWatch({ place, onKeys, onWork }: VaultDeps): Watch {
     forged: '',
     look() {
       const [before, wasSettled] = [watch.ring, watch.settled]
-      watch.ring = readKeyring(place)
+      const ring = readKeyring(place)
+      // A process without file descriptors sees nothing; that takes no key away that it has.
+      if (!ring.isWhole) return
+      watch.ring = ring
       watch.settled = { current: isSettled('current', before), next: isSettled('next', before) }
       if (watch.ring.ids.join() !== before.ids.join()) onKeys()
       const isNews = (which: 'current' | 'next'): boolean =>

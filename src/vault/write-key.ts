@@ -32,7 +32,7 @@ export async function lockWriteKey(trx: Knex.Transaction, ring: Keyring): Promis
   const { keyHex } = next ?? active
   const key = ring.find(keyHex)
   if (key === undefined || ![keyHex, active.keyHex].every(hex => isInPlace(ring, hex)))
-    return { form: 'lacking', keyHex, why: 'away', unsealing }
+    return { form: 'lacking', keyHex, why: ring.isWhole ? 'away' : 'refused', unsealing }
   return unsealing ? { form: 'plaintext', unsealing } : { form: 'sealed', key, unsealing }
 }
 

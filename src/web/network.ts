@@ -1,4 +1,4 @@
-// PURE. Which network an address belongs to, for limits by address: one customer of a provider has a whole IPv6 /64, and an IPv4 address is
+// Which network an address belongs to, for limits by address: one customer of a provider has a whole IPv6 /64, and an IPv4 address is
 // the same whether it comes as such or mapped into IPv6 (RFC 4291, 2.5.5.2), in whatever spelling.
 import { isIPv4, isIPv6 } from 'node:net'
 

@@ -5,7 +5,7 @@ import cookie from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Config } from '../config.ts'
 import { listOf } from '../config-schema.ts'
@@ -13,6 +13,7 @@ import { ServiceError } from '../errors.ts'
 import type { Health } from '../health.ts'
 import { addRoutes } from './access.ts'
 import { addAssets } from './assets.ts'
+import { connectionLimit, limitConnections } from './connection-limit.ts'
 import { addCsrf } from './csrf.ts'
 import { addFailures, failurePage } from './failures.ts'
 import { createHostCheck } from './hosts.ts'
@@ -53,13 +54,27 @@ function createServer(web: Web): FastifyInstance {
     logger: false,
     bodyLimit: 65_536,
     requestTimeout: 30_000,
+    keepAliveTimeout: 30_000,
+    connectionTimeout: silenceMs,
     forceCloseConnections: true,
     trustProxy: proxies.length === 0 ? false : proxies,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
   } as const
-  if (web.tlsCertFile === '') return fastify(options)
+  const server = web.tlsCertFile === '' ? fastify({ ...options, http: timeouts }) : createTlsServer(options, web)
+  limitConnections(server.server, connectionLimit())
+  return server
+}
+
+/** Whoever connects says within this time what for. */
+const headersMs = 10_000
+const timeouts = { headersTimeout: headersMs, connectionsCheckingInterval: 2_000 }
+/** Longer than any page takes. A page that is open (live.ts) hears something more often. */
+const silenceMs = 120_000
+
+function createTlsServer(options: FastifyServerOptions, web: Web): FastifyInstance {
   try {
-    return fastify({ ...options, https: readCertificate(web) }) as unknown as FastifyInstance
+    const https = { ...timeouts, handshakeTimeout: headersMs, ...readCertificate(web) }
+    return fastify({ ...options, https } as FastifyServerOptions)
   } catch (error) {
     throw toCertificateError(error, web)
   }
