@@ -3,14 +3,15 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import path from 'node:path'
 import type { World } from './daemon.ts'
 
-/** A daemon in a process of its own; it ends with the process that runs the test, however that ends. */
+/** A daemon in a process of its own; it ends with the process that runs the test, however that ends. `through`: what starts it. */
 export function spawnDaemon(
   world: Pick<World, 'config' | 'directory'>,
   stdio: StdioOptions,
   env: Record<string, string> = {},
+  through: readonly string[] = [],
 ): ChildProcess {
   const { config } = world
-  return spawn('setpriv', ['--pdeathsig', 'KILL', 'src/letterlock', 'run'], {
+  return spawn('setpriv', ['--pdeathsig', 'KILL', ...through, 'src/letterlock', 'run'], {
     cwd: path.resolve(import.meta.dirname, '../..'),
     stdio,
     env: {
