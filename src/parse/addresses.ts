@@ -27,14 +27,14 @@ export function parseAddresses(raw: string, charset = ''): Address[] {
 /** Cuts at commas and semicolons outside of quotes, comments and angle brackets; group names (`name:`) fall away. */
 function splitList(raw: string): string[] {
   const pieces: string[] = []
-  let [piece, depth, quoted, angle] = ['', 0, false, false]
+  let [start, depth, quoted, angle, hasAt] = [0, 0, false, false, false]
   for (let i = 0; i < raw.length; i++) {
     const char = raw[i] as string
     if (char === '\\' && (quoted || depth > 0)) {
-      piece += char + (raw[i + 1] ?? '')
       i++
       continue
     }
+    if (char === '@') hasAt = true
     if (char === '"' && depth === 0) quoted = !quoted
     else if (!quoted && char === '(') depth++
     else if (!quoted && char === ')' && depth > 0) depth--
@@ -42,12 +42,12 @@ function splitList(raw: string): string[] {
     else if (!quoted && depth === 0 && char === '>') angle = false
     const outside = !quoted && depth === 0 && !angle
     if (outside && (char === ',' || char === ';')) {
-      pieces.push(piece)
-      piece = ''
-    } else if (outside && char === ':' && !piece.includes('@')) piece = ''
-    else piece += char
+      pieces.push(raw.slice(start, i))
+      start = i + 1
+      hasAt = false
+    } else if (outside && char === ':' && !hasAt) start = i + 1
   }
-  return [...pieces, piece].map(text => text.trim()).filter(text => text !== '')
+  return [...pieces, raw.slice(start)].map(text => text.trim()).filter(text => text !== '')
 }
 
 /** `Doe, John <j@x>` was cut in two: a piece without an address belongs to the next one that ends in brackets. */
