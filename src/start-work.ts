@@ -140,7 +140,7 @@ function ingestDeps({ config, stack }: Base, { db, raw }: Pick<Connections, 'db'
   return {
     db,
     raw: keepOnce(db, raw),
-    parse: (source: Uint8Array) => pool.parse(source),
+    parse: (source: Uint8Array, account?: number) => pool.parse(source, account),
     limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
   }
 }

@@ -1,9 +1,11 @@
 // Parsing in threads, with a deadline a mail: no mail, however it is made, stops the daemon. A thread that does not answer in time, or
 // dies, is replaced; the mail that it had in hand is at fault, the ones behind it are given to others. A thread that dies before it is
-// ready condemns no mail: after a few of them the parser itself is at fault, and what waits is told so.
+// ready condemns no mail: after a few of them the parser itself is at fault, and what waits is told so. Whose mail costs much waits for itself
+// (parse-turns.ts).
 import { Worker } from 'node:worker_threads'
 import { MessageError } from '../errors.ts'
 import type { ParseAnswer, ParseRequest } from './parse-thread.ts'
+import { type Bill, billAt, charged, mayCost, nextTurn } from './parse-turns.ts'
 import type { ParsedMessage } from './parsed-message.ts'
 
 export interface ParsePoolOptions {
@@ -15,8 +17,11 @@ export interface ParsePoolOptions {
 }
 
 export interface ParsePool extends AsyncDisposable {
-  /** Throws MessageError `message.parse_timeout` or `message.unparseable`. The bytes are copied, the caller keeps his. */
-  parse(source: Uint8Array): Promise<ParsedMessage>
+  /**
+   * Throws MessageError `message.parse_timeout` or `message.unparseable`. The bytes are copied, the caller keeps theirs. `account`: whose
+   * mail it is; 0 for nobody's.
+   */
+  parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
 }
 
 export function openParsePool(options: ParsePoolOptions): ParsePool {
@@ -25,6 +30,8 @@ export function openParsePool(options: ParsePoolOptions): ParsePool {
 
 interface Task {
   id: number
+  account: number
+  bytes: number
   source: Uint8Array
   resolve(message: ParsedMessage): void
   reject(error: Error): void
@@ -35,6 +42,8 @@ interface Thread {
   ready: boolean
   /** Given to the thread, in order; the first is in hand. */
   tasks: Task[]
+  /** When the mail in hand was begun. */
+  begunAt: number
   timer: NodeJS.Timeout | undefined
 }
 
@@ -42,6 +51,8 @@ interface Thread {
 const groupMails = 8
 const groupBytes = 262_144
 const maxHeapMb = 512
+/** Bills that are kept before those that are forgotten are looked for. */
+const maxBills = 1_000
 /** Small: what a mail needs dies with it, and every thread has its own. */
 const maxYoungMb = 12
 /** Threads in a row that die before they are ready. */
@@ -50,6 +61,7 @@ const maxFalseStarts = 3
 class ThreadPool implements ParsePool {
   readonly #options: ParsePoolOptions
   readonly #threads = new Set<Thread>()
+  readonly #bills = new Map<number, Bill>()
   #waiting: Task[] = []
   #nextId = 1
   #falseStarts = 0
@@ -61,10 +73,10 @@ class ThreadPool implements ParsePool {
     this.#fill()
   }
 
-  parse(source: Uint8Array): Promise<ParsedMessage> {
+  parse(source: Uint8Array, account = 0): Promise<ParsedMessage> {
     if (this.#isClosed) return Promise.reject(new Error('the parser is closed'))
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ id: this.#nextId++, source, resolve, reject })
+      this.#waiting.push({ id: this.#nextId++, account, bytes: source.length, source, resolve, reject })
       this.#pumpSoon()
     })
   }
@@ -95,7 +107,7 @@ class ThreadPool implements ParsePool {
       stderr: true,
     })
     worker.unref()
-    const thread: Thread = { worker, ready: false, tasks: [], timer: undefined }
+    const thread: Thread = { worker, ready: false, tasks: [], begunAt: 0, timer: undefined }
     this.#threads.add(thread)
     let fault: unknown
     worker.on('message', (answer: ParseAnswer) => this.#hear(thread, answer))
@@ -125,10 +137,15 @@ class ThreadPool implements ParsePool {
     for (const thread of idle) this.#feed(thread, share)
   }
 
-  #feed(thread: Thread, most: number): void {
-    const count = countOfGroup(this.#waiting, most)
-    if (count === 0) return
-    thread.tasks = this.#waiting.splice(0, count)
+  #feed(thread: Thread, mails: number): void {
+    const now = performance.now()
+    const billOf = (account: number): number => billAt(this.#bills.get(account), now)
+    const others = [...this.#threads].filter(other => other !== thread)
+    const reserved = others.length > 0 && others.every(({ tasks }) => tasks.some(task => mayCost(task, billOf)))
+    const turn = new Set(nextTurn(this.#waiting, { mails, bytes: groupBytes }, { billOf, reserved }))
+    if (turn.size === 0) return
+    thread.tasks = this.#waiting.filter((_, i) => turn.has(i))
+    this.#waiting = this.#waiting.filter((_, i) => !turn.has(i))
     const request = toRequest(thread.tasks)
     thread.worker.ref()
     thread.worker.postMessage(request, [request.bytes])
@@ -146,15 +163,25 @@ class ThreadPool implements ParsePool {
     const [task] = thread.tasks
     if (task?.id !== answer.id) return
     thread.tasks.shift()
+    this.#charge(task, thread)
     if ('message' in answer) task.resolve(answer.message)
     else task.reject(unparseable(answer.failed))
     this.#arm(thread)
     if (thread.tasks.length === 0) this.#pump()
   }
 
+  #charge({ account }: Task, { begunAt }: Thread): void {
+    const now = performance.now()
+    const bill = charged(this.#bills.get(account), now - begunAt, now)
+    this.#bills.set(account, bill)
+    if (this.#bills.size <= maxBills) return
+    for (const [other, old] of this.#bills) if (billAt(old, now) === 0) this.#bills.delete(other)
+  }
+
   /** Begins the time of the mail in hand. */
   #arm(thread: Thread): void {
     clearTimeout(thread.timer)
+    thread.begunAt = performance.now()
     const [inHand] = thread.tasks
     if (inHand === undefined) {
       thread.worker.unref()
@@ -191,21 +218,12 @@ class ThreadPool implements ParsePool {
     clearTimeout(thread.timer)
     void thread.worker.terminate()
     const [inHand, ...behind] = thread.tasks
+    if (inHand !== undefined) this.#charge(inHand, thread)
     this.#waiting.unshift(...behind)
     inHand?.reject(fault)
     this.#fill()
     this.#pump()
   }
-}
-
-function countOfGroup(waiting: readonly Task[], most: number): number {
-  let [count, bytes] = [0, 0]
-  for (const { source } of waiting.slice(0, most)) {
-    if (count > 0 && bytes + source.length > groupBytes) break
-    bytes += source.length
-    count += 1
-  }
-  return count
 }
 
 /** One tight copy: a view of a larger buffer would take all of that along. */

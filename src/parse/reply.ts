@@ -178,12 +178,13 @@ function withoutSignature(lines: readonly string[], role: Role): string[] {
 /** Where the signature begins; the number of lines without one. Rulers between other words separate those. */
 function signatureAt(lines: readonly string[], role: Role): number {
   const rulers = lines.filter(line => ruler.test(line) && !delimiter.test(line)).length
+  const last = lines.findLastIndex(line => delimiter.test(line))
   let words = 0
   for (const [i, line] of lines.entries()) {
     if (words > 0 && line.includes(htmlMarks.signature)) return i
     const isDelimiter = delimiter.test(line) || (role === 'answer' && rulers === 1 && ruler.test(line))
     // Below a mere greeting stands what the mail is about.
-    if (isDelimiter && words > (role === 'answer' ? 0 : 2) && isShort(lines, i + 1)) return i
+    if (isDelimiter && i >= last && words > (role === 'answer' ? 0 : 2) && isShort(lines, i + 1)) return i
     if (words > 0 && isMobileFooter(plain(line)) && (role === 'answer' || isEndBelow(lines, i + 1))) return i
     words += line.match(/[\p{L}\p{N}]+/gu)?.length ?? 0
   }
@@ -191,13 +192,12 @@ function signatureAt(lines: readonly string[], role: Role): number {
 }
 
 function isShort(lines: readonly string[], from: number): boolean {
-  const rest = lines.slice(from)
-  return rest.filter(hasWords).length <= maxSignature && !rest.some(line => delimiter.test(line))
+  return lines.slice(from).filter(hasWords).length <= maxSignature
 }
 
 /** Nothing but such lines. */
 function isEndBelow(lines: readonly string[], from: number): boolean {
-  return lines.slice(from, from + 50).every(line => !hasWords(line) || isMobileFooter(plain(line)))
+  return lines.slice(from, from + 12).every(line => !hasWords(line) || isMobileFooter(plain(line)))
 }
 
 function tidy(lines: readonly string[]): string {

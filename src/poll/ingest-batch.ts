@@ -38,7 +38,7 @@ export interface IngestDeps {
   db: Knex
   raw: RawStore
   /** Throws MessageError for a mail that cannot be parsed. */
-  parse(source: Buffer): Promise<ParsedMessage>
+  parse(source: Buffer, account?: number): Promise<ParsedMessage>
   judging: Judging
 }
 
@@ -67,7 +67,7 @@ export async function keepBatch(
   mails: readonly FetchedMessage[],
 ): Promise<KeptMail[]> {
   const { account, mailbox, cursor } = context
-  const parsing = Promise.all(mails.map(mail => parseMail(deps, mail.source)))
+  const parsing = Promise.all(mails.map(mail => parseMail(deps, mail.source, account.id)))
   parsing.catch(() => {})
   const { uidValidity } = cursor
   const places = await deps.raw.keep(
@@ -96,9 +96,10 @@ function placeAt<T>(list: readonly T[], i: number): T {
 export async function parseMail(
   deps: Pick<IngestDeps, 'parse'>,
   source: Buffer,
+  account = 0,
 ): Promise<{ parsed: ParsedMessage | null; fault: string | null }> {
   try {
-    return { parsed: await deps.parse(source), fault: null }
+    return { parsed: await deps.parse(source, account), fault: null }
   } catch (error) {
     if (!(error instanceof MessageError)) throw error
     return { parsed: null, fault: error.code.replace('message.', '') }

@@ -112,3 +112,23 @@ test.each(['closed', 'idle'])('a process ends by itself when its pool is %s', as
       .trim(),
   }).toEqual({ code: 0, said: 'done' })
 })
+
+test('mails that hold their threads for long delay the mail of their own account only', async () => {
+  await using pool = openParsePool({ threads: 2, deadlineMs: 3_000, script: misbehaving })
+  const [first] = await Promise.allSettled([pool.parse(rawMail({ body: 'HANG' }), 1)])
+  expect(first).toMatchObject({ reason: { code: 'message.parse_timeout' } })
+  let hanging = 0
+  const costly = Array.from({ length: 4 }, () =>
+    pool
+      .parse(rawMail({ body: 'HANG' }), 1)
+      .catch(() => {})
+      .finally(() => {
+        hanging += 1
+      }),
+  )
+  const others = await Promise.all(mails(20).map(mail => pool.parse(mail, 2)))
+  // Each of the four alone takes the deadline; nobody else waited for one of them.
+  expect(others.map(({ subject }) => subject)).toEqual(subjects(20))
+  expect(hanging).toBeLessThanOrEqual(1)
+  void costly
+})
