@@ -1,5 +1,6 @@
 // Who did what: one row for every act of an operator, ids and counts only.
 import type { Knex } from 'knex'
+import { readDetail } from './json-columns.ts'
 
 export interface AuditEntry {
   /** A user, a command on a host, or a worker. */
@@ -46,6 +47,6 @@ export async function findAudit(
   return rows.map(({ account_id, detail_json, ...row }) => ({
     ...row,
     accountId: account_id,
-    detail: JSON.parse(detail_json) as AuditRow['detail'],
+    detail: readDetail(detail_json),
   }))
 }

@@ -1,6 +1,7 @@
 // What stands over a conversation: the ticket, those that it is linked with, and whom mail could not be delivered to.
 import type { Knex } from 'knex'
 import type { Address, Kind } from '../parse/parsed-message.ts'
+import { readTags } from './json-columns.ts'
 import { findBounced } from './tickets.ts'
 
 export interface TicketName {
@@ -62,7 +63,7 @@ export async function findConversationHead(db: Knex, which: string): Promise<Con
     kind: row.kind,
     messages: row.messages,
     createdAt: row.created_at,
-    tags: JSON.parse(row.tags_json ?? '[]'),
+    tags: readTags(row.tags_json),
     linked:
       row.linked_id === null ? undefined : { id: row.linked_id, ref: row.linked_ref, subject: row.linked_subject },
     linking: await findLinking(db, row.id),

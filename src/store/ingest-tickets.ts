@@ -6,6 +6,7 @@ import { spellingsOf } from '../person-key.ts'
 import type { BatchTicket } from '../poll/batch-ticket.ts'
 import type { MailEnd } from '../poll/decide-ends.ts'
 import { cut, insertRows } from './insert-rows.ts'
+import { readTags } from './json-columns.ts'
 import { hashOf } from './known-mail.ts'
 
 export async function insertTickets(
@@ -123,7 +124,7 @@ async function addTags(trx: Knex, tickets: readonly BatchTicket[]): Promise<void
   const before = new Map(rows.map(row => [row.id, row.tags_json ?? '[]']))
   for (const { id, tags } of tickets) {
     const had = before.get(id ?? 0) ?? '[]'
-    const has = JSON.stringify([...new Set([...(JSON.parse(had) as string[]), ...tags])].slice(0, mostTags))
+    const has = JSON.stringify([...new Set([...readTags(had), ...tags])].slice(0, mostTags))
     if (has !== had) await trx('tickets').where({ id }).update({ tags_json: has })
   }
 }

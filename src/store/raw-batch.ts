@@ -88,6 +88,18 @@ export function isBatchName(text: string): boolean {
   return name.test(text)
 }
 
+/** More than any `mail.max_bytes` lets in: nothing of ours is longer, whatever a row says. */
+const maxMailBytes = 1_073_741_824
+
+/**
+ * The place comes from the database, which others can write: nothing is allocated or asked for by its numbers before they are known to be
+ * those of a mail of ours. Whether the batch is so long is seen where it is opened. Throws `raw.damaged`.
+ */
+export function checkPlace(store: string, { batch, offset, size }: RawPlace): void {
+  const isCount = [offset, size].every(number => Number.isSafeInteger(number) && number >= 0)
+  if (!isCount || size > maxMailBytes) throw damaged(store, batch, 'the recorded place is none of a mail')
+}
+
 /** The name comes from the database, which others can write: it must not lead elsewhere. Throws `raw.damaged`. */
 export function checkedName(store: string, batch: string): string {
   if (isBatchName(batch)) return batch

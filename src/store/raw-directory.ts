@@ -8,6 +8,7 @@ import { ServiceError } from '../errors.ts'
 import {
   checkedMail,
   checkedName,
+  checkPlace,
   damaged,
   footerBytes,
   indexRange,
@@ -116,12 +117,14 @@ async function syncDirectory(folder: string): Promise<void> {
 }
 
 async function read(directory: string, place: RawPlace): Promise<Buffer> {
+  checkPlace(directory, place)
   return checkedMail(directory, place, await readBytes(directory, place.batch, place.offset, place.size))
 }
 
 async function readBytes(directory: string, batch: string, offset: number, size: number): Promise<Buffer> {
   try {
     await using handle = await open(fileOf(directory, batch), 'r')
+    if (offset + size > (await handle.stat()).size) throw damaged(directory, batch, 'it is shorter than recorded')
     const bytes = Buffer.allocUnsafe(size)
     const { bytesRead } = await handle.read(bytes, 0, size, offset)
     if (bytesRead < size) throw damaged(directory, batch, 'it is shorter than recorded')

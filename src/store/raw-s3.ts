@@ -7,6 +7,7 @@ import type { Config } from '../config.ts'
 import {
   checkedMail,
   checkedName,
+  checkPlace,
   damaged,
   footerBytes,
   indexRange,
@@ -70,6 +71,7 @@ async function keep(bucket: Bucket, mails: readonly RawMail[], now: Date): Promi
 
 async function readMail(bucket: Bucket, place: RawPlace): Promise<Buffer> {
   const { batch, offset, size } = place
+  checkPlace(bucket.where, place)
   return checkedMail(bucket.where, place, size === 0 ? Buffer.alloc(0) : await readBytes(bucket, batch, offset, size))
 }
 

@@ -2,6 +2,7 @@
 // case some days after it began; both by the clock of the database.
 import { createHash, randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
+import { readFlashes } from './json-columns.ts'
 import type { Role } from './users.ts'
 
 export interface SessionLimits {
@@ -83,7 +84,7 @@ export async function findSession(db: Knex, token: string, limits: SessionLimits
   return {
     id: row.id,
     user: { id: row.user_id, name: row.name, role: row.role },
-    flash: row.flash_json === null ? [] : (JSON.parse(row.flash_json) as Flash[]),
+    flash: readFlashes(row.flash_json),
   }
 }
 

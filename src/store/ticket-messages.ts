@@ -1,6 +1,7 @@
 // The messages of a ticket as people read them, with their attachments.
 import type { Knex } from 'knex'
 import type { Address, Bounce, HtmlNotes, Kind } from '../parse/parsed-message.ts'
+import { readBounce, readHtmlNotes, readPeople } from './json-columns.ts'
 
 export interface AttachmentView {
   /** For `--attachment N`: from 1, counted through the whole ticket. */
@@ -91,18 +92,18 @@ export async function findMessages(db: Knex, ticketId: number): Promise<MessageV
   return rows.map(row => ({
     id: row.id,
     from: { name: row.from_name, address: row.from_address },
-    to: JSON.parse(row.to_json),
-    cc: JSON.parse(row.cc_json),
+    to: readPeople(row.to_json),
+    cc: readPeople(row.cc_json),
     date: row.date,
     kind: row.kind,
     subject: row.subject,
     text: row.text,
     html: row.html,
-    htmlNotes: row.html_notes_json === null ? null : JSON.parse(row.html_notes_json),
+    htmlNotes: readHtmlNotes(row.html_notes_json),
     reply: row.reply ?? row.text,
     attachments: attachments.get(row.id) ?? [],
     messageId: row.message_id,
-    bounce: row.bounce_json === null ? null : JSON.parse(row.bounce_json),
+    bounce: readBounce(row.bounce_json),
     source: {
       account: row.account,
       mailbox: row.mailbox,

@@ -2,6 +2,7 @@
 // attachments only when they are asked for.
 import type { Knex } from 'knex'
 import type { Address, Bounce, HtmlNotes, Kind } from '../parse/parsed-message.ts'
+import { readBounce, readHtmlNotes, readPeople } from './json-columns.ts'
 
 /** A text as far as a page shows it. */
 export interface Excerpt {
@@ -139,8 +140,8 @@ function toMessage(row: Row, files: ConversationFile[]): ConversationMessage {
   return {
     id: row.id,
     from: { name: row.from_name, address: row.from_address },
-    to: JSON.parse(row.to_json),
-    cc: JSON.parse(row.cc_json),
+    to: readPeople(row.to_json),
+    cc: readPeople(row.cc_json),
     date: row.date,
     at: row.created_at,
     kind: row.kind,
@@ -149,8 +150,8 @@ function toMessage(row: Row, files: ConversationFile[]): ConversationMessage {
     reply: toExcerpt(row.reply),
     whole: row.more === 1 ? toExcerpt(row.text) : null,
     hasHtml: row.has_html === 1,
-    htmlNotes: row.html_notes_json === null ? null : JSON.parse(row.html_notes_json),
-    bounce: row.bounce_json === null ? null : JSON.parse(row.bounce_json),
+    htmlNotes: readHtmlNotes(row.html_notes_json),
+    bounce: readBounce(row.bounce_json),
     files,
     source: {
       account: row.account,

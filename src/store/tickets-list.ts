@@ -3,6 +3,7 @@
 // rows as it shows.
 import type { Knex } from 'knex'
 import type { Address, Kind } from '../parse/parsed-message.ts'
+import { readTags } from './json-columns.ts'
 
 export interface TicketsWanted {
   /** Default: any. */
@@ -172,7 +173,7 @@ function toListed(row: Row, undelivered: boolean): ListedTicket {
     status: row.status,
     kind: row.kind,
     messages: row.messages,
-    tags: JSON.parse(row.tags_json ?? '[]'),
+    tags: readTags(row.tags_json),
     updatedAt: row.updated_at,
     undelivered,
   }

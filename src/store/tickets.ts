@@ -4,6 +4,7 @@ import { CommandError } from '../errors.ts'
 import type { Address } from '../parse/parsed-message.ts'
 import { insertAudit } from './audit.ts'
 import { inTransaction } from './database.ts'
+import { readTags } from './json-columns.ts'
 import { findMessages, type MessageView } from './ticket-messages.ts'
 
 /** As `ticket list --json` prints it. */
@@ -151,7 +152,7 @@ export async function getTicket(db: Knex, which: string): Promise<TicketDetail> 
   return {
     ...toView(row),
     linkedTicket: row.linked_ticket_id,
-    tags: JSON.parse(row.tags_json ?? '[]'),
+    tags: readTags(row.tags_json),
     bounced: await findBounced(db, row.id),
     messages: await findMessages(db, row.id),
   }
