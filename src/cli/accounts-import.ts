@@ -1,4 +1,5 @@
 // `letterlock account import FILE`: many accounts at once.
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
 import { CommandError } from '../errors.ts'
@@ -44,9 +45,27 @@ async function insertAll(
   }
 }
 
+/** Throws CommandError for what is not UTF-8: replaced letters in a password would be found out by the mail server alone. */
 function readText(file: string): string {
+  const bytes = readBytes(file)
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  throw refused(file, [
+    `line ${lineWithoutUtf8(bytes)}: it is not UTF-8: save the file as UTF-8 (in Excel: “CSV UTF-8”), and import it again`,
+  ])
+}
+
+/** The first line, from 1, that is none. */
+function lineWithoutUtf8(bytes: Buffer): number {
+  for (let line = 1, from = 0; ; line++) {
+    const end = bytes.indexOf('\n', from)
+    if (end < 0 || !isUtf8(bytes.subarray(from, end))) return line
+    from = end + 1
+  }
+}
+
+function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be read'
     throw new CommandError(`the file ${file} ${why}`, 'check the path', 2)

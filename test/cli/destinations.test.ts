@@ -136,6 +136,18 @@ test('a destination that somebody changed in the database is confirmed before a 
   expect(await binding()).toBe('same')
 })
 
+test.each<[string, Buffer, number]>([
+  ['in the code page of Windows', Buffer.from('a@b.example,h.example,pässword', 'latin1'), 2],
+  ['as Unicode of two bytes', Buffer.from('\ufeffa@b.example,h.example,p', 'utf16le'), 2],
+  ['cut in the middle of a letter', Buffer.from('a@b.example,h.example,ok\nc@b.example,h.example,p\xc3', 'latin1'), 3],
+])('a file of accounts %s is refused, and nothing of it is stored', async (_, rows, line) => {
+  const file = path.join(directory, 'ansi.csv')
+  writeFileSync(file, Buffer.concat([Buffer.from('address,host,password\n'), rows]))
+  const refused = await run(['account', 'import', file])
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`line ${line}: it is not UTF-8`) })
+  expect(await database.db('accounts').where('address', 'like', '%@b.example')).toEqual([])
+})
+
 test('a file of accounts with control characters in a host or a user name is refused', async () => {
   const lines = ['address,host,username,password', 'x@good.example,imap.good.example,"a\u001b[2Kb",p']
   const file = path.join(directory, 'accounts.csv')
