@@ -1,4 +1,5 @@
 // A selected mailbox, on imapflow. Mail is fetched with BODY.PEEK[] (nothing is marked as read), one command a batch.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CopyResponseObject, FetchMessageObject } from 'imapflow'
 import { AccountError } from '../errors.ts'
 import type { Wire } from './imap-session.ts'
@@ -41,6 +42,7 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
     listSince: since => search(selected(), { since }, 1),
     fetch: (uids, maxBytes) => fetchMails(selected(), uids, maxBytes, sizes),
     stillThere: async uids => new Set(uids.length === 0 ? [] : await search(selected(), { uid: toSet(uids) }, 1)),
+    keepAwake: wait => keepAwake(wire, wait),
     sizes: uids => fetchSizes(selected(), uids),
     settle: (uids, action) => settle(selected(), uids, action),
   }
@@ -93,6 +95,23 @@ async function listWindow(
     }
   })
   return [...metas.values()].sort((a, b) => a.uid - b.uid)
+}
+
+async function keepAwake<T>(wire: Wire, wait: Promise<T>): Promise<T> {
+  const over = wait.then(
+    () => true,
+    () => true,
+  )
+  while (wire.client.usable) {
+    const pause = new AbortController()
+    const paused = sleep(wire.silenceMs / 3, false, { signal: pause.signal, ref: false }).catch(() => false)
+    const isOver = await Promise.race([over, paused])
+    pause.abort()
+    if (isOver) break
+    // Where it is dead the next command says so.
+    await wire.client.noop().catch(() => {})
+  }
+  return await wait
 }
 
 async function fetchSizes(wire: Wire, uids: readonly number[]): Promise<Map<number, number>> {

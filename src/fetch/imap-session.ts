@@ -22,6 +22,8 @@ export interface SessionOptions {
 export interface Wire {
   client: ImapFlow
   accountId: number
+  /** A connection that is silent for so long counts as broken. */
+  silenceMs: number
   /** Runs a command; its failure becomes an AccountError. `during` names it. */
   run<T>(during: string, command: () => Promise<T>): Promise<T>
   /** Turns a failure, knowing what the socket said and whether we closed it ourselves. */
@@ -143,6 +145,7 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
   const wire: Wire = {
     client,
     accountId,
+    silenceMs: options.timeoutMs ?? defaultTimeoutMs,
     toError,
     watch: createWatch(client, examine),
     async run(during, command) {

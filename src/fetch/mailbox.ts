@@ -67,6 +67,8 @@ export interface Mailbox {
   fetch(uids: readonly number[], maxBytes: number): AsyncIterable<FetchedMessage>
   /** Which of these UIDs the server still holds (exact UID SEARCH). */
   stillThere(uids: readonly number[]): Promise<Set<number>>
+  /** Asks the server from time to time while this is waited for (NOOP): a connection that says nothing is taken for dead. */
+  keepAwake<T>(wait: Promise<T>): Promise<T>
   /** RFC822.SIZE of those of these UIDs that the server tells it of. */
   sizes(uids: readonly number[]): Promise<Map<number, number>>
   /**

@@ -27,8 +27,15 @@ export async function fetchBatch(poll: Poll, mailbox: Mailbox, batch: PlannedBat
   const found: Found = { whole: new Map(), cut: new Map() }
   let failure = await fetchInto(poll, mailbox, batch.uids, found)
   if (isRefusal(failure)) failure = await fetchSingly(poll, mailbox, batch.uids, found)
+  let absent = absentOf(batch.uids, found)
+  if (failure === null && absent.length > 0) {
+    try {
+      absent = await fetchOmitted(poll, mailbox, absent, found)
+    } catch (error) {
+      failure = error
+    }
+  }
   poll.signal.throwIfAborted()
-  const absent = failure === null ? await findAbsent(poll, mailbox, batch.uids, found) : absentOf(batch.uids, found)
   if (absent.length === 0)
     return { lastUid: batch.lastUid, mails: inOrder(batch.uids, found), failure: null, missing: null, cut: null }
   const proven = Math.max((mailbox.state.uidNext ?? 0) - 1, ...found.whole.keys())
@@ -91,9 +98,7 @@ async function fetchSingly(poll: Poll, mailbox: Mailbox, uids: readonly number[]
 }
 
 /** A UID that an answer omits is asked for again before it counts as gone: servers omit and deliver late. Those that are there and do not come. */
-async function findAbsent(poll: Poll, mailbox: Mailbox, uids: readonly number[], found: Found): Promise<number[]> {
-  const omitted = absentOf(uids, found)
-  if (omitted.length === 0) return []
+async function fetchOmitted(poll: Poll, mailbox: Mailbox, omitted: readonly number[], found: Found): Promise<number[]> {
   const there = [...(await mailbox.stillThere(omitted))].sort((a, b) => a - b)
   const failure = await fetchInto(poll, mailbox, there, found)
   if (failure !== null) throw failure

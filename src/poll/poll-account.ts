@@ -29,7 +29,7 @@ import type { IngestDeps } from './ingest-batch.ts'
 import { nameMissing } from './missing-mailbox.ts'
 import type { BatchLimits } from './plan-batches.ts'
 import { settleMail } from './settle-mail.ts'
-import { retakeMail, takeMail } from './take-mail.ts'
+import { GaveWay, retakeMail, takeMail } from './take-mail.ts'
 
 export interface PollDeps extends IngestDeps {
   db: Knex
@@ -63,6 +63,8 @@ export interface Poll {
   deps: PollDeps
   signal: AbortSignal
   report: PollReport
+  /** Closes the connection at once. */
+  hangUp(): void
 }
 
 /** Polls every enabled mailbox of the account. Throws the first failure where none could be read, or all must wait for it. */
@@ -74,9 +76,10 @@ export async function pollAccount(account: PolledAccount, deps: PollDeps, signal
   const read: string[] = []
   for (const mailbox of await findMailboxes(deps.db, account.id)) {
     try {
-      await pollMailbox({ account, deps, signal, report }, session, mailbox, failures)
+      await pollMailbox({ account, deps, signal, report, hangUp: () => session.close() }, session, mailbox, failures)
       read.push(mailbox.name)
     } catch (error) {
+      if (error instanceof GaveWay) return { ...report, more: true }
       noteFailure(failures, nameMissing(error, account.id, mailbox.name, 'read'), session, signal)
     }
   }

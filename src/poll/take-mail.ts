@@ -5,7 +5,8 @@
 // to one; a mail that dies five times alone is quarantined as unfetchable, and the mailbox goes on.
 //
 // Every batch gets room in the worker's byte budget before it is fetched. Where others wait for room, what is in hand is committed
-// first; and where accounts wait for their turn, a backlog stops after its slice and goes on when it is its turn again.
+// first; and where accounts wait for their turn, a backlog stops after its slice and goes on when it is its turn again. A server that is
+// so slow that others would wait for it loses its connection (byte-budget.ts), and no mail is blamed for that.
 import { AccountError, isAbort, ServiceError } from '../errors.ts'
 import type { FetchedMessage, Mailbox, MessageMeta } from '../fetch/mailbox.ts'
 import { inTransaction } from '../store/database.ts'
@@ -13,6 +14,7 @@ import { insertUnfetchable } from '../store/ingest.ts'
 import { type MailboxChange, type StoredMailbox, type Trying, updateMailbox } from '../store/mailboxes.ts'
 import { clearRetry, type Retry, requestRetry } from '../store/quarantine.ts'
 import { lockLease } from '../store/workers.ts'
+import type { Reservation } from './byte-budget.ts'
 import { type Cursor, isWanted } from './cursor.ts'
 import type { KeptMail, MailEnd } from './decide-ends.ts'
 import { type FetchedBatch, fetchBatch } from './fetch-batch.ts'
@@ -74,13 +76,34 @@ function costOf({ deps }: Poll, batch: PlannedBatch): number {
 }
 
 /** Where the budget is used up, what is in hand is committed first: whoever waits holds nothing. */
-async function takeRoom(poll: Poll, batch: PlannedBatch, line?: Line): Promise<Disposable> {
+async function takeRoom(poll: Poll, box: OpenMailbox, batch: PlannedBatch, line?: Line): Promise<Reservation> {
   const cost = costOf(poll, batch)
   const { budget } = poll.deps
   const room = budget.tryTake(poll.account.id, cost)
   if (room !== undefined) return room
   await line?.end()
-  return await budget.take(poll.account.id, cost, poll.signal)
+  return await box.mailbox.keepAwake(budget.take(poll.account.id, cost, poll.signal))
+}
+
+/** The connection was given up because it is slow and others wait. Nobody failed: the account goes on when there is room for slow ones. */
+export class GaveWay extends Error {
+  override readonly name = 'GaveWay'
+}
+
+/** A batch off the wire, with what was lent for it. */
+async function fetchWithin(
+  poll: Poll,
+  box: OpenMailbox,
+  batch: PlannedBatch,
+  room: Reservation,
+): Promise<FetchedBatch> {
+  room.begin(poll.hangUp)
+  try {
+    const fetched = await fetchBatch(poll, box.mailbox, batch)
+    return fetched.failure !== null && room.givenUp ? { ...fetched, failure: new GaveWay() } : fetched
+  } finally {
+    room.arrived()
+  }
 }
 
 async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[]): Promise<void> {
@@ -89,8 +112,8 @@ async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly Message
   const line = createLine(poll, box)
   try {
     for (const [i, batch] of batches.entries()) {
-      const room = await takeRoom(poll, batch, line)
-      const fetched = await fetchBatch(poll, box.mailbox, batch).catch(error => {
+      const room = await takeRoom(poll, box, batch, line)
+      const fetched = await fetchWithin(poll, box, batch, room).catch(error => {
         room[Symbol.dispose]()
         throw error
       })
@@ -197,7 +220,7 @@ function suspect(fetched: FetchedBatch): Trying | null {
 
 /** The service is never a mail's fault: what the database refuses for one mail alone is a RefusedMail. */
 function blamesMail(failure: unknown): boolean {
-  if (failure instanceof ServiceError) return false
+  if (failure instanceof ServiceError || failure instanceof GaveWay) return false
   return !(failure instanceof AccountError) || (failure.code !== 'lease.lost' && failure.code !== 'imap.throttled')
 }
 
@@ -223,10 +246,10 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
     size: batch.uids.length,
     failures: batch.uids.length === 1 ? failures + 1 : 0,
   }
-  using _room = await takeRoom(poll, batch)
+  using room = await takeRoom(poll, box, batch)
   await note(poll, box, trying)
   try {
-    const fetched = await fetchBatch(poll, box.mailbox, batch)
+    const fetched = await fetchWithin(poll, box, batch, room)
     const isLast = trying.failures === maxFailures
     if (isLast && fetched.cut !== null && fetched.cut.source.length > 0) return await keepCut(poll, box, fetched.cut)
     const next = fetched.missing === trying.uid ? trying : suspect(fetched)
@@ -313,8 +336,8 @@ export async function retakeMail(poll: Poll, box: OpenMailbox, retries: readonly
 
 async function retakeOne(poll: Poll, box: OpenMailbox, { uid, size }: Retry): Promise<void> {
   const batch = { uids: [uid], lastUid: uid, bytes: Math.min(size, poll.deps.limits.maxBytes) }
-  using _room = await takeRoom(poll, batch)
-  const fetched = await fetchBatch(poll, box.mailbox, batch)
+  using room = await takeRoom(poll, box, batch)
+  const fetched = await fetchWithin(poll, box, batch, room)
   if (fetched.failure !== null) throw fetched.failure
   const context = { ...contextOf(poll, box), released: true as const }
   if (fetched.mails.length > 0) await commit(poll, box, await keepBatch(poll.deps, context, fetched.mails), {}, context)

@@ -4,6 +4,7 @@ import type { ImapSession } from '../../src/fetch/mailbox.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { capabilities, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
+import { until } from '../support/until.ts'
 
 let dovecot: TestDovecot
 const account = { id: 17 }
@@ -85,4 +86,14 @@ test.each<[string, (session: ImapSession) => Promise<unknown>]>([
   expect(await session.watch(['INBOX'], () => {})).toBe(true)
   await expect(ask(session)).rejects.toMatchObject({ code: 'imap.unavailable', temporary: true })
   expect(server.commands.slice(before).filter(line => line.startsWith(command))).toEqual([])
+})
+
+test('a connection that waits for longer than a silence may last is kept awake, and is good afterwards', async () => {
+  await using server = await startScriptedServer({ mails: [{ uid: 1, source: rawMail({ id: '1@x' }) }] })
+  await using session = await openSession(account, server.destination, password(), { timeoutMs: 3_000 })
+  const mailbox = await session.select('INBOX', 'read-only')
+  const asked = () => server.commands.filter(command => command === 'NOOP').length
+  await mailbox.keepAwake(until(async () => asked() === 4))
+  expect(await mailbox.list(1, 10)).toMatchObject([{ uid: 1 }])
+  await expect(mailbox.keepAwake(Promise.reject(new Error('enough')))).rejects.toThrow('enough')
 })

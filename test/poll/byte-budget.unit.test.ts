@@ -70,3 +70,61 @@ test('an abort leaves the queue to the others', async () => {
   ;(await next)[Symbol.dispose]()
   expect(budget.waiting()).toBe(0)
 })
+
+test('a small batch passes a large one that waits for more than there is, but not for ever', async () => {
+  const budget = createByteBudget(80)
+  const held = budget.tryTake(1, 60)
+  const large = budget.take(2, 80, signal)
+  let passed = 0
+  for (let account = 3; account < 23; account++) {
+    void budget.take(account, 10, signal).then(room => {
+      passed += 1
+      room[Symbol.dispose]()
+    })
+  }
+  await new Promise(setImmediate)
+  expect(passed).toBe(8)
+  held?.[Symbol.dispose]()
+  ;(await large)[Symbol.dispose]()
+  await new Promise(setImmediate)
+  expect(passed).toBe(20)
+})
+
+test('what is slow on the wire is in nobody’s way: it goes on, and who waits is served', async () => {
+  const budget = createByteBudget(80, { slowAfterMs: 20 })
+  const slow = budget.tryTake(1, 200)
+  let gaveUp = 0
+  slow?.begin(() => {
+    gaveUp += 1
+  })
+  ;(await budget.take(2, 80, signal))[Symbol.dispose]()
+  expect([slow?.givenUp, gaveUp]).toEqual([false, 0])
+  slow?.arrived()
+  slow?.[Symbol.dispose]()
+  expect(budget.tryTake(3, 80)).toBeDefined()
+})
+
+test('where too much is slow the connection is given up once, and its account waits for other slow ones, not for quick ones', async () => {
+  const budget = createByteBudget(80, { slowAfterMs: 20 })
+  const slow = [1, 2].map(account => budget.tryTake(account, 40))
+  const gaveUp: number[] = []
+  for (const [i, room] of slow.entries()) {
+    room?.begin(() => {
+      gaveUp.push(i)
+      room[Symbol.dispose]()
+    })
+  }
+  const quick = await budget.take(3, 80, signal)
+  expect(gaveUp).toEqual([1])
+  // The second is slow from now on: what it asks for is of no concern to quick ones, and small ones of slow accounts need not wait.
+  const again = budget.take(2, 40, signal)
+  expect(budget.waiting()).toBe(1)
+  expect(budget.tryTake(2, 1)).toBeUndefined()
+  const small = await budget.take(2, 1, signal)
+  quick[Symbol.dispose]()
+  expect(budget.waiting()).toBe(1)
+  small[Symbol.dispose]()
+  slow[0]?.[Symbol.dispose]()
+  ;(await again)[Symbol.dispose]()
+  expect(budget.waiting()).toBe(0)
+})
