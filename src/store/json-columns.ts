@@ -19,7 +19,8 @@ const people = z.array(address)
 const texts = z.array(z.string())
 const count = z.int().nonnegative()
 const htmlNotes = z.object({ remoteImages: count, trackingPixels: count, flags: texts }).nullable()
-const bounce = z.object({ recipients: texts, statuses: texts }).nullable()
+/** Older rows do not tell delays from failures. */
+const bounce = z.object({ recipients: texts, statuses: texts, delayed: z.boolean().default(false) }).nullable()
 const flashes = z.array(z.object({ tone: z.enum(['good', 'bad']), text: z.string() }))
 const detail = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 
