@@ -149,7 +149,7 @@ export function exitCodeOf(error: unknown): 1 | 2 | 75 {
   if (error.code === 'db.unreachable' || error.code === 'redis.unreachable' || error.code === 'embedded.not_running')
     return 75
   if (error.code === 'embedded.programs_missing' || error.code === 'embedded.failed') return 1
-  return error.temporary && error.code !== 'config.unreadable' ? 1 : 2
+  return error.temporary && error.code !== 'config.unreadable' && error.code !== 'db.unsupported' ? 1 : 2
 }
 
 /** True if the failure is our own wish to stop: no attempt is counted, no alarm is raised. */

@@ -9,6 +9,7 @@ import { checkDatabase } from '../store/check-database.ts'
 import { openDatabase } from '../store/database.ts'
 import { rawDirectoryOf } from '../store/open-raw-store.ts'
 import { findAllRules } from '../store/rules.ts'
+import { judgeServerSettings, readServerSettings } from '../store/server-settings.ts'
 import { findLiveWorkers } from '../store/workers.ts'
 import { toConditions } from '../thread/rules.ts'
 import { keysOf } from '../vault/keyring.ts'
@@ -104,6 +105,7 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
     db = opened
     await checkDatabase(opened)
     yield ok('database', `${await versionOf(opened)} can be reached, and its schema fits`)
+    yield* guarded('settings', () => checkSettings(opened))
     yield* guarded('privileges', () => checkPrivileges(opened))
     yield* guarded('clock', () => checkClock(opened))
     yield* guarded('rules', () => checkRules(opened))
@@ -122,6 +124,12 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
 async function versionOf(db: Knex): Promise<string> {
   const [[row]] = (await db.raw('SELECT VERSION() AS version')) as [[{ version: string }]]
   return row.version.includes('MariaDB') ? `MariaDB ${row.version.split('-')[0]}` : `MySQL ${row.version}`
+}
+
+async function checkSettings(db: Knex): Promise<Finding[]> {
+  const found = judgeServerSettings(await readServerSettings(db))
+  if (found.length === 0) return [ok('settings', 'the settings of the database server fit')]
+  return found.map(({ level, message, hint }) => ({ check: 'settings', level, message, hint }))
 }
 
 /** Statements that touch no row still need the right to touch one. */

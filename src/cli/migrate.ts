@@ -3,6 +3,7 @@ import { schemaVersion } from '../../migrations/all.ts'
 import { readSchemaVersion } from '../store/check-database.ts'
 import { openDatabase } from '../store/database.ts'
 import { findMigrations, migrate } from '../store/migrate.ts'
+import { judgeServerSettings, readServerSettings } from '../store/server-settings.ts'
 import { findServers, type GlobalOptions, loadConfig } from './connect.ts'
 import { print, printJson, printTable, remark, time } from './terminal.ts'
 
@@ -22,6 +23,7 @@ export async function migrateSchema(options: GlobalOptions & { status?: boolean;
       return await print(`schema ${version?.version ?? 'none'}, this program needs ${schemaVersion.version}`)
     }
     const applied = await migrate(db, name => remark(`applying ${name} …`))
+    for (const { message, hint } of judgeServerSettings(await readServerSettings(db))) remark(`${message}\n→ ${hint}`)
     await print(applied.length === 0 ? 'the schema is up to date' : `${applied.length} migrations applied`)
   } finally {
     await db.destroy()
