@@ -25,8 +25,8 @@ const reasons: ReadonlyMap<string, Reason> = new Map(
       next: 'Its bytes are kept. Save the original, and try it again after an upgrade.',
     },
     unstorable: {
-      what: 'The database refused it.',
-      next: 'Its bytes are kept. The log on the server says why; save the original, and try it again when that is mended.',
+      what: 'The database refused it, and took other mails.',
+      next: 'Its bytes are kept. The log on the server says why (often max_allowed_packet, see letterlock doctor); save the original, and try it again when that is mended.',
     },
     held: {
       what: 'Its sender opened very many tickets within an hour.',
