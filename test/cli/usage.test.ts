@@ -27,9 +27,18 @@ test('the commands are the ones that scripts of operators know', () => {
     ...['add', 'list', 'show', 'test', 'set', 'pause', 'resume', 'poll', 'remove', 'import'].map(
       name => `account ${name}`,
     ),
-    ...['status', 'verify', 'audit', 'enable', 'rotate', 'disable', 'backup', 'recover', 'accept-destination'].map(
-      name => `encryption ${name}`,
-    ),
+    ...[
+      'status',
+      'verify',
+      'audit',
+      'enable',
+      'rotate',
+      'disable',
+      'backup',
+      'recover',
+      'confirm-state',
+      'accept-destination',
+    ].map(name => `encryption ${name}`),
     ...['list', 'show', 'close', 'reopen'].map(name => `ticket ${name}`),
     ...['list', 'show', 'export', 'recover'].map(name => `source ${name}`),
     ...['list', 'show', 'retry', 'export'].map(name => `quarantine ${name}`),

@@ -478,6 +478,31 @@ test('the hint for a key that hosts lack names the file and each of these hosts 
   expect(hintOf({ current: file(keyA), workers: twoHosts }, 'key.not_held')).toContain(`copy ${files.current} to there`)
 })
 
+test('nobody is told to copy a new key to the host that it lies on: its daemon takes it a moment later', () => {
+  const hint = hintOf({ current: file(keyA), here: 'here', workers: [worker('here')] }, 'key.not_held')
+  expect(hint).toContain('it looks within 5 seconds')
+  expect(hint).not.toContain('copy')
+  const workers = [worker('here'), worker('there')]
+  expect(hintOf({ current: file(keyA), here: 'here', workers }, 'key.not_held')).toMatch(/copy .* to there$/)
+})
+
+test('what the daemon moves by itself a moment later nobody is told to move at once', () => {
+  for (const [change, code] of [
+    [swapping, 'next_key_file.not_in_place'],
+    [{ current: file(keyA), rows: [row(a, 'retired')] }, 'key_file.retired_key'],
+  ] as const)
+    expect(hintOf(change, code)).toMatch(/the daemon .* within seconds; if this stays, it may not write there/)
+})
+
+test('what the database says and this host does not believe: only sealing under its own key goes on', () => {
+  const forgeries = [{ kind: 'altered', keyHex: a, says: 'retired', holds: 'active' }] as const
+  expect(nextStep(facts({ ...on, forgeries, anyPlaintext: true }))).toBe('sweep')
+  expect(nextStep(facts({ ...on, forgeries, next: file(keyB) }))).toBe('none')
+  expect(nextStep(facts({ ...on, forgeries, unsealing: a, sealedUnder: [] }))).toBe('none')
+  expect(nextStep(facts({ current: file(keyA), forgeries }))).toBe('none')
+  expect(nextStep(facts({ current: file(keyA), rows: [row(a, 'retired')], forgeries }))).toBe('none')
+})
+
 test('where the files cannot be moved, the hint is the line that moves them and replaces nothing', () => {
   expect(hintOf(swapping, 'next_key_file.not_in_place')).toContain(
     `\`ln ${files.current} ${files.retired(a)} && mv ${files.next} ${files.current}\``,
