@@ -109,11 +109,11 @@ function toDerived(file: EnclosedFile, leaf: Part, shown: Shown): Found {
 function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, shown: Shown): Attachment {
   const part = placeOf(leaf)
   const bytes = readPlace(source, part)
-  const contentId = contentIdOf(leaf)
   const place = decodeText(leaf.headers.first('content-location')).replace(/\s+/g, '')
-  const referred =
-    (contentId !== null && shown.ids.has(contentKey(contentId))) ||
-    (place !== '' && shown.places.has(contentKey(place)))
+  const isPlaced = place !== '' && shown.places.has(contentKey(place))
+  // Without an id the address is what the HTML finds it by.
+  const contentId = contentIdOf(leaf) ?? (isPlaced ? place.slice(0, 998) : null)
+  const referred = isPlaced || (contentId !== null && shown.ids.has(contentKey(contentId)))
   const related = parent?.type.value === 'multipart/related' && leaf.disposition.value === 'inline'
   return {
     filename: fileNameOf(leaf) ?? nameByContent(leaf, bytes, place),

@@ -1,7 +1,7 @@
 // PURE. What a part says it is, Content-Type and Content-Transfer-Encoding, with the slips that senders make: in quotation marks, as an
 // encoded-word, with a comma or a colon for the semicolon, with its name twice, without a subtype, the words in the wrong order. What remains
 // unknown is text: words that nobody sees are worse than a file that is shown.
-import { decodeText, parseStructured, type StructuredValue } from './headers.ts'
+import { decodeText, parseStructured, type StructuredValue, trimBlanks } from './headers.ts'
 
 /** Letters of the beginning in which the slips stand. */
 const maxMended = 500
@@ -17,8 +17,7 @@ function mended(raw: string): string {
   const plain = head.includes('=?')
     ? head.replace(/=\?[^?\s]{1,40}\?[bq]\?[^?\s]{0,200}\?=/gi, word => decodeText(word))
     : head
-  const bare = plain
-    .trim()
+  const bare = trimBlanks(plain)
     .replace(/^content-type\s{0,9}:\s{0,9}/i, '')
     .replace(/^\([^()]{0,200}\)\s{0,9}/, '')
     .replace(/^["'<]([^"'<>]{1,200})["'>]/, '$1')

@@ -139,8 +139,8 @@ function imageSource<A extends InlineImage>(
   options: MailHtmlOptions<A>,
 ): Pair[] {
   const [cid, remote, data] = ['data-cid', 'data-remote-src', 'data-image'].map(name => found.get(name))
-  if (cid !== undefined) {
-    const image = byId.get(contentKey(cid))
+  const image = byId.get(contentKey(cid ?? remote ?? ''))
+  if (cid !== undefined || image !== undefined) {
     const path = image === undefined ? '' : options.attachmentPath(image)
     // A path of ours: `//` would be another host's.
     return /^\/(?![/\\])/.test(path) ? [['src', path]] : []

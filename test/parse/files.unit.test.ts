@@ -1,6 +1,7 @@
 // Which parts are files, what they are called, and which of them the HTML shows.
 import { expect, test } from 'vitest'
 import { parseMessage } from '../../src/parse/parse-message.ts'
+import type { Attachment } from '../../src/parse/parsed-message.ts'
 import { readRtf } from '../../src/parse/rtf.ts'
 import { mailDocument } from '../../src/web/mail-html.ts'
 import { rawMail } from '../support/messages.ts'
@@ -9,6 +10,10 @@ import { rawMail } from '../support/messages.ts'
 function mailOf(parts: readonly string[], type = 'multipart/mixed'): Buffer {
   const body = `${parts.map(part => `--b\r\n${part}`).join('\r\n')}\r\n--b--`
   return rawMail({ headers: [`Content-Type: ${type}; boundary=b`], body })
+}
+
+function pageOf(html: string | null, attachments: readonly Attachment[]): string {
+  return mailDocument(html ?? '', { images: 'blocked', links: 'blocked', attachments, attachmentPath: () => '/a' }).body
 }
 
 const text = 'Content-Type: text/plain\r\n\r\nThe words.'
@@ -82,21 +87,15 @@ test.each(spellings)('a picture is found whichever way its id is written: %s, %s
   const picture = `Content-Type: image/png\r\nContent-ID: ${id}\r\nContent-Disposition: attachment; filename=a.png\r\n\r\nABC`
   const message = await parseMessage(mailOf([html, picture], 'multipart/related'))
   expect(message.attachments).toMatchObject([{ filename: 'a.png', inline: true }])
-  const { attachments } = message
-  const page = mailDocument(message.html ?? '', {
-    images: 'blocked',
-    links: 'blocked',
-    attachments,
-    attachmentPath: () => '/a',
-  })
-  expect(page.body).toContain('<img src="/a">')
+  expect(pageOf(message.html, message.attachments)).toContain('<img src="/a">')
 })
 
 test('a picture that stands at an address is shown there, and is called as it was there', async () => {
   const html = 'Content-Type: text/html\r\n\r\n<img src="https://shop.example/img/cup%201.png?v=2">'
   const picture = 'Content-Type: image/png\r\nContent-Location: https://shop.example/img/cup%201.png?v=2\r\n\r\nABC'
-  const { attachments } = await parseMessage(mailOf([html, picture], 'multipart/related'))
+  const { html: shown, attachments } = await parseMessage(mailOf([html, picture], 'multipart/related'))
   expect(attachments).toMatchObject([{ filename: 'cup 1.png', inline: true }])
+  expect(pageOf(shown, attachments)).toContain('<img src="/a">')
 })
 
 test('no NUL comes out of rich text', () => {
