@@ -14,6 +14,7 @@ import {
   open,
   type SecretKind,
 } from './envelope.ts'
+import { toShortageError } from './key-file.ts'
 import type { Keyring } from './keyring.ts'
 import { secretWords } from './write-secret.ts'
 
@@ -124,6 +125,8 @@ export async function readStored(
 function openSealed(account: SecretUse, kind: SecretKind, sealed: Buffer, ring: Keyring): Buffer {
   const { id, destination, oauth = null } = account
   const opened = open(ring.find, { table: 'credentials', kind, accountId: id }, sealed)
+  // A key that could not be looked for is not told as missing.
+  if (opened.end === 'key-missing' && !ring.isWhole) throw toShortageError(ring.place.file)
   if (opened.end !== 'ok') throw refusals[opened.end]({ id, kind, keyHex: keyHexOf(sealed) })
   if (opened.destination.equals(destinationOf(kind, destination, oauth))) return opened.secret
   opened.secret.fill(0)

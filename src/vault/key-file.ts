@@ -12,6 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import path from 'node:path'
+import { ServiceError } from '../errors.ts'
 import { type Key, keyBytes, toKey } from './envelope.ts'
 
 export type KeyFileFault =
@@ -70,8 +71,19 @@ export function isShortage(error: unknown): boolean {
   return ['EMFILE', 'ENFILE', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
+const shortageRemedy = 'raise the limit of open files (LimitNOFILE in the unit), or end what uses them up'
+
 function hintOfShortage(file: string, code: string): string {
-  return `${file} cannot be read at the moment (${code}), the file itself is not at fault: raise the limit of open files (LimitNOFILE in the unit), or end what uses them up`
+  return `${file} cannot be read at the moment (${code}), the file itself is not at fault: ${shortageRemedy}`
+}
+
+/** For whoever needs what could not be looked at. */
+export function toShortageError(file: string, cause?: unknown): ServiceError {
+  return new ServiceError('vault.locked', `${file} cannot be read at the moment`, {
+    temporary: true,
+    hint: shortageRemedy,
+    cause,
+  })
 }
 
 function hintOfAccess(file: string): string {

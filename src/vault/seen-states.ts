@@ -15,8 +15,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
-import { ServiceError } from '../errors.ts'
-import { isShortage } from './key-file.ts'
+import { isShortage, toShortageError } from './key-file.ts'
 import type { SeenState } from './key-state.ts'
 import type { KeyPlace } from './keyring.ts'
 
@@ -52,14 +51,9 @@ export function readSeen(place: KeyPlace): Seen {
     const { keys, unsealing } = schema.parse(JSON.parse(readFileSync(seenFileOf(place), 'utf8')))
     return { states: new Map(Object.entries(keys)), unsealing }
   } catch (cause) {
-    if (isShortage(cause)) throw cannotRead(seenFileOf(place), cause)
+    if (isShortage(cause)) throw toShortageError(seenFileOf(place), cause)
     return { states: new Map(), unsealing: undefined }
   }
-}
-
-function cannotRead(file: string, cause: unknown): ServiceError {
-  const hint = 'raise the limit of open files (LimitNOFILE in the unit), or end what uses them up'
-  return new ServiceError('vault.locked', `${file} cannot be read at the moment`, { temporary: true, hint, cause })
 }
 
 /** Remembers these states as well. Throws the system's error. */
