@@ -86,5 +86,5 @@ function isLoopback(hostname: string): boolean {
 
 /** What `--oauth` takes for this issuer, for hints: only names that are known here, since the column may be anybody's. */
 export function providerName(issuer: string): string {
-  return Object.entries(named).find(([, provider]) => provider.issuer === issuer)?.[0] ?? 'PROVIDER'
+  return [...named].find(([, provider]) => provider.issuer === issuer)?.[0] ?? 'PROVIDER'
 }

@@ -349,30 +349,6 @@ test('too many tests are refused, and saving is not', async () => {
   expect(saved.location).toMatch(/^\/accounts\/\d+$/)
 })
 
-test('once a key is in use a password is sealed before it is stored, and refused where the key is gone', async () => {
-  const both = { 'accept-key-loss': 'yes', 'have-key-backup': 'yes' }
-  expect((await admin.post('/server/encryption/enable', both)).status).toBe(303)
-  await until(async () => (await world.db('encryption_keys').first()) !== undefined)
-  const { location } = await admin.post('/accounts/new', goodForm('sealed@example.com'))
-  const secret = await world
-    .db('credentials')
-    .where({ account_id: idOf(location) })
-    .first()
-  expect(secret).toMatchObject({ plaintext: null, sealed: expect.any(Buffer) })
-  rmSync(path.join(world.directory, 'encryption-key.bin'))
-  const refused = await admin.post('/accounts/new', { ...goodForm('lacking@example.com'), do: 'save' })
-  expect(refused).toMatchObject({ status: 422, text: expect.stringContaining('cannot be sealed') })
-  expect(refused.text).not.toContain('run the command')
-  expect(await world.db('accounts').where({ address: 'lacking@example.com' })).toEqual([])
-  daemon.lookAtKeys()
-  const locked = await admin.post(`/accounts/${idOf(location)}/test`)
-  expect(stepsIn(locked.text).slice(0, 3)).toEqual([
-    'Connect untried',
-    'TLS untried',
-    'Log in failed vault.key_missing',
-  ])
-})
-
 test('“Poll now”, “Test” and “Resume” do not have a refused password tried again and again, and an agent not at all', async () => {
   const id = await world.add(dovecot.destination('tls'), 'refused', { address: 'refused@example.com' })
   const row = async () => await world.db('accounts').where({ id }).first()
@@ -401,6 +377,30 @@ test('“Poll now”, “Test” and “Resume” do not have a refused password
   expect((await admin.post(`/accounts/${id}/edit`, edited)).status).toBe(303)
   expect((await row()).next_attempt_at).toBeNull()
   await admin.post(`/accounts/${id}/pause`)
+})
+
+test('once a key is in use a password is sealed before it is stored, and refused where the key is gone', async () => {
+  const both = { 'accept-key-loss': 'yes', 'have-key-backup': 'yes' }
+  expect((await admin.post('/server/encryption/enable', both)).status).toBe(303)
+  await until(async () => (await world.db('encryption_keys').first()) !== undefined)
+  const { location } = await admin.post('/accounts/new', goodForm('sealed@example.com'))
+  const secret = await world
+    .db('credentials')
+    .where({ account_id: idOf(location) })
+    .first()
+  expect(secret).toMatchObject({ plaintext: null, sealed: expect.any(Buffer) })
+  rmSync(path.join(world.directory, 'encryption-key.bin'))
+  const refused = await admin.post('/accounts/new', { ...goodForm('lacking@example.com'), do: 'save' })
+  expect(refused).toMatchObject({ status: 422, text: expect.stringContaining('cannot be sealed') })
+  expect(refused.text).not.toContain('run the command')
+  expect(await world.db('accounts').where({ address: 'lacking@example.com' })).toEqual([])
+  daemon.lookAtKeys()
+  const locked = await admin.post(`/accounts/${idOf(location)}/test`)
+  expect(stepsIn(locked.text).slice(0, 3)).toEqual([
+    'Connect untried',
+    'TLS untried',
+    'Log in failed vault.key_missing',
+  ])
 })
 
 test('no password is in the log', () => {

@@ -43,7 +43,10 @@ const fields: readonly (readonly [RegExp, string])[] = [
   [/`letterlock account list` shows all/g, 'the list shows all'],
   [/`letterlock encryption status`/g, 'Server > Encryption'],
   [/change it with “Edit”|change it with `letterlock account set \d+`/g, 'change it there'],
-  [/run the command on the server as a user who may read (\S+?);/g, 'put the key file back where it belongs, $1;'],
+  [
+    /run the command on the server as a user who may read (\S+?)(?:, or with `letterlock-admin`)?;/g,
+    'put the key file back where it belongs, $1;',
+  ],
   [/set --host to/g, 'set the host to'],
   [/--username/g, 'the user name'],
   [/use --security tls or starttls/g, 'choose TLS or STARTTLS'],
