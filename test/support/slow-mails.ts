@@ -5,7 +5,7 @@ import { parseMessage } from '../../src/parse/parse-message.ts'
 
 const maxMs = 2_000
 
-const runs = [
+export const runs = [
   ...[
     'a',
     'Z',
