@@ -12,6 +12,7 @@ export type MessageErrorCode =
 export type AccountErrorCode =
   | 'account.misconfigured'
   | 'account.password_missing'
+  | 'imap.answer_too_large'
   | 'imap.auth_refused'
   | 'imap.auth_unavailable'
   | 'imap.connection_lost'
@@ -26,6 +27,8 @@ export type AccountErrorCode =
   | 'imap.timeout'
   | 'imap.tls_failed'
   | 'imap.tls_untrusted'
+  | 'imap.tls_attacked'
+  | 'imap.uid_invalid'
   | 'imap.uids_reused'
   | 'imap.unavailable'
   | 'lease.lost'

@@ -47,6 +47,7 @@ const longestMs = 86_400_000
 function meaningOf(failure: Failure): Meaning {
   const text = textOf(failure)
   return (
+    tooLarge(failure) ??
     mailbox(failure) ??
     throttled(failure, text) ??
     certificate(failure) ??
@@ -77,6 +78,27 @@ const lost: Meaning = {
   temporary: true,
   what: 'the connection to the server broke',
   hint: 'it is tried again by itself; if it goes on, look at the server and the network between',
+}
+
+/** The bounds of answer-bounds.ts, and those of imapflow's parser. */
+const ofBounds = new Set([
+  'AnswerTooLarge',
+  'LineTooLarge',
+  'LiteralTooLarge',
+  'ResponseTooLarge',
+  'TooManyTokens',
+  'TooManyResponses',
+  'MAX_IMAP_NESTING_REACHED',
+])
+
+function tooLarge({ code = '' }: Failure): Meaning | undefined {
+  if (!ofBounds.has(code)) return undefined
+  return {
+    code: 'imap.answer_too_large',
+    temporary: true,
+    what: 'the server answered with far more than was asked for, and the connection was closed',
+    hint: 'it is tried again by itself; if it goes on, check --host, and ask who runs the mail server',
+  }
 }
 
 /** In the words of Gmail, Exchange and Dovecot, with or without a response code. */

@@ -1,21 +1,29 @@
-// A selected mailbox, on imapflow. Mail is fetched with BODY.PEEK[] (nothing is marked as read), one command a batch.
+// A selected mailbox, on imapflow. Mail is fetched with BODY.PEEK[] (nothing is marked as read), one command a batch. What a server tells beyond what
+// was asked for is left aside, and what our columns cannot hold never leaves this file.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CopyResponseObject, FetchMessageObject } from 'imapflow'
 import { AccountError } from '../errors.ts'
+import { type Bounds, ordinary } from './answer-bounds.ts'
 import type { Wire } from './imap-session.ts'
 import { toState } from './imap-session.ts'
 import type { AfterIngest, FetchedMessage, Mailbox, MessageMeta } from './mailbox.ts'
+import { dateIn, maxUid, toCount, toDate, toUidNext } from './numbers.ts'
 
 /** SELECT or EXAMINE. */
 export async function openMailbox(wire: Wire, name: string, access: 'read-only' | 'read-write'): Promise<Mailbox> {
   const { client } = wire
   const opened = await wire.run('SELECT', () => client.mailboxOpen(name, { readOnly: access === 'read-only' }))
-  const { uidValidity, uidNext, exists } = opened as { uidValidity?: bigint; uidNext?: number; exists?: number }
-  const state = toState(wire, { uidValidity, uidNext: uidNext || (await uidAfter(wire, exists ?? 0)), exists })
+  const { uidValidity, uidNext, exists } = opened as { uidValidity?: bigint; uidNext?: unknown; exists?: number }
+  const state = toState(wire, {
+    uidValidity,
+    uidNext: toUidNext(uidNext) ?? (await uidAfter(wire, exists ?? 0)),
+    exists,
+  })
   wire.watch.note(name, state)
   /** UIDs that SEARCH gave and that are not listed yet, ascending: a large mailbox is not searched anew for every window. */
   let found: number[] = []
-  const sizes = new Map<number, number>()
+  /** What was told of those that are listed. */
+  const listed: Listed = new Map()
   /** UIDs mean something in this mailbox alone: where another one is selected by now nothing is asked and nothing changed. */
   const selected = (): Wire => {
     if (client.mailbox === opened) return wire
@@ -27,21 +35,23 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   return {
     name,
     state,
-    statesUidNext: Boolean(uidNext),
+    statesUidNext: toUidNext(uidNext) !== null,
     estimatesSizes: /exchange/i.test(`${client.greeting ?? ''} ${client.serverInfo?.name ?? ''}`),
     async list(firstUid, limit) {
       if (firstUid > maxUid) return []
       found = found.filter(uid => uid >= firstUid)
-      if (found.length === 0) found = await search(selected(), { uid: `${firstUid}:*` }, firstUid)
+      if (found.length === 0) found = await searchFrom(selected(), firstUid, state.uidNext)
       const metas = await listWindow(selected(), firstUid, found.slice(0, limit), state.uidNext)
       const window = metas.slice(0, limit)
-      sizes.clear()
-      for (const meta of window) sizes.set(meta.uid, meta.size)
+      listed.clear()
+      for (const meta of window) listed.set(meta.uid, meta)
+      // Told last, so that all the others come in before.
+      if (window.length === 0 && wire.answers.sawHugeUid) throw withHugeUid(wire)
       return window
     },
     listSince: since => search(selected(), { since }, 1),
-    fetch: (uids, maxBytes) => fetchMails(selected(), uids, maxBytes, sizes),
-    stillThere: async uids => new Set(uids.length === 0 ? [] : await search(selected(), { uid: toSet(uids) }, 1)),
+    fetch: (uids, maxBytes) => fetchMails(selected(), uids, maxBytes, listed),
+    stillThere: async uids => new Set(uids.length === 0 ? [] : await searchThese(selected(), uids)),
     keepAwake: wait => keepAwake(wire, wait),
     sizes: uids => fetchSizes(selected(), uids),
     settle: (uids, action) => settle(selected(), uids, action),
@@ -53,19 +63,96 @@ async function uidAfter(wire: Wire, exists: number): Promise<number | undefined>
   if (exists === 0) return 1
   let last: number | undefined
   await wire.run('FETCH', async () => {
-    for await (const { seq, uid } of wire.client.fetch(String(exists), { uid: true })) if (seq === exists) last = uid
+    for await (const { seq, uid } of wire.client.fetch(String(exists), { uid: true }))
+      if (seq === exists && isUid(uid)) last = uid
   })
   // Any line may name any UID.
-  return last !== undefined && (await search(wire, { uid: String(last) }, last)).includes(last) ? last + 1 : undefined
+  return last !== undefined && (await searchThese(wire, [last])).includes(last) ? last + 1 : undefined
 }
 
-/** UIDs have 32 bits; a server closes on what it takes for a bad range. */
-const maxUid = 2 ** 32 - 1
+type Listed = Map<number, MessageMeta>
 
-async function search(wire: Wire, query: object, firstUid: number): Promise<number[]> {
-  const found = await wire.run('SEARCH', () => wire.client.search(query, { uid: true }))
+/** In a mailbox of more mails not all UIDs are asked for at once, but so many at first. */
+const firstSpan = 100_000
+const longestSpan = 400_000
+/** More UIDs are not taken from one answer. */
+const mostUids = 500_000
+
+/** UIDs from `firstUid` on, ascending: all of them, or in a large mailbox at least one where there is any. */
+async function searchFrom(wire: Wire, firstUid: number, uidNext: number | null): Promise<number[]> {
+  if (existsIn(wire) <= firstSpan || uidNext === null) return await search(wire, { uid: `${firstUid}:*` }, firstUid)
+  let span = firstSpan
+  for (let from = firstUid; from + span < uidNext; span = Math.min(span * 2, longestSpan)) {
+    const found = await search(wire, { uid: `${from}:${from + span - 1}` }, from)
+    if (found.length > 0) return found
+    from += span
+  }
+  return await search(wire, { uid: `${Math.max(firstUid, uidNext - span)}:*` }, firstUid)
+}
+
+async function searchThese(wire: Wire, uids: readonly number[]): Promise<number[]> {
+  const wanted = new Set(uids)
+  return (await search(wire, { uid: toSet(uids) }, 1)).filter(uid => wanted.has(uid))
+}
+
+/** Some servers answer NO to the search of an empty mailbox, and old ones know no UID as a criterion. */
+async function search(wire: Wire, query: { uid: string } | { since: Date }, firstUid: number): Promise<number[]> {
+  if (existsIn(wire) === 0) return []
+  const bounds = boundsOfSearch(wire)
+  const ask = (criteria: object) => wire.run('SEARCH', () => wire.client.search(criteria, { uid: true }), bounds)
+  const found = (await ask(query)) || (await searchOtherwise(wire, query, ask, bounds))
   if (!Array.isArray(found)) throw wire.refusal('SEARCH')
   return [...new Set(found)].filter(uid => uid >= firstUid).sort((a, b) => a - b)
+}
+
+/** All UIDs, by SEARCH or by FETCH of all sequence numbers; not where the server is merely in trouble. */
+async function searchOtherwise<T>(
+  wire: Wire,
+  query: object,
+  ask: (criteria: object) => Promise<T>,
+  bounds: Partial<Bounds>,
+): Promise<T | number[]> {
+  const refusal = wire.refusal('SEARCH')
+  if (!('uid' in query) || !(refusal instanceof AccountError) || refusal.code !== 'imap.refused') throw refusal
+  return (await ask({ seq: '1:*' })) || (await uidsBySequence(wire, bounds))
+}
+
+/** What every server can do that cannot search by UID: tell the UIDs of all sequence numbers. */
+async function uidsBySequence(wire: Wire, bounds: Partial<Bounds>): Promise<number[]> {
+  const uids: number[] = []
+  await wire.run(
+    'FETCH',
+    async () => {
+      for await (const { uid } of wire.client.fetch('1:*', { uid: true })) if (isUid(uid)) uids.push(uid)
+      return true
+    },
+    { ...bounds, lines: bounds.numbers ?? ordinary.lines },
+  )
+  return uids
+}
+
+function existsIn({ client }: Wire): number {
+  return client.mailbox ? toCount(client.mailbox.exists) : 0
+}
+
+/** There cannot be more than the mailbox holds; a few may arrive meanwhile. */
+function boundsOfSearch(wire: Wire): Partial<Bounds> {
+  const numbers = Math.min(mostUids, 2 * existsIn(wire) + ordinary.numbers)
+  return { numbers, lineBytes: Math.max(ordinary.lineBytes, numbers * digitsOfUid) }
+}
+
+/** With the space before it. */
+const digitsOfUid = 11
+
+function isUid(uid: unknown): uid is number {
+  return typeof uid === 'number' && uid >= 1 && uid <= maxUid
+}
+
+function withHugeUid({ accountId }: Wire): AccountError {
+  return new AccountError('imap.uid_invalid', `account ${accountId}: the server tells UIDs of more than 32 bits`, {
+    temporary: true,
+    hint: 'mail with such a number cannot be asked for; all the other mail comes in. Ask who runs the mail server to have the mailbox numbered anew',
+  })
 }
 
 /**
@@ -79,22 +166,32 @@ async function listWindow(
   uidNext: number | null,
 ): Promise<MessageMeta[]> {
   const last = uids.at(-1)
-  if (wire.client.mailbox && wire.client.mailbox.exists === 0 && last === undefined) return []
-  const isCovered = (uid: number): boolean => uidNext !== null && uid < uidNext
+  if (existsIn(wire) === 0 && last === undefined) return []
   const found = new Set(uids)
-  const metas = new Map<number, MessageMeta>(
-    uids.filter(isCovered).map(uid => [uid, { uid, size: 0, receivedAt: new Date(0) }]),
-  )
-  await wire.run('FETCH', async () => {
-    const range = `${firstUid}:${last ?? '*'}`
-    for await (const row of wire.client.fetch(range, { uid: true, size: true, internalDate: true }, { uid: true })) {
-      const isAsked = row.uid >= firstUid && row.uid <= (last ?? row.uid)
-      // Flags that others change are told in between, without what was asked for.
-      const isAnswer = isAsked && row.size !== undefined
-      if (isAnswer && (isCovered(row.uid) || found.has(row.uid))) metas.set(row.uid, toMeta(row))
+  const rows = new Map<number, FetchMessageObject>(uids.map(uid => [uid, { uid } as FetchMessageObject]))
+  const isAskedFor = (uid: number) => isUid(uid) && uid >= firstUid && uid <= (last ?? maxUid)
+  const list = async () => {
+    const query = { uid: true, size: true, internalDate: true }
+    for await (const row of wire.client.fetch(`${firstUid}:${last ?? '*'}`, query, { uid: true })) {
+      // The answer for one mail may come in parts, and flags that others change are told in between.
+      if (isAskedFor(row.uid)) rows.set(row.uid, { ...rows.get(row.uid), ...row })
+      else if (row.uid > maxUid) wire.answers.noteHugeUid()
+      if (rows.size > mostUids) throw moreThanAsked()
     }
-  })
-  return [...metas.values()].sort((a, b) => a.uid - b.uid)
+  }
+  await wire.run('FETCH', list, { lines: ordinary.lines + 2 * uids.length })
+  const isThere = ({ uid, size }: FetchMessageObject): boolean => {
+    const ways = Number(found.has(uid)) + Number(size !== undefined)
+    return ways === 2 || (ways === 1 && uidNext !== null && uid < uidNext)
+  }
+  return [...rows.values()]
+    .filter(isThere)
+    .map(toMeta)
+    .sort((a, b) => a.uid - b.uid)
+}
+
+function moreThanAsked(): Error {
+  return Object.assign(new Error('more mails than were asked for'), { code: 'AnswerTooLarge' })
 }
 
 async function keepAwake<T>(wire: Wire, wait: Promise<T>): Promise<T> {
@@ -118,49 +215,69 @@ async function fetchSizes(wire: Wire, uids: readonly number[]): Promise<Map<numb
   const found = new Map<number, number>()
   if (uids.length === 0) return found
   const wanted = new Set(uids)
-  await wire.run('FETCH', async () => {
+  const list = async () => {
     for await (const { uid, size } of wire.client.fetch(toSet(uids), { uid: true, size: true }, { uid: true }))
-      if (size !== undefined && wanted.has(uid)) found.set(uid, size)
-  })
+      if (size !== undefined && wanted.has(uid)) found.set(uid, toCount(size))
+  }
+  await wire.run('FETCH', list, { lines: ordinary.lines + 2 * uids.length })
   return found
 }
 
-function toMeta(row: FetchMessageObject): MessageMeta {
-  const date = row.internalDate === undefined ? new Date(0) : new Date(row.internalDate)
-  return { uid: row.uid, size: row.size ?? 0, receivedAt: Number.isNaN(date.getTime()) ? new Date(0) : date }
+const notTold = new Date(0)
+
+function toMeta({ uid, size, internalDate }: FetchMessageObject): MessageMeta {
+  return { uid, size: toCount(size), receivedAt: toDate(internalDate) ?? notTold }
 }
 
 async function* fetchMails(
   wire: Wire,
   uids: readonly number[],
   maxBytes: number,
-  sizes: ReadonlyMap<number, number>,
+  listed: Listed,
 ): AsyncIterable<FetchedMessage> {
-  const whole = uids.filter(uid => (sizes.get(uid) ?? 0) <= maxBytes)
-  const oversize = uids.filter(uid => (sizes.get(uid) ?? 0) > maxBytes)
-  if (whole.length > 0) yield* fetchPart(wire, whole, 'source', sizes)
-  if (oversize.length > 0) yield* fetchPart(wire, oversize, 'headers', sizes)
+  const whole = uids.filter(uid => (listed.get(uid)?.size ?? 0) <= maxBytes)
+  const oversize = uids.filter(uid => (listed.get(uid)?.size ?? 0) > maxBytes)
+  if (whole.length > 0) yield* fetchPart(wire, whole, 'source', listed)
+  if (oversize.length > 0) yield* fetchPart(wire, oversize, 'headers', listed)
 }
 
 async function* fetchPart(
   wire: Wire,
   uids: readonly number[],
   part: 'source' | 'headers',
-  sizes: ReadonlyMap<number, number>,
+  listed: Listed,
 ): AsyncIterable<FetchedMessage> {
   const wanted = new Set(uids)
   const query = { uid: true, size: true, internalDate: true, [part]: true }
+  using expected = wire.expectMail(boundsOfMails(wire, uids, listed))
   try {
     for await (const row of wire.client.fetch(toSet(uids), query, { uid: true })) {
       const source: unknown = row[part]
       // NIL (`null` or `false` here): the server does not send it, or somebody else removed it meanwhile. It did not come.
       if (!Buffer.isBuffer(source) || !wanted.delete(row.uid)) continue
-      const meta = toMeta(row)
-      yield { ...meta, size: Math.max(meta.size, sizes.get(row.uid) ?? 0), source, complete: part === 'source' }
+      expected.isHeld = expected.hasCome = true
+      yield { ...toFetched(row, source, listed.get(row.uid)), source, complete: part === 'source' }
+      expected.isHeld = false
     }
   } catch (error) {
     throw wire.toError(error, 'FETCH')
   }
+}
+
+/** INTERNALDATE may be missing here, or everywhere: then the listing's counts, the mail's own date, or the present. */
+function toFetched(row: FetchMessageObject, source: Buffer, listed: MessageMeta | undefined): MessageMeta {
+  const meta = toMeta(row)
+  const told = [meta.receivedAt, listed?.receivedAt].find(date => date !== undefined && date.getTime() > 0)
+  const receivedAt = told ?? dateIn(source) ?? new Date()
+  return { uid: meta.uid, size: Math.max(meta.size, listed?.size ?? 0), receivedAt }
+}
+
+/** Twice of what was stated: some servers state too little. One mail may be as long as any. */
+function boundsOfMails({ maxLiteralBytes }: Wire, uids: readonly number[], listed: Listed): Partial<Bounds> {
+  const stated = uids.reduce((sum, uid) => sum + Math.min(listed.get(uid)?.size ?? 0, maxLiteralBytes), 0)
+  const unstated = uids.filter(uid => !listed.get(uid)?.size).length
+  const bytes = 2 * stated + (1 + unstated) * maxLiteralBytes + ordinary.bytes
+  return { literalBytes: maxLiteralBytes, bytes, lines: ordinary.lines + 2 * uids.length }
 }
 
 /** `1:4,7` of ascending or unordered UIDs (RFC 9051 sequence-set). */
@@ -208,7 +325,7 @@ async function relocate(
   let left = uids
   for (let tries = 0; left.length > 0; tries++) {
     if (tries === maxTries) throw wire.refusal(during)
-    const answer = await wire.run(during, () => command(toSet(left)))
+    const answer = await wire.run(during, () => command(toSet(left)), { numbers: ordinary.numbers + 2 * left.length })
     if (!answer) throw wire.refusal(during)
     const named = answer.uidMap ?? new Map<number, number>()
     const unnamed = left.filter(uid => !named.has(uid))
@@ -225,7 +342,7 @@ const maxTries = 5
 async function findLeft(wire: Wire, uids: readonly number[]): Promise<number[]> {
   if (uids.length === 0) return []
   await wire.run('NOOP', () => wire.client.noop())
-  return await search(wire, { uid: toSet(uids) }, 1)
+  return await searchThese(wire, uids)
 }
 
 /** Without UIDPLUS, EXPUNGE would take other people's deletions along: the mail stays, marked. */

@@ -1,18 +1,21 @@
-// A logged-in connection, on imapflow. Certificates are always checked, STARTTLS is demanded where it is chosen, every step has a
-// time limit, and what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon
-// as the login is through.
+// A logged-in connection, on imapflow. Certificates are always checked, STARTTLS is demanded where it is chosen, every command has a
+// time limit (against silence, and against a server that talks and never comes to an end) and a bound on its answer (answer-bounds.ts), and
+// what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon as the login is through.
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { AccountError, type IngestError } from '../errors.ts'
+import { version } from '../version.ts'
+import { type AnswerBounds, type Bounds, boundAnswers, maxTokens } from './answer-bounds.ts'
 import { idleLimitMs } from './idle-limits.ts'
 import { toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
 import type { Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
+import { toCount, toUidNext, toUidValidity } from './numbers.ts'
 import { createWatch, isSame, type Watch } from './watch.ts'
 
 export interface SessionOptions {
   /** Ends a connection attempt, and the session's commands, at once. */
   signal?: AbortSignal
-  /** Silence for so long in an answer breaks the connection; default 60 s. */
+  /** Silence for so long, also before the greeting, breaks the connection, and so does a command that takes twice as long; default 60 s. */
   timeoutMs?: number
   /** A literal that is longer breaks the connection: a bound on what a lying server can make us hold. */
   maxLiteralBytes?: number
@@ -24,8 +27,13 @@ export interface Wire {
   accountId: number
   /** A connection that is silent for so long counts as broken. */
   silenceMs: number
-  /** Runs a command; its failure becomes an AccountError. `during` names it. */
-  run<T>(during: string, command: () => Promise<T>): Promise<T>
+  /** Runs a command; its failure becomes an AccountError. `during` names it, `bounds` are those of its answer where they are not the ordinary ones. */
+  run<T>(during: string, command: () => Promise<T>, bounds?: Partial<Bounds>): Promise<T>
+  /** Has the connection end if mail does not keep coming. To be disposed when the last one came. */
+  expectMail(bounds: Partial<Bounds>): ExpectedMail
+  answers: AnswerBounds
+  /** A literal of a mail may have so many bytes. */
+  maxLiteralBytes: number
   /** Turns a failure, knowing what the socket said and whether we closed it ourselves. */
   toError(error: unknown, during: string): unknown
   /** What a command was refused with, where the library only answers `false`. */
@@ -33,9 +41,20 @@ export interface Wire {
   watch: Watch
 }
 
+export interface ExpectedMail extends Disposable {
+  /** True while a mail that came is looked at: nothing is read meanwhile, and nothing is overdue. */
+  isHeld: boolean
+  /** A whole mail is progress, however small it is. */
+  hasCome: boolean
+}
+
 const connectMs = 15_000
-const greetingMs = 10_000
 const defaultTimeoutMs = 60_000
+/** So long LOGOUT may take. */
+const farewellMs = 5_000
+const defaultMaxLiteralBytes = 2 ** 30
+/** A mail that comes more slowly does not come. */
+const leastBytesPerSecond = 1024
 
 /** Connects and logs in; a bare buffer is a password. Throws AccountError; the signal's reason if it was aborted. */
 export async function openSession(
@@ -45,7 +64,10 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<ImapSession> {
   options.signal?.throwIfAborted()
-  const notes: Notes = { broken: undefined, refused: undefined, throttled: undefined, close: () => client.close() }
+  const notes: Notes = {
+    ...{ broken: undefined, refused: undefined, throttled: undefined, expired: undefined },
+    close: () => client.close(),
+  }
   const client: ImapFlow = new ImapFlow(toOptions(destination, login, options, notes))
   client.on('error', error => {
     notes.broken ??= error
@@ -72,6 +94,8 @@ interface Notes {
   refused: unknown
   /** What the server asked us to wait with. */
   throttled: unknown
+  /** Set when we gave up waiting. */
+  expired: unknown
   close(): void
 }
 
@@ -90,13 +114,11 @@ function toOptions(
     auth: { user: username, ...toAuth(login) },
     tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2', ...(caPem === null ? {} : { ca: caPem }) },
     logger: createLogger(notes),
-    clientInfo: { name: 'letterlock' },
+    clientInfo: { name: 'Letterlock', version, vendor: 'Letterlock', 'support-url': '' },
     connectionTimeout: Math.min(connectMs, options.timeoutMs ?? connectMs),
-    greetingTimeout: Math.min(greetingMs, options.timeoutMs ?? greetingMs),
+    greetingTimeout: options.timeoutMs ?? defaultTimeoutMs,
     socketTimeout: options.timeoutMs ?? defaultTimeoutMs,
-    ...(options.maxLiteralBytes === undefined
-      ? {}
-      : { maxLiteralSize: options.maxLiteralBytes, maxResponseSize: options.maxLiteralBytes * 2 }),
+    maxResponseTokens: maxTokens,
     disableAutoIdle: true,
     maxIdleTime: idleLimitMs(host),
     disableAutoEnable: true,
@@ -135,11 +157,17 @@ function forgetLogin(client: ImapFlow): void {
 }
 
 function createWire(client: ImapFlow, accountId: number, options: SessionOptions, notes: Notes): Wire {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const answers = boundAnswers(client)
   const toError = (error: unknown, during: string): unknown => {
     if (options.signal?.aborted) return options.signal.reason
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
-    const cause = notes.throttled ?? (generic ? notes.broken : undefined)
+    const cause = notes.throttled ?? notes.expired ?? (generic ? notes.broken : undefined)
     return toAccountError(cause ?? error, accountId, during)
+  }
+  const expire = (): void => {
+    notes.expired = Object.assign(new Error('no end in time'), { code: 'ETIMEDOUT' })
+    client.close()
   }
   const examine = async (name: string): Promise<MailboxState> => (await openMailbox(wire, name, 'read-only')).state
   const wire: Wire = {
@@ -147,9 +175,13 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     accountId,
     silenceMs: options.timeoutMs ?? defaultTimeoutMs,
     toError,
+    answers,
+    maxLiteralBytes: options.maxLiteralBytes ?? defaultMaxLiteralBytes,
     watch: createWatch(client, examine),
-    async run(during, command) {
+    async run(during, command, bounds) {
       notes.refused = undefined
+      answers.expect(bounds)
+      const timer = setTimeout(expire, (during === 'login' ? connectMs : 0) + 2 * timeoutMs)
       try {
         const answer = await command()
         // The library answers with nothing where the connection ended before it could ask.
@@ -157,7 +189,30 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
         return answer
       } catch (error) {
         throw toError(error, during)
+      } finally {
+        clearTimeout(timer)
+        answers.expect()
       }
+    },
+    expectMail(bounds) {
+      answers.expect(bounds)
+      const least = (leastBytesPerSecond * timeoutMs) / 1000
+      let bytes = answers.literalBytes()
+      const look = (): void => {
+        if (!expected.isHeld && !expected.hasCome && answers.literalBytes() - bytes < least) expire()
+        expected.hasCome = expected.isHeld
+        bytes = answers.literalBytes()
+      }
+      const timer = setInterval(look, timeoutMs)
+      const expected = {
+        isHeld: false,
+        hasCome: false,
+        [Symbol.dispose]() {
+          clearInterval(timer)
+          answers.expect()
+        },
+      }
+      return expected
     },
     refusal(during) {
       return toError(notes.refused ?? { responseStatus: 'NO' }, during)
@@ -188,19 +243,24 @@ function createSession(wire: Wire): ImapSession {
     async isAlive() {
       await watch.end()
       if (!client.usable) return false
-      await client.noop().catch(() => {})
+      await wire.run('NOOP', () => client.noop()).catch(() => {})
       return client.usable
     },
     status: name => status(wire, name),
     select: (name, access) => openMailbox(wire, name, access),
-    watch: (names, news) => watch.begin(names, news),
+    watch(names, news) {
+      wire.answers.expect()
+      return watch.begin(names, news)
+    },
     async mailboxes() {
       const listed = await wire.run('LIST', () => client.list())
       return listed.filter(entry => !isContainer(entry.flags)).map(entry => entry.path)
     },
     close: () => client.close(),
     async [Symbol.asyncDispose]() {
+      const hurry = setTimeout(() => client.close(), farewellMs)
       if (client.usable) await client.logout().catch(() => {})
+      clearTimeout(hurry)
       client.close()
     },
   }
@@ -220,7 +280,7 @@ async function status(wire: Wire, name: string): Promise<MailboxState> {
   if (mailbox && isSame(mailbox.path, name)) return (await openMailbox(wire, name, 'read-only')).state
   const query = { messages: true, uidNext: true, uidValidity: true }
   const found = (await wire.run('STATUS', () => wire.client.status(name, query))) as
-    | { messages?: number; uidNext?: number; uidValidity?: bigint }
+    | { messages?: number; uidNext?: number; uidValidity?: bigint | false }
     | false
   if (found === false) throw wire.refusal('STATUS')
   const state = toState(wire, { exists: found.messages, uidNext: found.uidNext, uidValidity: found.uidValidity })
@@ -231,13 +291,13 @@ async function status(wire: Wire, name: string): Promise<MailboxState> {
 /** Throws where the server gives no UIDVALIDITY: nothing could be remembered of its mail. */
 export function toState(
   wire: Pick<Wire, 'accountId'>,
-  found: { exists?: number | undefined; uidNext?: number | undefined; uidValidity?: bigint | undefined },
+  found: { exists?: number | undefined; uidNext?: number | undefined; uidValidity?: bigint | false | undefined },
 ): MailboxState {
-  if (found.uidValidity === undefined) throw withoutUidValidity(wire.accountId)
+  if (typeof found.uidValidity !== 'bigint') throw withoutUidValidity(wire.accountId)
   return {
-    uidValidity: Number(found.uidValidity),
-    uidNext: found.uidNext === undefined || found.uidNext === 0 ? null : found.uidNext,
-    messages: found.exists ?? 0,
+    uidValidity: toUidValidity(found.uidValidity),
+    uidNext: toUidNext(found.uidNext),
+    messages: toCount(found.exists),
   }
 }
 

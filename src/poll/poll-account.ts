@@ -110,7 +110,12 @@ function isOfMailbox(error: unknown): error is IngestError {
   return error instanceof AccountError && ofMailbox.has(error.code)
 }
 
-const ofMailbox: ReadonlySet<string> = new Set(['imap.mailbox_missing', 'imap.refused', 'imap.unavailable'])
+const ofMailbox: ReadonlySet<string> = new Set([
+  'imap.mailbox_missing',
+  'imap.refused',
+  'imap.uid_invalid',
+  'imap.unavailable',
+])
 
 async function pollMailbox(
   poll: Poll,

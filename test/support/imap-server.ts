@@ -2,6 +2,7 @@
 // omits mails from its answers, says what nobody asked for. Speaks as much of RFC 3501 as imapflow asks for.
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import type { Destination } from '../../src/fetch/mailbox.ts'
 
 export interface ScriptedMail {
@@ -29,6 +30,8 @@ export interface Script {
   refuseMails: Map<number, string>
   /** The same, and nothing is sent before it. */
   refuseBatches: Map<number, string>
+  /** What is sent in place of doing a command, as it stands and as fast as it is read. */
+  instead: Record<string, (tag: string, rest: string) => Iterable<string> | AsyncIterable<string>>
   /** Commands that get no answer at all, as `UID SEARCH`. */
   hangAt: Set<string>
   /** Commands that are answered with BYE and the end of the connection. */
@@ -91,6 +94,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     refuse: {},
     refuseMails: new Map(),
     refuseBatches: new Map(),
+    instead: {},
     hangAt: new Set(),
     byeAt: new Set(),
     dropAt: new Set(),
@@ -186,6 +190,8 @@ function answer(session: Session, line: string): void {
   const name = command.toUpperCase()
   const say = (...lines: string[]) => socket.write(lines.map(text => `${text}\r\n`).join(''))
   if (script.hangAt.has(name)) return
+  const instead = script.instead[name]
+  if (instead !== undefined) return void Readable.from(instead(tag, rest)).pipe(socket, { end: false })
   const refusal = script.byeAt.has(name) ? 'BYE going down' : script.refuse[name]
   if (refusal?.startsWith('BYE')) return void socket.end(`* ${refusal}\r\n`)
   if (refusal !== undefined) return void say(`${tag} ${refusal}`)
