@@ -40,7 +40,7 @@ test('the commands are the ones that scripts of operators know', () => {
       'accept-destination',
     ].map(name => `encryption ${name}`),
     ...['list', 'show', 'close', 'reopen'].map(name => `ticket ${name}`),
-    ...['list', 'show', 'export', 'recover'].map(name => `source ${name}`),
+    ...['list', 'show', 'export', 'recover', 'prune'].map(name => `source ${name}`),
     ...['list', 'show', 'retry', 'export'].map(name => `quarantine ${name}`),
     ...['add', 'list', 'test', 'enable', 'disable', 'remove'].map(name => `rule ${name}`),
     ...['add', 'list', 'passwd', 'remove'].map(name => `user ${name}`),
