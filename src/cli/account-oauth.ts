@@ -5,6 +5,7 @@ import type { Knex } from 'knex'
 import type { ServerMetadata } from 'openid-client'
 import { CommandError } from '../errors.ts'
 import type { Login } from '../fetch/mailbox.ts'
+import { visible } from '../foreign-text.ts'
 import type { NewOAuth } from '../store/account-changes.ts'
 import type { AccountDestination } from '../store/destinations.ts'
 import { readStored } from '../vault/credentials.ts'
@@ -105,7 +106,9 @@ export async function signIn(
   const fileSecret = options.clientSecretFile === undefined ? undefined : readClientSecret(options.clientSecretFile)
   const server = await findEndpoints({ provider, clientId })
   const isSame = same?.client.clientId === clientId && same.client.tokenEndpoint === server.token_endpoint
-  const clientSecret = fileSecret ?? (isSame ? same.clientSecret : undefined)
+  const stored = fileSecret === undefined && isSame ? same.clientSecret : undefined
+  if (stored !== undefined) checkEndpoints(provider, server)
+  const clientSecret = fileSecret ?? stored
   const scope = options.scope ?? (isSame ? same.client.scope : provider.scope)
   const clientAuth =
     options.clientAuth === undefined ? (isSame ? same.client.clientAuth : authOf(server)) : toAuth(options.clientAuth)
@@ -122,6 +125,20 @@ export async function signIn(
     secrets: { oauth: { client, refreshToken: consent.refreshToken, clientSecret: clientSecret ?? null } },
     login: { kind: 'token', value: Buffer.from(consent.accessToken) },
   }
+}
+
+/**
+ * A stored client secret is bound to its token endpoint, but the issuer's name may be anybody's who writes to the database, and an issuer
+ * names the other endpoints: it goes to none that is not on the token endpoint's own server. Throws CommandError.
+ */
+function checkEndpoints({ issuer }: Provider, server: ServerMetadata & { token_endpoint: string }): void {
+  const { origin } = new URL(server.token_endpoint)
+  const { device_authorization_endpoint: device } = server
+  if (device === undefined || (URL.canParse(device) && new URL(device).origin === origin)) return
+  throw new CommandError(
+    `${issuer} wants the client secret at ${visible(device)}, and it was stored for ${origin} alone`,
+    'give it again with --client-secret-file, if that address is the provider’s',
+  )
 }
 
 function toAuth(text: string): OAuthClient['clientAuth'] {

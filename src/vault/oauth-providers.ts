@@ -1,6 +1,8 @@
 // PURE. What is known of providers whose mail wants OAuth 2: where they are asked, what for, and where their IMAP servers are. Any other is
 // named by its issuer's URL and found by discovery (OpenID Connect Discovery, RFC 8414).
 
+import { isVisible } from '../foreign-text.ts'
+
 export interface Endpoints {
   token_endpoint: string
   authorization_endpoint: string
@@ -74,7 +76,7 @@ export function findProvider(nameOrIssuer: string): Provider | undefined {
 
 /** True for an https URL, or an http one of this host: refresh tokens never go over a network in the clear. */
 export function isSafeEndpoint(text: string): boolean {
-  if (!URL.canParse(text)) return false
+  if (!isVisible(text) || !URL.canParse(text)) return false
   const { protocol, hostname, username, password, hash } = new URL(text)
   if (username !== '' || password !== '' || hash !== '') return false
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))

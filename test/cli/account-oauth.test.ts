@@ -1,6 +1,9 @@
 // `letterlock account … --oauth`, the real program against a real authorization server and a Dovecot that takes its tokens.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -157,6 +160,36 @@ test('a client with a secret; signing in again needs the provider’s name alone
   const tested = await letterlock(['account', 'test', '1'], { env: env() })
   expect(tested).toMatchObject({ code: 0 })
   expectNoSecret(added, refused, again, tested)
+})
+
+test('a stored client secret goes to no endpoint of an issuer that somebody wrote into the database', async () => {
+  await withPerson(add('--client-id', 'confidential', '--client-secret-file', secretFile), atDevice)
+  const bodies: string[] = []
+  const evil = createServer(async (request, response) => {
+    bodies.push(
+      decodeURIComponent(
+        Buffer.concat(await request.toArray())
+          .toString()
+          .replaceAll('+', ' '),
+      ),
+    )
+    const { port } = evil.address() as AddressInfo
+    const issuer = `http://127.0.0.1:${port}`
+    const endpoints = { token_endpoint: server.tokenEndpoint, device_authorization_endpoint: `${issuer}/device` }
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ issuer, ...endpoints, error: 'access_denied' }))
+  }).listen(0, '127.0.0.1')
+  await once(evil, 'listening')
+  const issuer = `http://127.0.0.1:${(evil.address() as AddressInfo).port}`
+  await database.db('accounts').update({ oauth_issuer: issuer })
+  const refused = await letterlock(['account', 'set', '1', '--oauth', issuer], { env: env() })
+  expect(refused).toMatchObject({ code: 1, stdout: '' })
+  expect(refused.stderr).toContain('--client-secret-file')
+  expect(bodies.join()).not.toContain(clientSecret)
+  // The control: who gives the secret for this very issuer sends it there.
+  await letterlock(['account', 'set', '1', '--oauth', issuer, '--client-secret-file', secretFile], { env: env() })
+  expect(bodies.join()).toContain(clientSecret)
+  evil.close()
 })
 
 test('a client whose secret goes into the header, and a Dovecot that knows XOAUTH2 alone', async () => {
