@@ -323,7 +323,7 @@ test('a token that the server refuses is dropped, and one new one is tried', asy
   expect(refreshes()).toBe(3)
 })
 
-const none = { host: '', port: 0, security: 'tls', username: '', caPem: null }
+const none = { host: 'imap.example.com', port: 993, security: 'tls', username: 'somebody', caPem: null }
 
 test('a sealed account that is moved by SQL gets no token, not even one that is in memory', async () => {
   const { id, openSecret, refreshes } = await scene()
