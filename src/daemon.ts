@@ -94,7 +94,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const { vault, ingest } = await startWork(base, connections, worker, options.parseScript)
   const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
   web.site = {
-    ...{ config, db, redis: commands, raw, keys: keysOf(config), log, firstAdmin },
+    ...{ config, db, redis: commands, raw, keys: { ...keysOf(config), isService: true }, log, firstAdmin },
     ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse },
     retry: id => retryQuarantined(db, raw, ingest.parse, ingest.judging, id),
   }

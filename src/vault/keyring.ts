@@ -14,6 +14,8 @@ export interface KeyPlace {
   origin: KeyFileOrigin
   /** Where the proof for `encryption disable` lies. */
   dataDirectory: string
+  /** The daemon itself looks: what it does not see is not there, whatever its row said a moment ago. */
+  isService?: true
 }
 
 export interface Keyring {

@@ -47,6 +47,6 @@ export async function readFactsOfCommand(db: Knex, ring: Keyring): Promise<Facts
   const { current, workers, here } = facts
   const activeHex = facts.states.active?.keyHex
   const isHidden = current.kind === 'absent' || (current.kind === 'refused' && current.code === 'key_file.unreadable')
-  if (activeHex === undefined || !isHidden || facts.held.includes(activeHex)) return facts
+  if (ring.place.isService || activeHex === undefined || !isHidden || facts.held.includes(activeHex)) return facts
   return { ...facts, isNotVisible: workers.some(({ host, keyIds }) => host === here && keyIds.includes(activeHex)) }
 }

@@ -163,15 +163,15 @@ test('a removed address comes back with its cursor, a new password and nothing o
 
 test('an account that is asked for is due, and its owner is told only while its lease holds', async () => {
   const id = await insertAccount(database.db, account, writeWithoutKey)
-  expect(await makeDue(database.db, id)).toBeNull()
+  expect(await makeDue(database.db, id)).toEqual({ owner: null, dueInSeconds: 0 })
   const worker = { host: 'h', version: '1', key_ids_json: '[]' }
   await database.db('workers').insert([
     { ...worker, id: 'live', lease_until: '2100-01-01' },
     { ...worker, id: 'dead', lease_until: '2000-01-01' },
   ])
   await database.db('accounts').update({ lease_owner: 'live', next_attempt_at: '2100-01-01' })
-  expect(await makeDue(database.db, id)).toBe('live')
+  expect(await makeDue(database.db, id)).toEqual({ owner: 'live', dueInSeconds: 0 })
   expect((await database.db('accounts').first('next_attempt_at')).next_attempt_at).toBeNull()
   await database.db('accounts').update({ lease_owner: 'dead' })
-  expect(await makeDue(database.db, id)).toBeNull()
+  expect(await makeDue(database.db, id)).toEqual({ owner: null, dueInSeconds: 0 })
 })

@@ -13,6 +13,7 @@ test('an answer that holds a password, an envelope, a key, a hash or a session f
   const key = randomBytes(32)
   writeFileSync(path.join(world.directory, 'encryption-key.bin'), key, { mode: 0o600 })
   const daemon = await world.start()
+  await until(async () => (await world.db('encryption_keys').where({ state: 'active' })).length === 1)
   const id = await world.add(destination, 'a <Passw0rd> & more')
   const { sealed } = await until(() => world.db('credentials').where({ account_id: id }).whereNotNull('sealed').first())
   await addUser(world, 'ada', 'admin')
