@@ -19,7 +19,7 @@ import { type Base, startWork } from './start-work.ts'
 import { checkDatabase } from './store/check-database.ts'
 import { openDatabase } from './store/database.ts'
 import { migrate } from './store/migrate.ts'
-import { isShared, openRawStore } from './store/open-raw-store.ts'
+import { isShared, openRawStore, rawDirectoryOf } from './store/open-raw-store.ts'
 import { checkRawStore } from './store/raw-identity.ts'
 import type { RawStore } from './store/raw-store.ts'
 import { hasUsers } from './store/users.ts'
@@ -172,7 +172,11 @@ async function connectRedis(base: Base, url: string): Promise<{ commands: Redis;
 
 async function connectRaw(base: Base, db: Knex, worker: WorkerIdentity): Promise<RawStore> {
   const raw = base.stack.use(await untilReachable(base, 'raw', () => openRawStore(base.config)))
-  const here = { host: worker.host, shared: isShared(base.config) }
+  const here = {
+    host: worker.host,
+    shared: isShared(base.config),
+    isDirectory: rawDirectoryOf(base.config) !== undefined,
+  }
   await untilReachable(base, 'raw', () => checkRawStore(db, raw, here))
   return raw
 }

@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { ServiceError } from '../errors.ts'
-import { isShared } from '../store/open-raw-store.ts'
+import { isShared, rawDirectoryOf } from '../store/open-raw-store.ts'
 import { checkRawStore } from '../store/raw-identity.ts'
 import { examineUnused, isLeftover, type UnusedBatch, withoutRows } from '../store/raw-leftovers.ts'
 import {
@@ -30,7 +30,12 @@ export async function checkRaw(db: Knex, config: Config, { all }: { all: boolean
   await using raw = await openRaw(config)
   // Before the first mail nothing binds the database to a store, and the check would do so.
   const [anySource] = await findSources(db, { limit: 1 })
-  if (anySource !== undefined) await checkRawStore(db, raw, { host: hostname(), shared: isShared(config) })
+  if (anySource !== undefined)
+    await checkRawStore(db, raw, {
+      host: hostname(),
+      shared: isShared(config),
+      isDirectory: rawDirectoryOf(config) !== undefined,
+    })
   await raw.checkWritable()
   const deadline = all ? Number.POSITIVE_INFINITY : Date.now() + budgetMs
   const compared = await compare(db, raw, deadline)

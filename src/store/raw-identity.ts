@@ -9,16 +9,25 @@ import { findLiveWorkers } from './workers.ts'
 
 const setting = 'raw_store_id'
 
+/** Who asks, and what kind of store it has. */
+export interface RawHost {
+  host: string
+  /** Several hosts may keep their mail there. */
+  shared: boolean
+  /** Of this host: it may be a disk that is not mounted yet. */
+  isDirectory: boolean
+}
+
 /**
  * Throws unless the store is the one of this database and nobody else keeps mail elsewhere: `raw.missing` (temporary) where there is
- * no store, as before a mount; `config.invalid` where there is another one, or where another host keeps one of its own.
+ * no directory yet, as before a mount; `config.invalid` where there is another one, or where another host keeps one of its own.
  */
-export async function checkRawStore(db: Knex, raw: RawStore, here: { host: string; shared: boolean }): Promise<void> {
+export async function checkRawStore(db: Knex, raw: RawStore, here: RawHost): Promise<void> {
   const inDatabase: string | undefined = (await db('settings').where({ name: setting }).first('value'))?.value
   const inStore = await raw.readId()
   if (inDatabase === undefined) return await adopt(db, raw, inStore)
   if (!here.shared) await refuseOtherHosts(db, here.host)
-  if (inStore === undefined) throw missingStore(raw.where)
+  if (inStore === undefined && here.isDirectory) throw missingStore(raw.where)
   if (inStore === inDatabase) return
   throw refused(
     `the mail of this database does not lie in ${raw.where}`,

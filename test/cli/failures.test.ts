@@ -61,9 +61,7 @@ async function createUser(name: string, rights: string): Promise<AsyncDisposable
 test('a wrong database password is told, with the file that it comes from; the right one works', async () => {
   await using user = await createUser('wrong_password', 'ALL')
   const env = { LETTERLOCK_DATABASE_URL: user.url, LETTERLOCK_DATABASE_PASSWORD_FILE: passwordFile(`${secret}-wrong`) }
-  const refused = await Promise.all(
-    ['run', 'ticket list', 'migrate'].map(line => letterlock(line.split(' '), settings(env))),
-  )
+  const refused = await Promise.all(['ticket list', 'migrate'].map(line => letterlock(line.split(' '), settings(env))))
   for (const { code, stderr, stdout } of refused) {
     expect({ code, stderr: stderr.split('\n') }).toMatchObject({
       code: 2,
