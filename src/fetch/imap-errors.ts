@@ -16,6 +16,8 @@ export interface Failure {
   reason?: string
   mailboxMissing?: boolean
   tlsFailed?: boolean
+  /** STARTTLS was offered, and answered with NO or BAD. */
+  starttlsRefused?: boolean
   throttleReset?: number
 }
 
@@ -48,6 +50,7 @@ function meaningOf(failure: Failure): Meaning {
   const text = textOf(failure)
   return (
     tooLarge(failure) ??
+    greeting(failure) ??
     mailbox(failure) ??
     throttled(failure, text) ??
     certificate(failure) ??
@@ -129,19 +132,31 @@ const untrusted: ReadonlyMap<string, string> = new Map(
     ERR_TLS_CERT_ALTNAME_INVALID: 'the server’s certificate is for another name',
     DEPTH_ZERO_SELF_SIGNED_CERT: 'the server’s certificate is signed by nobody but itself',
     SELF_SIGNED_CERT_IN_CHAIN: 'the server’s certificate comes from an unknown CA',
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the server’s certificate comes from an unknown CA',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      'the server’s certificate comes from an unknown CA, or the server does not send the intermediate certificate',
     UNABLE_TO_GET_ISSUER_CERT: 'the server’s certificate comes from an unknown CA',
     UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the server’s certificate comes from an unknown CA',
     CERT_SIGNATURE_FAILURE: 'the server’s certificate has a wrong signature',
     CERT_REVOKED: 'the server’s certificate is revoked',
     CERT_UNTRUSTED: 'the server’s certificate is not trusted',
+    CERT_REJECTED: 'the server’s certificate is not trusted',
+    CERT_CHAIN_TOO_LONG: 'the chain of the server’s certificate is too long',
+    PATH_LENGTH_EXCEEDED: 'the chain of the server’s certificate is longer than its CA allows',
+    INVALID_CA: 'the server’s certificate is signed by a certificate that is no CA',
+    INVALID_PURPOSE: 'the server’s certificate is not meant for servers',
+    ERR_SSL_EE_KEY_TOO_SMALL: 'the key of the server’s certificate is too weak',
+    ERR_SSL_CA_KEY_TOO_SMALL: 'the key of the CA of the server’s certificate is too weak',
+    ERR_SSL_CA_MD_TOO_WEAK: 'the signature of the server’s certificate is too weak',
   }),
 )
 
 const renew = 'have it renewed on the server, or check this host’s clock'
 
-function certificate({ code = '' }: Failure): Meaning | undefined {
-  const what = untrusted.get(code)
+/** OpenSSL's words for what Node has no code for. */
+const weak = /(certificate key|signature digest algorithm|md) too weak|key too small/i
+
+function certificate({ code = '', message = '' }: Failure): Meaning | undefined {
+  const what = untrusted.get(code) ?? (weak.test(message) ? 'the server’s certificate is too weak' : undefined)
   if (what === undefined) return undefined
   const ofTime = code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID'
   const hint =
@@ -154,20 +169,84 @@ function certificate({ code = '' }: Failure): Meaning | undefined {
 
 function starttls(failure: Failure): Meaning | undefined {
   const { code = '', message = '' } = failure
-  if (/STARTTLS/i.test(message) && !/timeout/i.test(code)) {
+  if ((sameAs.get(code) ?? code) === 'ETIMEDOUT') return undefined
+  if (code === 'STARTTLS_INJECTION') {
+    return {
+      code: 'imap.tls_attacked',
+      temporary: false,
+      what: 'somebody on the way put data into the beginning of the TLS connection, so nothing was sent',
+      hint: 'use --security tls with its port (993), and find out who is between this host and the server',
+    }
+  }
+  if (/STARTTLS/i.test(message)) {
     return {
       code: 'imap.starttls_missing',
       temporary: false,
-      what: 'the server offers no STARTTLS, so nothing was sent to it',
+      what: whyNoTls(failure),
       hint: 'use --security tls with its port (993), or find out who takes STARTTLS out on the way',
     }
   }
+  if (failure.tlsFailed && brokenOff.has(code)) return handshakeLost
   if (!failure.tlsFailed && !/^(ERR_SSL_|ERR_TLS_|EPROTO)/.test(code)) return undefined
+  return { code: 'imap.tls_failed', temporary: false, ...tlsWords(code) }
+}
+
+function whyNoTls({ message = '', starttlsRefused }: Failure): string {
+  if (/PREAUTH/.test(message))
+    return 'the server says that we are logged in already (PREAUTH), which leaves no way to STARTTLS, so nothing was sent to it'
+  return starttlsRefused
+    ? 'the server offers STARTTLS and refuses it, so nothing was sent to it'
+    : 'the server offers no STARTTLS, so nothing was sent to it'
+}
+
+/** What a connection that ends in the middle of the handshake is called. A stall is a timeout. */
+const brokenOff = new Set([
+  '',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'NoConnection',
+  'EConnectionClosed',
+  'ClosedAfterConnectTLS',
+])
+
+const handshakeLost: Meaning = {
+  code: 'imap.tls_failed',
+  temporary: true,
+  what: 'the connection broke in the middle of the TLS handshake',
+  hint: 'it is tried again by itself; if it stays so, ask who runs the mail server',
+}
+
+const oldTls = /UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|VERSION_TOO_LOW/
+const weakTls = /NO_SHARED_CIPHER|HANDSHAKE_FAILURE|NO_CIPHERS|DH_KEY_TOO_SMALL|INSUFFICIENT_SECURITY|NO_SUITABLE/
+
+function tlsWords(code: string): Pick<Meaning, 'what' | 'hint'> {
+  const upgrade = 'have TLS 1.2 or newer enabled on the server'
+  if (oldTls.test(code)) return { what: 'the server knows only versions of TLS that are no longer safe', hint: upgrade }
+  if (weakTls.test(code))
+    return { what: 'the server offers only ciphers or keys that are no longer safe', hint: upgrade }
   return {
-    code: 'imap.tls_failed',
-    temporary: false,
-    what: 'no TLS connection could be agreed on',
+    what: 'TLS negotiation failed',
     hint: 'check that --port and --security belong together: 993 and tls, 143 and starttls',
+  }
+}
+
+/** The first line was neither OK nor PREAUTH nor BYE (RFC 9051 §7.1). */
+function greeting({ code, responseStatus }: Failure): Meaning | undefined {
+  if (code !== 'BadGreeting') return undefined
+  if (responseStatus === undefined) {
+    return {
+      code: 'imap.refused',
+      temporary: false,
+      what: 'what answers at this port is no IMAP server',
+      hint: 'check --host, --port and --security: 993 and tls, 143 and starttls',
+    }
+  }
+  return {
+    code: 'imap.unavailable',
+    temporary: true,
+    what: `the server greets with ${responseStatus}: it takes no connections now`,
+    hint: 'it is tried again by itself; if it stays so, ask who runs the mail server',
   }
 }
 

@@ -73,10 +73,11 @@ export async function openSession(
     notes.broken ??= error
   })
   const wire = createWire(client, account.id, options, notes)
+  checkGreeting(client)
   const close = () => client.close()
   options.signal?.addEventListener('abort', close, { once: true })
   try {
-    await wire.run('login', () => client.connect())
+    await wire.run('login', () => client.connect().catch(error => Promise.reject(withRefusal(error, notes))))
   } catch (error) {
     client.close()
     throw error
@@ -85,6 +86,38 @@ export async function openSession(
     forgetLogin(client)
   }
   return createSession(wire)
+}
+
+/** What is used of imapflow beyond its published types. */
+interface Inside {
+  handleResponse(answer: { payload: Buffer }): Promise<boolean>
+  rejectCurrentRequest(error: unknown): void
+  failProtocol(error: unknown): void
+}
+
+/** A first line that is no greeting of IMAP ends the attempt at once; the library would wait for another one. */
+function checkGreeting(client: ImapFlow): void {
+  const inside = client as unknown as Inside
+  const handle = inside.handleResponse
+  inside.handleResponse = async answer => {
+    inside.handleResponse = handle
+    const [, status] = /^\0*\* (OK|PREAUTH|BYE|NO|BAD)\b/i.exec(answer.payload.toString('latin1', 0, 64)) ?? []
+    const refused = status === undefined || /^(NO|BAD)$/i.test(status)
+    if (!refused) return await handle(answer)
+    const said = status === undefined ? {} : { responseStatus: status.toUpperCase() }
+    const error = Object.assign(new Error('no greeting'), { code: 'BadGreeting', ...said })
+    inside.rejectCurrentRequest(error)
+    inside.failProtocol(error)
+    return false
+  }
+}
+
+/** The library says the same of a server that offers no STARTTLS and of one that refuses it. */
+function withRefusal(error: unknown, { refused }: Notes): unknown {
+  const status = (refused as { responseStatus?: string } | undefined)?.responseStatus
+  if (error instanceof Error && /not support STARTTLS/.test(error.message) && status !== undefined)
+    Object.assign(error, { starttlsRefused: true })
+  return error
 }
 
 interface Notes {
@@ -141,7 +174,8 @@ function toAuth(login: Buffer | Login): { pass: string } | { accessToken: string
  */
 function createLogger(notes: Notes) {
   const note = (entry: { err?: unknown }) => {
-    if (entry?.err === undefined) return
+    // What fails TLS is thrown as well; noted here it would hide what the server answered to STARTTLS.
+    if (entry?.err === undefined || (entry.err as { tlsFailed?: boolean }).tlsFailed) return
     notes.refused = entry.err
     if ((entry.err as { code?: string }).code !== 'ETHROTTLE') return
     notes.throttled = entry.err

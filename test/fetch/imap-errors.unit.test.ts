@@ -59,3 +59,37 @@ test.each([
 ])('asked to wait for %i ms, the account waits so long, but no longer than a day', (throttleReset, waits) => {
   expect(toAccountError({ code: 'ETHROTTLE', throttleReset }, 17, 'FETCH').retryAfterMs).toBe(waits)
 })
+
+const tls = (code: string, message = '') => ({ code, message, tlsFailed: true })
+
+test.each<[what: RegExp, code: string, temporary: boolean, failure: object]>([
+  [/broke in the middle of the TLS handshake/, 'imap.tls_failed', true, tls('ECONNRESET')],
+  [/broke in the middle of the TLS handshake/, 'imap.tls_failed', true, tls('NoConnection')],
+  [/did not answer in time/, 'imap.timeout', true, tls('UPGRADE_TIMEOUT', 'Failed to upgrade connection')],
+  [/not meant for servers/, 'imap.tls_untrusted', false, tls('INVALID_PURPOSE')],
+  [/too weak/, 'imap.tls_untrusted', false, tls('UNSPECIFIED', 'EE certificate key too weak')],
+  [/intermediate/, 'imap.tls_untrusted', false, { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }],
+  [
+    /put data into the beginning/,
+    'imap.tls_attacked',
+    false,
+    tls('STARTTLS_INJECTION', 'Server sent data after STARTTLS'),
+  ],
+  [/no longer safe/, 'imap.tls_failed', false, tls('ERR_SSL_UNSUPPORTED_PROTOCOL')],
+  [/no longer safe/, 'imap.tls_failed', false, { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' }],
+  [/ciphers or keys/, 'imap.tls_failed', false, { code: 'ERR_SSL_DH_KEY_TOO_SMALL' }],
+  [/\(PREAUTH\)/, 'imap.starttls_missing', false, tls('', 'STARTTLS is not possible after a PREAUTH greeting')],
+  [/offers no STARTTLS/, 'imap.starttls_missing', false, tls('', 'Server does not support STARTTLS')],
+  [
+    /offers STARTTLS and refuses it/,
+    'imap.starttls_missing',
+    false,
+    { ...tls('', 'Server does not support STARTTLS'), starttlsRefused: true },
+  ],
+  [/no IMAP server/, 'imap.refused', false, { code: 'BadGreeting' }],
+  [/greets with NO/, 'imap.unavailable', true, { code: 'BadGreeting', responseStatus: 'NO' }],
+])('what fails around TLS and the greeting has words of its own: %s', (what, code, temporary, failure) => {
+  const error = toAccountError(failure, 17, 'login')
+  expect(error.message).toMatch(what)
+  expect(error).toMatchObject({ code, temporary })
+})

@@ -149,7 +149,7 @@ const passedBefore: Partial<Record<StepName, Step[]>> = {
 function stepOf(error: unknown): StepName {
   if (!(error instanceof AccountError)) return 'connect'
   const { code } = error
-  if (code === 'imap.tls_untrusted' || code === 'imap.tls_failed' || code === 'imap.starttls_missing') return 'tls'
+  if (ofTls.has(code)) return 'tls'
   if (code === 'imap.timeout') return isUpgrade(error.cause) ? 'tls' : 'connect'
   return ofConnecting.has(code) ? 'connect' : 'login'
 }
@@ -157,6 +157,13 @@ function stepOf(error: unknown): StepName {
 function isUpgrade(cause: unknown): boolean {
   return (cause as { code?: string } | undefined)?.code === 'UPGRADE_TIMEOUT'
 }
+
+const ofTls: ReadonlySet<string> = new Set([
+  'imap.tls_attacked',
+  'imap.tls_failed',
+  'imap.tls_untrusted',
+  'imap.starttls_missing',
+])
 
 const ofConnecting: ReadonlySet<string> = new Set([
   'imap.connection_lost',
