@@ -2,7 +2,7 @@
 // go nowhere but into the store.
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
-import { CommandError } from '../errors.ts'
+import { AccountError, CommandError } from '../errors.ts'
 import type { Destination, Login } from '../fetch/mailbox.ts'
 import { addressTaken, findAddresses, findRemoved } from '../store/account-addresses.ts'
 import {
@@ -161,16 +161,36 @@ export async function testAccount(which: string, options: GlobalOptions): Promis
     const place = keysOf(config)
     const ring = readKeyring(place)
     const logins = openLogins({ db, ring: () => ring, writeSecret: createSecretWriter(place), atOnce: 1 })
-    await using session = await withSecret({ id: account.id, destination, oauth }, logins, secret =>
-      openSession(account, destination, secret, { timeoutMs: 20_000 }),
-    )
-    await print(`logged in to ${destination.host}:${destination.port} with ${destination.security}`)
-    const read = account.mailboxes.filter(box => box.enabled).map(box => box.name)
-    for (const name of account.mailboxes.length === 0 ? ['INBOX'] : read)
-      await print(`${name}: ${(await session.status(name)).messages} mails`)
-    if (account.afterIngest.startsWith('move:')) await session.status(account.afterIngest.slice('move:'.length))
+    await withinTime(account.id, async signal => {
+      await using session = await withSecret({ id: account.id, destination, oauth }, logins, secret =>
+        openSession(account, destination, secret, { timeoutMs: 20_000, signal }),
+      )
+      signal.addEventListener('abort', () => session.close(), { once: true })
+      await print(`logged in to ${destination.host}:${destination.port} with ${destination.security}`)
+      const read = account.mailboxes.filter(box => box.enabled).map(box => box.name)
+      for (const name of account.mailboxes.length === 0 ? ['INBOX'] : read)
+        await print(`${name}: ${(await session.status(name)).messages} mails`)
+      if (account.afterIngest.startsWith('move:')) await session.status(account.afterIngest.slice('move:'.length))
+    })
     await print(paint('green', 'all is well'))
   })
+}
+
+const testSeconds = 60
+
+/** A server that answers every step a little too late would keep the person waiting for long. Throws `imap.timeout`. */
+async function withinTime(accountId: number, test: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const signal = AbortSignal.timeout(testSeconds * 1000)
+  try {
+    await test(signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    throw new AccountError('imap.timeout', `account ${accountId}: the test did not end within ${testSeconds} s`, {
+      temporary: true,
+      hint: 'the server answers too slowly: check --host and --port, and ask who runs the mail server',
+      cause: error,
+    })
+  }
 }
 
 export async function setAccount(which: string, options: AccountOptions & { yes?: boolean }): Promise<void> {

@@ -215,7 +215,7 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     async run(during, command, bounds) {
       notes.refused = undefined
       answers.expect(bounds)
-      const timer = setTimeout(expire, (during === 'login' ? connectMs : 0) + 2 * timeoutMs)
+      const timer = setTimeout(expire, (during === 'login' ? Math.min(connectMs, timeoutMs) : 0) + 2 * timeoutMs)
       try {
         const answer = await command()
         // The library answers with nothing where the connection ended before it could ask.
