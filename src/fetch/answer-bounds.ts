@@ -1,10 +1,12 @@
 // What a server may answer to one command. Nothing that it says is parsed before it is counted here: bytes, numbers of a set, names of a
-// list. The numbers of `1:4294967295` are counted and not written out. Whatever exceeds a bound ends its connection, and nothing else.
+// list. The numbers of `1:4294967295` are counted and not written out. Whatever exceeds a bound ends its connection, and nothing else. What all
+// connections hold at once has a bound, too (held-bytes.ts): many that each stay within their own do not add up.
 //
 // imapflow has no hook for this: its parser's own limits are set for every command, and the function that takes a line is wrapped. What is
 // no answer to anything (a server may tell news at any time) is read at a measured pace, so that a flood of it costs no core.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ImapFlow } from 'imapflow'
+import { createHeldBytes } from './held-bytes.ts'
 import { maxUid } from './numbers.ts'
 
 export interface Bounds {
@@ -17,6 +19,8 @@ export interface Bounds {
   numbers: number
   /** Lines without literals that are read without a pause. */
   lines: number
+  /** Bytes for which there is room already, in a budget of whoever asked: they do not count among what the process holds. */
+  reserved: number
 }
 
 /** Of a command that asks for neither mail nor UIDs. */
@@ -26,6 +30,7 @@ export const ordinary: Readonly<Bounds> = {
   bytes: 33_554_432,
   numbers: 10_000,
   lines: 500,
+  reserved: 0,
 }
 
 /** A line of more parts is no answer to anything that is asked here. */
@@ -35,10 +40,17 @@ const maxNames = 20_000
 /** What goes beyond the lines that were expected is read in portions of so many, each 256 bytes counting as another line. */
 const paceLines = 500
 const paceMs = 100
+/** All connections of the process together hold so much of their answers. */
+const heldBytes = 67_108_864
+const held = createHeldBytes(heldBytes)
+/** One mail may be held whatever its size, with what is around it. */
+const heldFactor = 1.25
 
 export interface AnswerBounds {
   /** Counts anew, for the next command. */
   expect(bounds?: Partial<Bounds>): void
+  /** No command is under way: what came is nobody's any more, and what comes is news. */
+  rest(): void
   /** Bytes of literals that came on this connection, also of one that has only begun. */
   literalBytes(): number
   /** True if the server told a UID of more than 32 bits on this connection. */
@@ -53,8 +65,13 @@ interface Inside {
     maxLiteralSize: number
     maxResponseSize: number
     readBytesCounter: number
+    /** Of the line that has begun. */
     lineBytes: number
+    /** Of the answer that has begun, with its literals, as far as its lines are whole. */
+    responseBytes: number
     destroyed: boolean
+    _transform(chunk: Buffer, encoding: string, next: () => void): void
+    once(event: 'close', listener: () => void): void
   }
   handleResponse(answer: Answer): Promise<boolean>
   rejectCurrentRequest(error: unknown): void
@@ -75,6 +92,26 @@ export function boundAnswers(client: ImapFlow): AnswerBounds {
   let bounds: Bounds = ordinary
   let [startedAt, names, numbers, lines, lineBytes] = [0, 0, 0, 0, 0]
   let sawHugeUid = false
+  let isAsked = false
+
+  const end = (excess: string): void => {
+    const error = Object.assign(new Error(`more ${excess} than were asked for`), { code: 'AnswerTooLarge' })
+    inside.rejectCurrentRequest(error)
+    inside.failProtocol(error)
+  }
+
+  // The answer to a command is held until the command is over, in one form or another; of news only what is not read yet.
+  const holder = held.join(() => end('bytes at once'))
+  const tellHeld = (): void => {
+    const came = isAsked ? streamer.readBytesCounter - startedAt : streamer.lineBytes + streamer.responseBytes
+    holder.hold(streamer.destroyed ? 0 : Math.max(0, came - bounds.reserved), heldFactor * bounds.literalBytes)
+  }
+  const transform = streamer._transform.bind(streamer)
+  streamer._transform = (chunk, encoding, next) => {
+    transform(chunk, encoding, next)
+    tellHeld()
+  }
+  streamer.once('close', tellHeld)
 
   const excessOf = (kind: Kind, answer: Answer): string | undefined => {
     if (streamer.readBytesCounter - startedAt > bounds.bytes) return 'bytes'
@@ -93,9 +130,7 @@ export function boundAnswers(client: ImapFlow): AnswerBounds {
     const kind = kindOf(answer)
     const excess = excessOf(kind, answer)
     if (excess !== undefined) {
-      const error = Object.assign(new Error(`more ${excess} than were asked for`), { code: 'AnswerTooLarge' })
-      inside.rejectCurrentRequest(error)
-      inside.failProtocol(error)
+      end(excess)
       return false
     }
     if (kind === 'line' || kind === 'name') {
@@ -109,15 +144,20 @@ export function boundAnswers(client: ImapFlow): AnswerBounds {
     return await handle(answer)
   }
 
-  const guard = {
-    expect(wanted: Partial<Bounds> = {}) {
-      bounds = { ...ordinary, ...wanted }
-      startedAt = streamer.readBytesCounter
-      names = numbers = lines = 0
-      streamer.maxLineLength = bounds.lineBytes
-      streamer.maxLiteralSize = bounds.literalBytes
-      streamer.maxResponseSize = bounds.lineBytes + bounds.literalBytes
-    },
+  const begin = (wanted: Partial<Bounds>, asked: boolean): void => {
+    isAsked = asked
+    bounds = { ...ordinary, ...wanted }
+    startedAt = streamer.readBytesCounter
+    names = numbers = lines = 0
+    streamer.maxLineLength = bounds.lineBytes
+    streamer.maxLiteralSize = bounds.literalBytes
+    streamer.maxResponseSize = bounds.lineBytes + bounds.literalBytes
+    tellHeld()
+  }
+  begin({}, false)
+  return {
+    expect: (wanted = {}) => begin(wanted, true),
+    rest: () => begin({}, false),
     literalBytes: () => streamer.readBytesCounter - lineBytes - streamer.lineBytes,
     get sawHugeUid() {
       return sawHugeUid
@@ -126,8 +166,6 @@ export function boundAnswers(client: ImapFlow): AnswerBounds {
       sawHugeUid = true
     },
   }
-  guard.expect()
-  return guard
 }
 
 type Kind = 'set' | 'name' | 'mail' | 'line'

@@ -249,7 +249,8 @@ async function* fetchPart(
 ): AsyncIterable<FetchedMessage> {
   const wanted = new Set(uids)
   const query = { uid: true, size: true, internalDate: true, [part]: true }
-  using expected = wire.expectMail(boundsOfMails(wire, uids, listed))
+  const bounds = boundsOfMails(wire, uids, listed)
+  using expected = wire.expectMail(part === 'source' ? bounds : { ...bounds, reserved: 0 })
   try {
     for await (const row of wire.client.fetch(toSet(uids), query, { uid: true })) {
       const source: unknown = row[part]
@@ -277,7 +278,7 @@ function boundsOfMails({ maxLiteralBytes }: Wire, uids: readonly number[], liste
   const stated = uids.reduce((sum, uid) => sum + Math.min(listed.get(uid)?.size ?? 0, maxLiteralBytes), 0)
   const unstated = uids.filter(uid => !listed.get(uid)?.size).length
   const bytes = 2 * stated + (1 + unstated) * maxLiteralBytes + ordinary.bytes
-  return { literalBytes: maxLiteralBytes, bytes, lines: ordinary.lines + 2 * uids.length }
+  return { literalBytes: maxLiteralBytes, bytes, lines: ordinary.lines + 2 * uids.length, reserved: stated }
 }
 
 /** `1:4,7` of ascending or unordered UIDs (RFC 9051 sequence-set). */

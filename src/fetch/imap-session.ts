@@ -225,7 +225,7 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
         throw toError(error, during)
       } finally {
         clearTimeout(timer)
-        answers.expect()
+        answers.rest()
       }
     },
     expectMail(bounds) {
@@ -243,7 +243,7 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
         hasCome: false,
         [Symbol.dispose]() {
           clearInterval(timer)
-          answers.expect()
+          answers.rest()
         },
       }
       return expected
@@ -283,7 +283,7 @@ function createSession(wire: Wire): ImapSession {
     status: name => status(wire, name),
     select: (name, access) => openMailbox(wire, name, access),
     watch(names, news) {
-      wire.answers.expect()
+      wire.answers.rest()
       return watch.begin(names, news)
     },
     async mailboxes() {

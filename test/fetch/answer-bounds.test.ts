@@ -5,15 +5,16 @@ import { openSession } from '../../src/fetch/imap-session.ts'
 import type { ImapSession } from '../../src/fetch/mailbox.ts'
 import { type Script, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
+import { until } from '../support/until.ts'
 
 const mails = [1, 2, 3].map(uid => ({ uid, source: rawMail({ id: `${uid}@x` }) }))
 const everyUid = '1:4294967295'
 
-async function open(script: Partial<Script>, timeoutMs = 30_000) {
+async function open(script: Partial<Script>, timeoutMs = 30_000, maxLiteralBytes = 1_000_000) {
   const server = await startScriptedServer({ mails: script.mails ?? mails })
   const session = await openSession({ id: 17 }, server.destination, Buffer.from('pw'), {
     timeoutMs,
-    maxLiteralBytes: 1_000_000,
+    maxLiteralBytes,
   })
   Object.assign(server.script, script)
   return { server, session, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
@@ -112,6 +113,38 @@ test('news that nobody asked for is read at a measured pace, and what it is read
   const mailbox = await inbox(world.session)
   expect((await mailbox.list(1, 10)).map(({ uid }) => uid)).toEqual([1, 2, 3])
 })
+
+test('many answers that each are within their bounds do not add up: some connections end, and another one goes on', async () => {
+  const literalBytes = 20_000_000
+  const script: Partial<Script> = {
+    instead: {
+      'UID FETCH': (_, rest) =>
+        rest.includes('BODY')
+          ? [`* 1 FETCH (UID 1 BODY[] {${literalBytes}}\r\n`, 'x'.repeat(literalBytes - 1)]
+          : ['* 1 FETCH (UID 1 RFC822.SIZE 900)\r\n'],
+    },
+  }
+  await using stack = new AsyncDisposableStack()
+  const ended: unknown[] = []
+  const fetches: Promise<void>[] = []
+  const begin = async () => {
+    const world = stack.use(await open(script, 30_000, literalBytes))
+    stack.defer(() => world.session.close())
+    const fetchAll = async () => {
+      const mailbox = await inbox(world.session)
+      for await (const _ of mailbox.fetch([1], literalBytes));
+    }
+    fetches.push(fetchAll().catch(error => void ended.push(error)))
+  }
+  for (let i = 0; i < 5; i++) await begin()
+  await until(async () => ended.length >= 2)
+  for (const error of ended) expect(error).toMatchObject({ code: 'imap.answer_too_large', temporary: true })
+
+  await using good = await open({})
+  expect((await (await inbox(good.session)).list(1, 10)).map(({ uid }) => uid)).toEqual([1, 2, 3])
+  // Three of them fit.
+  expect(ended).toHaveLength(2)
+}, 60_000)
 
 test('a mailbox of many mails is searched in portions, over gaps as well', async () => {
   const sparse = [5, 900_000, 900_001].map(uid => ({ uid, source: rawMail({ id: `${uid}@x` }) }))
