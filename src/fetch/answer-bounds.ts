@@ -69,6 +69,8 @@ interface Inside {
     lineBytes: number
     /** Of the answer that has begun, with its literals, as far as its lines are whole. */
     responseBytes: number
+    /** Of the literal that was announced, what is still to come. */
+    literalWaiting: number
     destroyed: boolean
     _transform(chunk: Buffer, encoding: string, next: () => void): void
     once(event: 'close', listener: () => void): void
@@ -100,10 +102,12 @@ export function boundAnswers(client: ImapFlow): AnswerBounds {
     inside.failProtocol(error)
   }
 
-  // The answer to a command is held until the command is over, in one form or another; of news only what is not read yet.
+  // The answer to a command is held until the command is over, in one form or another; of news only what is not read yet. A literal counts as
+  // soon as it is announced: where there is no room for it, none of it is read.
   const holder = held.join(() => end('bytes at once'))
   const tellHeld = (): void => {
-    const came = isAsked ? streamer.readBytesCounter - startedAt : streamer.lineBytes + streamer.responseBytes
+    const asked = streamer.readBytesCounter - startedAt + streamer.literalWaiting
+    const came = isAsked ? asked : streamer.lineBytes + streamer.responseBytes
     holder.hold(streamer.destroyed ? 0 : Math.max(0, came - bounds.reserved), heldFactor * bounds.literalBytes)
   }
   const transform = streamer._transform.bind(streamer)
