@@ -8,9 +8,11 @@ import { type AnswerBounds, type Bounds, boundAnswers, maxTokens } from './answe
 import { idleLimitMs } from './idle-limits.ts'
 import { toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
-import type { Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
+import type { AfterIngest, Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
+import { type Namespaces, wholeNames } from './namespaces.ts'
 import { toCount, toUidNext, toUidValidity } from './numbers.ts'
 import { createWatch, isSame, type Watch } from './watch.ts'
+import { completeForms } from './wire-forms.ts'
 
 export interface SessionOptions {
   /** Ends a connection attempt, and the session's commands, at once. */
@@ -72,6 +74,7 @@ export async function openSession(
   client.on('error', error => {
     notes.broken ??= error
   })
+  completeForms(client)
   const wire = createWire(client, account.id, options, notes)
   checkGreeting(client)
   const close = () => client.close()
@@ -267,6 +270,7 @@ function connectionEnded({ byeReason }: ImapFlow): { code: string; reason?: stri
 
 function createSession(wire: Wire): ImapSession {
   const { client, watch } = wire
+  const whole = takeNamespaces(client)
   const closed = new Promise<void>(resolve => (client.usable ? client.once('close', resolve) : resolve()))
   return {
     closed,
@@ -280,11 +284,14 @@ function createSession(wire: Wire): ImapSession {
       await wire.run('NOOP', () => client.noop()).catch(() => {})
       return client.usable
     },
-    status: name => status(wire, name),
-    select: (name, access) => openMailbox(wire, name, access),
+    status: name => status(wire, whole(name)),
+    async select(name, access) {
+      const mailbox = await openMailbox(wire, whole(name), access)
+      return { ...mailbox, name, settle: (uids, action) => mailbox.settle(uids, toWhole(action, whole)) }
+    },
     watch(names, news) {
       wire.answers.rest()
-      return watch.begin(names, news)
+      return watch.begin(names.map(whole), news)
     },
     async mailboxes() {
       const listed = await wire.run('LIST', () => client.list())
@@ -298,6 +305,17 @@ function createSession(wire: Wire): ImapSession {
       client.close()
     },
   }
+}
+
+/** The library would put the prefix of the user's own namespace before names of all the others as well: from here on it puts none. */
+function takeNamespaces(client: ImapFlow): (name: string) => string {
+  const whole = wholeNames(client.namespaces as Namespaces | undefined)
+  if (client.namespace) client.namespace = { ...client.namespace, prefix: '' }
+  return whole
+}
+
+function toWhole(action: AfterIngest, whole: (name: string) => string): AfterIngest {
+  return action.kind === 'move' ? { ...action, mailbox: whole(action.mailbox) } : action
 }
 
 /** \Noselect and \NonExistent mark names that hold other mailboxes and no mail. */

@@ -12,7 +12,7 @@ const maxUid = 4_294_967_295
 async function open(script: Partial<Script>) {
   const server = await startScriptedServer({ mails: [{ uid: 1, source }], ...script })
   const session = await openSession({ id: 17 }, server.destination, Buffer.from('pw'), { timeoutMs: 30_000 })
-  return { session, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+  return { server, session, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }
 
 async function fetchOne(session: ImapSession): Promise<FetchedMessage | undefined> {
@@ -63,24 +63,33 @@ test('a mail without any date came now', async () => {
   expect((await fetchOne(world.session))?.receivedAt.getTime()).toBeGreaterThanOrEqual(before)
 })
 
-test('a listing and a mail that come in two parts are put together', async () => {
-  const date = '"24-Nov-2026 10:00:00 +0000"'
-  await using world = await open({
-    instead: {
-      'UID FETCH': (tag, rest) => [
-        ...(rest.includes('BODY')
-          ? ['* 1 FETCH (UID 1 RFC822.SIZE 71)\r\n', `* 1 FETCH (UID 1 BODY[] {${source.length}}\r\n${source})\r\n`]
-          : ['* 1 FETCH (UID 1 RFC822.SIZE 71)\r\n', `* 1 FETCH (UID 1 INTERNALDATE ${date})\r\n`]),
-        `${tag} OK done\r\n`,
-      ],
-    },
-  })
-  expect(await fetchOne(world.session)).toMatchObject({
-    size: 71,
-    receivedAt: new Date('2026-11-24T10:00:00Z'),
-    source,
-  })
-})
+test.each([
+  ['is missing', ''],
+  ['is NIL', ' INTERNALDATE NIL'],
+])(
+  'a listing and a mail that come in two parts are put together; where INTERNALDATE of the mail %s the listing has it',
+  async (_, told) => {
+    const date = '"24-Nov-2026 10:00:00 +0000"'
+    await using world = await open({
+      instead: {
+        'UID FETCH': (tag, rest) => [
+          ...(rest.includes('BODY')
+            ? [
+                `* 1 FETCH (UID 1 RFC822.SIZE 71${told})\r\n`,
+                `* 1 FETCH (UID 1 BODY[] {${source.length}}\r\n${source})\r\n`,
+              ]
+            : ['* 1 FETCH (UID 1 RFC822.SIZE 71)\r\n', `* 1 FETCH (UID 1 INTERNALDATE ${date})\r\n`]),
+          `${tag} OK done\r\n`,
+        ],
+      },
+    })
+    expect(await fetchOne(world.session)).toMatchObject({
+      size: 71,
+      receivedAt: new Date('2026-11-24T10:00:00Z'),
+      source,
+    })
+  },
+)
 
 test('a date is read from a folded field, and from the header alone', () => {
   expect(dateIn(Buffer.from('Subject: x\nDATE:\n Tue, 3 Nov 2026\n 10:00:00 +0000\n\n'))).toEqual(
@@ -94,6 +103,7 @@ test('an empty mailbox is not searched: some servers answer NO to that', async (
   const mailbox = await world.session.select('INBOX', 'read-only')
   expect(await mailbox.list(1, 10)).toEqual([])
   expect(await mailbox.listSince(new Date())).toEqual([])
+  expect(world.server.commands.filter(command => command.startsWith('UID SEARCH'))).toEqual([])
 })
 
 test.each(['UID SEARCH by sequence numbers', 'FETCH'])(
