@@ -206,7 +206,7 @@ async function keepAwake<T>(wire: Wire, wait: Promise<T>): Promise<T> {
     pause.abort()
     if (isOver) break
     // Where it is dead the next command says so.
-    await wire.client.noop().catch(() => {})
+    await wire.run('NOOP', () => wire.client.noop()).catch(() => {})
   }
   return await wait
 }

@@ -130,8 +130,8 @@ interface Notes {
   refused: unknown
   /** What the server asked us to wait with. */
   throttled: unknown
-  /** Set when we gave up waiting. */
-  expired: unknown
+  /** Set when we gave up waiting, with the step that did not come to its end. */
+  expired: { code: string; during: string } | undefined
   close(): void
 }
 
@@ -200,10 +200,14 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     if (options.signal?.aborted) return options.signal.reason
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
     const cause = notes.throttled ?? notes.expired ?? (generic ? notes.broken : undefined)
-    return toAccountError(cause ?? error, accountId, during)
+    return toAccountError(
+      cause ?? error,
+      accountId,
+      cause === notes.expired ? (notes.expired?.during ?? during) : during,
+    )
   }
-  const expire = (): void => {
-    notes.expired = Object.assign(new Error('no end in time'), { code: 'ETIMEDOUT' })
+  const expire = (during: string): void => {
+    notes.expired ??= Object.assign(new Error('no end in time'), { code: 'ETIMEDOUT', during })
     client.close()
   }
   const examine = async (name: string): Promise<MailboxState> => (await openMailbox(wire, name, 'read-only')).state
@@ -214,11 +218,14 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     toError,
     answers,
     maxLiteralBytes: options.maxLiteralBytes ?? defaultMaxLiteralBytes,
-    watch: createWatch(client, examine),
+    watch: createWatch(client, { examine, run: (during, command) => wire.run(during, command) }),
     async run(during, command, bounds) {
       notes.refused = undefined
       answers.expect(bounds)
-      const timer = setTimeout(expire, (during === 'login' ? Math.min(connectMs, timeoutMs) : 0) + 2 * timeoutMs)
+      const timer = setTimeout(
+        () => expire(during),
+        (during === 'login' ? Math.min(connectMs, timeoutMs) : 0) + 2 * timeoutMs,
+      )
       try {
         const answer = await command()
         // The library answers with nothing where the connection ended before it could ask.
@@ -236,9 +243,10 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
       const least = (leastBytesPerSecond * timeoutMs) / 1000
       let bytes = answers.literalBytes()
       const look = (): void => {
-        if (!expected.isHeld && !expected.hasCome && answers.literalBytes() - bytes < least) expire()
+        if (!expected.isHeld && !expected.hasCome && answers.literalBytes() - bytes < least) expire('FETCH')
         expected.hasCome = expected.isHeld
-        bytes = answers.literalBytes()
+        // It falls where what had been read ahead were lines: those are no progress when they come again.
+        bytes = Math.max(bytes, answers.literalBytes())
       }
       const timer = setInterval(look, timeoutMs)
       const expected = {

@@ -26,8 +26,14 @@ interface Inside {
 /** IDLE that the server ends sooner than this is not asked for again. */
 const shortestIdleMs = 5_000
 
-/** `examine` opens a mailbox read-only. */
-export function createWatch(client: ImapFlow, examine: (name: string) => Promise<MailboxState>): Watch {
+/** What the wait asks the server for, each with its deadline: commands that have their turn wait for its end. */
+export interface WatchCommands {
+  /** Opens a mailbox read-only. */
+  examine(name: string): Promise<MailboxState>
+  run(during: string, command: () => Promise<boolean>): Promise<boolean>
+}
+
+export function createWatch(client: ImapFlow, { examine, run }: WatchCommands): Watch {
   const inside = client as unknown as Inside
   const known = new Map<string, MailboxState>()
   let wait: { news(): void } | null = null
@@ -61,10 +67,13 @@ export function createWatch(client: ImapFlow, examine: (name: string) => Promise
       const name = String(attributes?.[0]?.value ?? '')
       if (others.includes(name) || !isAscii(name) || name.includes('&')) tell()
     }
-    const answer = await inside.exec('NOTIFY', [atom('SET'), [atom('SELECTED'), events], which]).catch(() => undefined)
-    answer?.next()
+    const ask = async (): Promise<boolean> => {
+      const answer = await inside.exec('NOTIFY', [atom('SET'), [atom('SELECTED'), events], which])
+      answer.next()
+      return true
+    }
     // What came to them between their poll and now was not told: they are looked at once more.
-    if (answer !== undefined) heard = true
+    if (await run('NOTIFY', ask).catch(() => false)) heard = true
   }
 
   /** The mailbox is selected anew only where another one is, or none. */

@@ -2,7 +2,8 @@
 //
 // What is tried is noted in the mailbox's row before it is tried, and the transaction that makes it ours clears the note. A note
 // that is found means that the last try died, with the process or the connection: then the same mail is tried in halves, down
-// to one; a mail that dies five times alone is quarantined as unfetchable, and the mailbox goes on.
+// to one; a mail that dies five times alone is quarantined as unfetchable, and the mailbox goes on. Before the last try the server has to
+// send another mail: one that sends none, or floods whoever asks for any, makes no mail a bad one.
 //
 // Every batch gets room in the worker's byte budget before it is fetched. Where others wait for room, what is in hand is committed
 // first; and where accounts wait for their turn, a backlog stops after its slice and goes on when it is its turn again. A server that is
@@ -246,11 +247,12 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
     size: batch.uids.length,
     failures: batch.uids.length === 1 ? failures + 1 : 0,
   }
+  const isLast = trying.failures === maxFailures
+  if (isLast) await checkServer(poll, box, batch)
   using room = await takeRoom(poll, box, batch)
   await note(poll, box, trying)
   try {
     const fetched = await fetchWithin(poll, box, batch, room)
-    const isLast = trying.failures === maxFailures
     if (isLast && fetched.cut !== null && fetched.cut.source.length > 0) return await keepCut(poll, box, fetched.cut)
     const next = fetched.missing === trying.uid ? trying : suspect(fetched)
     await takeAlone(poll, box, fetched, { lastUid: fetched.lastUid, trying: next }, isLast)
@@ -260,6 +262,32 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
     else if (trying.size === 1) await note(poll, box, trying)
     throw error
   }
+}
+
+/** So many UIDs before the suspect, and so many mails in all, are looked at for another one. */
+const neighbours = { before: 20, all: 41 }
+
+/**
+ * Asks for another mail, not always the same one, and throws what breaks the connection: then it is the server's fault. Where there is no other mail
+ * the suspect's own header has to keep to the bounds, and no more: what breaks in another way may well be that mail.
+ */
+async function checkServer(poll: Poll, box: OpenMailbox, suspected: PlannedBatch): Promise<void> {
+  const [uid = 0] = suspected.uids
+  // With the suspect itself: what is not listed is asked for as if it were small.
+  const listed = await box.mailbox.list(Math.max(1, uid - neighbours.before), neighbours.all)
+  const others = listed.filter(meta => meta.uid !== uid)
+  const other = others[Math.floor(Math.random() * others.length)]
+  const { limits } = poll.deps
+  const asked = other === undefined ? { ...poll, deps: { ...poll.deps, limits: { ...limits, maxBytes: 0 } } } : poll
+  const batch =
+    other === undefined
+      ? suspected
+      : { uids: [other.uid], lastUid: other.uid, bytes: Math.min(other.size, limits.maxBytes) }
+  using room = await takeRoom(poll, box, batch)
+  const { failure } = await fetchWithin(asked, box, batch, room)
+  if (failure instanceof GaveWay) throw failure
+  if (!(failure instanceof AccountError) || failure.code === 'imap.refused') return
+  if (other !== undefined || failure.code === 'imap.answer_too_large') throw failure
 }
 
 /** The try does not count. Where that cannot be written, this process remembers it: the next poll goes on from there. */
