@@ -98,6 +98,7 @@ export async function startWork(
           lost: (id, ageMs) => running.polls?.lost(id, ageMs),
         },
       }),
+      sliceMs: config.poll.timeoutSeconds * 1000,
       kept: keeper,
       budget: createByteBudget(config.poll.memoryBytes),
       redis: blocking,

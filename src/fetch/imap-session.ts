@@ -200,11 +200,8 @@ function createWire(client: ImapFlow, accountId: number, options: SessionOptions
     if (options.signal?.aborted) return options.signal.reason
     const generic = (error as { code?: string } | undefined)?.code === 'NoConnection'
     const cause = notes.throttled ?? notes.expired ?? (generic ? notes.broken : undefined)
-    return toAccountError(
-      cause ?? error,
-      accountId,
-      cause === notes.expired ? (notes.expired?.during ?? during) : during,
-    )
+    const step = cause === undefined || cause !== notes.expired ? during : notes.expired.during
+    return toAccountError(cause ?? error, accountId, step)
   }
   const expire = (during: string): void => {
     notes.expired ??= Object.assign(new Error('no end in time'), { code: 'ETIMEDOUT', during })

@@ -39,6 +39,8 @@ export interface PollDeps extends IngestDeps {
   takenBack?: Map<number, Trying>
   /** True while other accounts wait for their turn: a backlog then stops after its slice. */
   isCrowded(): boolean
+  /** So long a poll keeps its place while others wait for one; then it stops after the batch that is on the wire. */
+  sliceMs: number
   openSession(account: PolledAccount, signal: AbortSignal): Promise<PolledSession>
 }
 

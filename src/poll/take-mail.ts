@@ -6,8 +6,8 @@
 // send another mail: one that sends none, or floods whoever asks for any, makes no mail a bad one.
 //
 // Every batch gets room in the worker's byte budget before it is fetched. Where others wait for room, what is in hand is committed
-// first; and where accounts wait for their turn, a backlog stops after its slice and goes on when it is its turn again. A server that is
-// so slow that others would wait for it loses its connection (byte-budget.ts), and no mail is blamed for that.
+// first; and where accounts wait for their turn, a backlog stops after its slice, of bytes, mails or time, and goes on when it is its
+// turn again. A server that is so slow that others would wait for it loses its connection (byte-budget.ts), and no mail is blamed for that.
 import { AccountError, isAbort, ServiceError } from '../errors.ts'
 import type { FetchedMessage, Mailbox, MessageMeta } from '../fetch/mailbox.ts'
 import { inTransaction } from '../store/database.ts'
@@ -52,6 +52,8 @@ export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promi
     await settle()
   }
   const before = { bytes: poll.report.bytes, mails: mailsOf(poll) }
+  const startedAt = performance.now()
+  const isLong = () => poll.deps.isCrowded() && performance.now() - startedAt >= poll.deps.sliceMs
   const isSlice = () => poll.report.bytes - before.bytes >= sliceBytes || mailsOf(poll) - before.mails >= sliceMails
   for (;;) {
     poll.signal.throwIfAborted()
@@ -59,8 +61,9 @@ export async function takeMail(poll: Poll, box: OpenMailbox, settle: () => Promi
     if (listed.length === 0) return true
     if (isSlice() && poll.deps.isCrowded()) return false
     const { lastUid } = box.cursor
-    await takeWindow(poll, box, listed)
+    const whole = await takeWindow(poll, box, listed, isLong)
     await settle()
+    if (!whole) return false
     // What is listed past UIDNEXT and does not come is not there: if it is, UIDNEXT says so at the next poll.
     if (box.cursor.lastUid === lastUid) return true
   }
@@ -107,12 +110,21 @@ async function fetchWithin(
   }
 }
 
-async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[]): Promise<void> {
+/** False where its time was over before all of it was fetched. */
+async function takeWindow(
+  poll: Poll,
+  box: OpenMailbox,
+  listed: readonly MessageMeta[],
+  isLong: () => boolean,
+): Promise<boolean> {
   const batches = plan(poll, box, listed, poll.deps.limits.messages)
   await note(poll, box, toTrying(batches[0]))
   const line = createLine(poll, box)
+  let whole = true
   try {
     for (const [i, batch] of batches.entries()) {
+      whole = i === 0 || !isLong()
+      if (!whole) break
       const room = await takeRoom(poll, box, batch, line)
       const fetched = await fetchWithin(poll, box, batch, room).catch(error => {
         room[Symbol.dispose]()
@@ -125,6 +137,9 @@ async function takeWindow(poll: Poll, box: OpenMailbox, listed: readonly Message
   } finally {
     await line.end()
   }
+  // The next batch was not tried.
+  if (!whole) await note(poll, box, null)
+  return whole
 }
 
 function plan(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[], messages: number): PlannedBatch[] {

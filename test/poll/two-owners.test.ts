@@ -80,6 +80,7 @@ function depsOf(db: Knex, directory: string, wrap: Wrap): PollDeps {
     limits: { bytes: 1e6, messages: 10, maxBytes: 1e6 },
     budget: createByteBudget(1e7),
     isCrowded: () => false,
+    sliceMs: 60_000,
     async openSession({ id, destination }): Promise<PolledSession> {
       const session = await openSession({ id }, destination, Buffer.from(user.password))
       const { select } = session
