@@ -113,6 +113,8 @@ export class AccountError extends IngestError {
   override readonly name = 'AccountError'
   readonly scope = 'account'
   readonly code: AccountErrorCode
+  /** What the server said when it refused the login (server-words.ts). It may hold addresses: for admins, never for the log. */
+  said: string | undefined
 
   constructor(code: AccountErrorCode, message: string, detail: ErrorDetail & { temporary: boolean }) {
     super(message, detail.temporary, detail)

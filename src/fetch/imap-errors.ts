@@ -1,5 +1,5 @@
 // PURE. What a failure of imapflow, of TLS or of a socket means for an account; login-errors.ts knows refused logins. The server's
-// own words are kept in the cause only: they may hold addresses.
+// own words are in no message and no hint, which are logged: they may hold addresses (server-words.ts).
 import { AccountError, type AccountErrorCode, IngestError } from '../errors.ts'
 import { loginMeaning } from './login-errors.ts'
 
@@ -74,6 +74,12 @@ function textOf(failure: Failure): string {
   const { responseText, response, reason, message } = failure
   if (reason !== undefined) return reason
   return responseText ?? (typeof response === 'string' ? response : (message ?? ''))
+}
+
+/** The words of an answer NO, BAD or BYE, without tag and response code; undefined where the server said nothing. */
+export function answerOf({ responseText, reason }: Failure): string | undefined {
+  // The library's own words for a BYE without any.
+  return responseText ?? (reason === 'Server closed connection' ? undefined : reason)
 }
 
 const lost: Meaning = {

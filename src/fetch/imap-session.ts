@@ -3,10 +3,11 @@
 // what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon as the login is through.
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { AccountError, type IngestError } from '../errors.ts'
+import { toServerWords } from '../server-words.ts'
 import { version } from '../version.ts'
 import { type AnswerBounds, type Bounds, boundAnswers, maxTokens } from './answer-bounds.ts'
 import { idleLimitMs } from './idle-limits.ts'
-import { toAccountError } from './imap-errors.ts'
+import { answerOf, type Failure, toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
 import type { AfterIngest, Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
 import { type Namespaces, wholeNames } from './namespaces.ts'
@@ -83,6 +84,7 @@ export async function openSession(
     await wire.run('login', () => client.connect().catch(error => Promise.reject(withRefusal(error, notes))))
   } catch (error) {
     client.close()
+    if (error instanceof AccountError) error.said = saidAtLogin(error.cause, login)
     throw error
   } finally {
     options.signal?.removeEventListener('abort', close)
@@ -121,6 +123,13 @@ function withRefusal(error: unknown, { refused }: Notes): unknown {
   if (error instanceof Error && /not support STARTTLS/.test(error.message) && status !== undefined)
     Object.assign(error, { starttlsRefused: true })
   return error
+}
+
+/** Only here is the secret at hand without which nobody can tell whether the server's words may be shown. */
+function saidAtLogin(cause: unknown, login: Buffer | Login): string | undefined {
+  const secret = Buffer.isBuffer(login) ? login : login.value
+  const words = answerOf((cause ?? {}) as Failure)
+  return words === undefined ? undefined : toServerWords(words, secret.toString('utf8'))
 }
 
 interface Notes {

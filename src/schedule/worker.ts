@@ -10,6 +10,7 @@ import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Health } from '../health.ts'
 import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
 import { probeStoring } from '../poll/probe-storing.ts'
+import { withServerWords } from '../server-words.ts'
 import { DatabaseError } from '../store/database-error.ts'
 import { findAnyMailbox } from '../store/mailboxes.ts'
 import { openPollEnds, type PollEnd, type PollEnds } from '../store/poll-ends.ts'
@@ -223,7 +224,7 @@ async function endFailed(
   deps.stalls.clear(accountId)
   if (isOfRawStore(error)) deps.health.fail('raw', error)
   await deps.ends
-    .write(accountId, toEnd(outcome), account?.code ?? null)
+    .write(accountId, toEnd(outcome, error), account?.code ?? null)
     .catch(failure => deps.health.fail('database', failure))
   deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
   return undefined
@@ -251,8 +252,10 @@ function isLeaseLost(error: unknown): boolean {
   return error instanceof AccountError && error.code === 'lease.lost'
 }
 
-function toEnd(outcome: Outcome): PollEnd {
-  const { code, hint } = outcome
+/** What the server said stands with the account alone; the outcome is logged. */
+function toEnd(outcome: Outcome, error: unknown): PollEnd {
+  const { code } = outcome
+  const hint = withServerWords(outcome.hint, error instanceof AccountError ? error.said : undefined)
   if (outcome.kind === 'wait') return { state: 'waiting', code, hint, afterMs: null }
   return { state: 'failing', code, hint, afterMs: outcome.afterMs }
 }

@@ -83,16 +83,18 @@ function refuseFaulty({ id, destination, oauth = null }: SecretUse): void {
   })
 }
 
-function isRefused(error: unknown): boolean {
+function isRefused(error: unknown): error is AccountError {
   return error instanceof AccountError && error.code === 'imap.auth_refused'
 }
 
-function tokenRefused(id: number, cause: unknown): AccountError {
-  return new AccountError('oauth.token_refused', `account ${id}: the mail server refused a new access token`, {
+function tokenRefused(id: number, cause: AccountError): AccountError {
+  const error = new AccountError('oauth.token_refused', `account ${id}: the mail server refused a new access token`, {
     temporary: false,
     hint: `see that --username is whose consent it is, and that IMAP and its scope are allowed there; then \`letterlock account test ${id}\``,
     cause,
   })
+  error.said = cause.said
+  return error
 }
 
 /** Passwords from `credentials`. Throws AccountError `account.password_missing` or `vault.*`; then nothing was asked of any server. */

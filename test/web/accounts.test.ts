@@ -349,6 +349,23 @@ test('too many tests are refused, and saving is not', async () => {
   expect(saved.location).toMatch(/^\/accounts\/\d+$/)
 })
 
+test('what a provider says when it refuses a login reached nobody: admins read it, agents and the log do not', async () => {
+  await using server = await startScriptedServer({
+    login: 'NO [AUTHENTICATIONFAILED] joe@example.com owes us <b>much',
+  })
+  const id = await world.add(server.destination, 'refused', { address: 'owing@example.com' })
+  const row = async () => await world.db('accounts').where({ id }).first()
+  await until(async () => (await row()).code === 'imap.auth_refused')
+  expect((await row()).hint).toMatch(/; the server said: “joe@example\.com owes us <b>much”$/)
+  const words = 'The server said: “joe@example.com owes us &lt;b&gt;much”'
+  expect((await admin.get(`/accounts/${id}`)).text).toContain(words)
+  for (const path of [`/accounts/${id}`, '/accounts?address=owing'])
+    expect((await agent.get(path)).text).toMatch(/^(?!.*owes us).*imap\.auth_refused/s)
+  const logged = world.log.filter(line => line.account === id)
+  expect(logged.some(line => line.msg === 'fail')).toBe(true)
+  expect(JSON.stringify(logged)).not.toContain('owes us')
+})
+
 test('“Poll now”, “Test” and “Resume” do not have a refused password tried again and again, and an agent not at all', async () => {
   const id = await world.add(dovecot.destination('tls'), 'refused', { address: 'refused@example.com' })
   const row = async () => await world.db('accounts').where({ id }).first()

@@ -43,7 +43,7 @@ async function accountPage(
 <section id="state" data-live><h2>State</h2>
 ${facts([
   ['State', html`${badge(account.state, stateTones[account.state])} ${stateWords[account.state]}`],
-  ['Why, and what to do', reason(account)],
+  ['Why, and what to do', reason(account, sessionOf(request).user.role === 'admin' ? 'admins' : 'all')],
   ['Last success', time(account.lastSuccessAt)],
   ['Last attempt', time(account.lastAttemptAt)],
   ['Failures in a row', account.failures === 0 ? '' : account.failures],

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../errors.ts'
 import { visible } from '../../foreign-text.ts'
+import { splitServerWords } from '../../server-words.ts'
 import {
   type AccountDetail,
   type AccountFilter,
@@ -88,16 +89,18 @@ const columns = [
       html`<a href="/accounts/${id}">${visible(address)}</a> <small class="agent">${visible(host)}</small>`,
   },
   { title: 'State', cell: ({ state }: AccountView) => badge(state, stateTones[state]) },
-  { title: 'Why, and what to do', cell: reason },
+  { title: 'Why, and what to do', cell: (account: AccountView) => reason(account) },
   { title: 'Last success', cell: ({ lastSuccessAt }: AccountView) => time(lastSuccessAt) },
   { title: 'Next poll', cell: nextPoll },
   { title: 'Behind', cell: ({ behindSeconds }: AccountView) => behind(behindSeconds), align: 'right' as const },
 ]
 
-/** Why no mail comes in; nothing while it does. */
-export function reason({ id, state, code, hint }: AccountView): Content {
+/** Why no mail comes in; nothing while it does. What the server said may hold addresses: it is for admins. */
+export function reason({ id, state, code, hint }: AccountView, forWhom: 'all' | 'admins' = 'all'): Content {
   if (state === 'active' || code === null) return ''
-  return html`${hint !== null && prose(pageWords(hint, id))} <small><code>${code}</code></small>`
+  const parts = splitServerWords(hint ?? '')
+  const said = forWhom === 'admins' && parts.said !== undefined && ` The server said: “${parts.said}”`
+  return html`${hint !== null && prose(pageWords(parts.hint, id))}${said} <small><code>${code}</code></small>`
 }
 
 export function nextPoll({ state, nextAttemptAt }: AccountView): Content {
