@@ -33,6 +33,8 @@ interface Case extends AsyncDisposable {
   id: number
   account(): Promise<AccountDetail>
   poll(): Promise<AccountDetail>
+  /** What polls that worked in part said: the account's row says it until the next poll alone, which may begin at once. */
+  told(): Record<string, unknown>[]
   /** What became of its mails, oldest first. */
   sources(): Promise<SourceDetail[]>
   /** The same in words, as `4 created`. */
@@ -63,6 +65,7 @@ async function startCase(script: Partial<Script>, change: Change = {}): Promise<
       await world.poll(id)
       return await account()
     },
+    told: () => world.log.filter(line => line.account === id && line.msg === 'works in part'),
     sources,
     ends: async () => (await sources()).map(({ uid, result }) => `${uid} ${result}`),
     async [Symbol.asyncDispose]() {
@@ -166,11 +169,8 @@ test('what the server has under the UID is not of the size of what is kept: it i
 test('a restored server gives UIDs again under the same UIDVALIDITY: new mail under them is read, known mail is not doubled', async () => {
   await using it = await startCase({ mails: mails(6) })
   it.server.script.mails = [...mails(3), mailOf(4, 'after the restore'), mailOf(5)]
-  expect(await it.poll()).toMatchObject({
-    state: 'failing',
-    code: 'imap.uids_reused',
-    hint: expect.stringMatching(/"INBOX".*restored/),
-  })
+  await it.poll()
+  expect(it.told()).toMatchObject([{ code: 'imap.uids_reused', hint: expect.stringMatching(/"INBOX".*restored/) }])
   const sources = await it.sources()
   expect(sources.map(({ result }) => result)).toEqual([...Array(6).fill('created'), 'created'])
   expect(sources.map(({ uid, uidValidity }) => `${uidValidity}/${uid}`)).toEqual([
@@ -234,7 +234,8 @@ test('a cursor that stands at the last UID of all, as an earlier version may hav
     .where({ account_id: it.id })
     .update({ last_uid: 2 ** 32 - 1 })
   it.server.script.mails.push(mailOf(4))
-  expect(await it.poll()).toMatchObject({ code: 'imap.uids_reused' })
+  await it.poll()
+  expect(it.told()).toMatchObject([{ code: 'imap.uids_reused' }])
   expect(await it.ends()).toEqual(['1 created', '2 created', '3 created', '4 created'])
 })
 
