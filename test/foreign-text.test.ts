@@ -1,7 +1,7 @@
 // Text that others wrote, as it may be shown. No server is needed.
 import { expect, test } from 'vitest'
 import { harmless, harmlessJson, isVisible, literalJson, toJsonLine, visible } from '../src/foreign-text.ts'
-import { createLog } from '../src/log.ts'
+import { createLog } from '../src/observe/log.ts'
 
 /** A title, a colour, the CSI of one byte, DEL, a line that is written over, and two that turn the direction. */
 const hostile = 'a\u001b]0;x\u0007 \u001b[31m \u009b2J \u007f \rb \u202e\u2066 c'

@@ -1,6 +1,6 @@
 // `letterlock check`: whether the configuration makes sense, before a start. What may be mended while the daemon runs (a file that
 // cannot be read yet, a server that is away) is the daemon's to wait for and the doctor's to tell.
-import { readSources, toConfig } from '../config.ts'
+import { readSources, toConfig } from '../config/config.ts'
 import type { GlobalOptions } from './connect.ts'
 import { print, printJson } from './terminal.ts'
 

@@ -2,11 +2,11 @@
 import path from 'node:path'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
-import { type Config, readSources, toConfig } from '../config.ts'
-import { ServiceError } from '../errors.ts'
-import { checkDatabase } from '../store/check-database.ts'
-import { openDatabase } from '../store/database.ts'
-import type { RawStore } from '../store/raw-store.ts'
+import { type Config, readSources, toConfig } from '../config/config.ts'
+import { ServiceError } from '../errors/errors.ts'
+import { checkDatabase } from '../store/db/check-database.ts'
+import { openDatabase } from '../store/db/database.ts'
+import type { RawStore } from '../store/raw/raw-store.ts'
 
 export interface GlobalOptions {
   config?: string
@@ -77,6 +77,6 @@ export async function withRedis<T>(config: Config, use: (redis: Redis | undefine
 
 /** The raw mail of this installation. */
 export async function openRaw(config: Config): Promise<RawStore> {
-  const { openRawStore } = await import('../store/open-raw-store.ts')
+  const { openRawStore } = await import('../store/raw/open-raw-store.ts')
   return await openRawStore(config)
 }

@@ -1,9 +1,9 @@
 // `letterlock migrate`
 import { schemaVersion } from '../../migrations/all.ts'
-import { readSchemaVersion } from '../store/check-database.ts'
-import { openDatabase } from '../store/database.ts'
-import { findMigrations, migrate } from '../store/migrate.ts'
-import { judgeServerSettings, readServerSettings } from '../store/server-settings.ts'
+import { readSchemaVersion } from '../store/db/check-database.ts'
+import { openDatabase } from '../store/db/database.ts'
+import { findMigrations, migrate } from '../store/db/migrate.ts'
+import { judgeServerSettings, readServerSettings } from '../store/db/server-settings.ts'
 import { findServers, type GlobalOptions, loadConfig } from './connect.ts'
 import { print, printJson, printTable, remark, time } from './terminal.ts'
 

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { harmless, toJsonLine } from '../foreign-text.ts'
-import { openParsePool, type ParsePool } from '../parse/parse-pool.ts'
-import type { Address, ParsedMessage } from '../parse/parsed-message.ts'
+import type { Address, ParsedMessage } from '../model/parsed-message.ts'
+import { openParsePool, type ParsePool } from '../parse/pool/parse-pool.ts'
 
 const deadlineMs = 60_000
 const maxAhead = 32

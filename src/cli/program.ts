@@ -1,13 +1,13 @@
 // The commands, their options and their help. Each loads its module only when it runs.
 import { Argument, Command } from 'commander'
 import { version } from '../version.ts'
-import { addAccountCommands } from './account-commands.ts'
-import { addEncryptionCommands } from './encryption-commands.ts'
-import { addRuleCommands } from './rule-commands.ts'
-import { addQuarantineCommands, addSourceCommands } from './source-commands.ts'
+import { addAccountCommands } from './account/commands.ts'
+import { addEncryptionCommands } from './encryption/commands.ts'
+import { addRuleCommands } from './rule/commands.ts'
+import { addQuarantineCommands, addSourceCommands } from './source/commands.ts'
 import { examples } from './terminal.ts'
-import { addTicketCommands } from './ticket-commands.ts'
-import { addUserCommands } from './user-commands.ts'
+import { addTicketCommands } from './ticket/commands.ts'
+import { addUserCommands } from './user/commands.ts'
 
 export function createProgram(): Command {
   const program = new Command('letterlock')
@@ -102,7 +102,7 @@ function addTools(program: Command): void {
     .option('--all', 'compares all raw mail with its rows, instead of for half a minute')
     .addHelpText('after', examples('letterlock doctor', 'letterlock doctor --json | jq \'select(.level == "fault")\''))
     .action(async (_, command: Command) => {
-      const { runDoctor } = await import('./doctor.ts')
+      const { runDoctor } = await import('./doctor/doctor.ts')
       process.exitCode = await runDoctor(command.optsWithGlobals())
     })
   program

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
-import { CommandError, exitCodeOf } from '../errors.ts'
+import { CommandError, exitCodeOf } from '../errors/errors.ts'
 import { harmless, toJsonLine } from '../foreign-text.ts'
 
 export type Style = Parameters<typeof styleText>[0]

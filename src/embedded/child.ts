@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../errors/errors.ts'
 import { endTraces, type Trace, traceOf } from './claim.ts'
 
 export interface ServerStart {

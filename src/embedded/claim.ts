@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../errors/errors.ts'
 
 /** A process that can be found again: its id and when it began. */
 export interface Trace {

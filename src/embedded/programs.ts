@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writ
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ServiceError } from '../errors.ts'
+import { ServiceError } from '../errors/errors.ts'
 
 export type Program =
   | 'mariadbd'

@@ -1,7 +1,7 @@
 // Before any connection: how many a server host is to bear, and whether it is there at all. At most so many connections to one host, a
 // few of them being opened at a time; a host that does not answer is asked again by one account for all of its accounts, later and later.
 // What a server refuses for having too many of them lowers its number for a while. One account's own trouble is none of the host's.
-import { AccountError } from '../errors.ts'
+import { AccountError } from '../errors/errors.ts'
 
 export interface HostGate {
   /** Opens a connection when there is room for it. Throws AccountError without any attempt while the host is known not to answer. */

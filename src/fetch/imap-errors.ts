@@ -1,6 +1,6 @@
 // PURE. What a failure of imapflow, of TLS or of a socket means for an account; login-errors.ts knows refused logins. The server's
 // own words are in no message and no hint, which are logged: they may hold addresses (server-words.ts).
-import { AccountError, type AccountErrorCode, IngestError } from '../errors.ts'
+import { AccountError, type AccountErrorCode, IngestError } from '../errors/errors.ts'
 import { loginMeaning } from './login-errors.ts'
 
 /** The fields by which imapflow and Node tell their failures apart. */

@@ -2,7 +2,7 @@
 // was asked for is left aside, and what our columns cannot hold never leaves this file.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CopyResponseObject, FetchMessageObject } from 'imapflow'
-import { AccountError } from '../errors.ts'
+import { AccountError } from '../errors/errors.ts'
 import { type Bounds, ordinary } from './answer-bounds.ts'
 import type { Wire } from './imap-session.ts'
 import { toState } from './imap-session.ts'

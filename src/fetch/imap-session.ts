@@ -2,7 +2,7 @@
 // time limit (against silence, and against a server that talks and never comes to an end) and a bound on its answer (answer-bounds.ts), and
 // what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon as the login is through.
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
-import { AccountError, type IngestError } from '../errors.ts'
+import { AccountError, type IngestError } from '../errors/errors.ts'
 import { toServerWords } from '../server-words.ts'
 import { version } from '../version.ts'
 import { type AnswerBounds, type Bounds, boundAnswers, maxTokens } from './answer-bounds.ts'

@@ -29,7 +29,7 @@ export interface MailboxState {
 /** What is known of a message before its bytes are asked for. */
 export interface MessageMeta {
   uid: number
-  /** RFC822.SIZE in bytes, as the server says; the larger number where it says two. Servers lie: `poll/stated-size.ts`. */
+  /** RFC822.SIZE in bytes, as the server says; the larger number where it says two. Servers lie: `poll/batch/stated-size.ts`. */
   size: number
   /** INTERNALDATE. */
   receivedAt: Date

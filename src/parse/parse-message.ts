@@ -1,23 +1,23 @@
-// Raw mail → ParsedMessage. The parts are found in the bytes (skeleton.ts) and read where they are well-formed; a mail whose structure
+// Raw mail → ParsedMessage. The parts are found in the bytes (boundary-scan.ts) and read where they are well-formed; a mail whose structure
 // does not hold together is given to mailparser, which reads on where a strict reader stops. Headers are always read here, because
 // ids, dates, addresses and raw 8-bit text are where mail is most often wrong.
 import { createHash } from 'node:crypto'
-import { MessageError } from '../errors.ts'
-import { parseAddresses } from './addresses.ts'
-import { readPlace } from './attachments.ts'
-import { outcomeOf, readBounce } from './bounce.ts'
-import { classify } from './classify.ts'
-import { readContent } from './content.ts'
-import { parseDate } from './dates.ts'
-import { forwardedHeaders, forwardedIn } from './forwarded.ts'
-import { decodeText, type Headers } from './headers.ts'
-import { parseMessageIds } from './message-ids.ts'
-import { attachedMail, readOriginal } from './original.ts'
-import type { Address, Attachment, ForwardedMessage, Kind, ParsedMessage } from './parsed-message.ts'
-import { type Role, replyOf } from './reply.ts'
-import { fromOf, senderOf } from './sender.ts'
-import { findParts, leavesOf, type Part } from './skeleton.ts'
-import { markOfSubject } from './subject-marks.ts'
+import { MessageError } from '../errors/errors.ts'
+import type { Address, Attachment, ForwardedMessage, Kind, ParsedMessage } from '../model/parsed-message.ts'
+import { outcomeOf, readBounce } from './kind/bounce.ts'
+import { classify } from './kind/classify.ts'
+import { attachedMail, readOriginal } from './kind/original.ts'
+import { fromOf, senderOf } from './kind/sender.ts'
+import { parseAddresses } from './mime/addresses.ts'
+import { readPlace } from './mime/attachments.ts'
+import { findParts, leavesOf, type Part } from './mime/boundary-scan.ts'
+import { readContent } from './mime/content.ts'
+import { parseDate } from './mime/dates.ts'
+import { decodeText, type Headers } from './mime/headers.ts'
+import { parseMessageIds } from './mime/message-ids.ts'
+import { forwardedHeaders, forwardedIn } from './reply/forwarded.ts'
+import { type Role, replyOf } from './reply/reply.ts'
+import { markOfSubject } from './reply/subject-marks.ts'
 
 const maxReferences = 1_000
 

@@ -1,5 +1,5 @@
 // PURE. A mailbox that the server does not have, told by its name. Which one it is the server's answer does not say.
-import { AccountError } from '../errors.ts'
+import { AccountError } from '../errors/errors.ts'
 
 /** `role`: a mailbox that is read, or the one that mail is moved to. What is no such failure is returned as it is. */
 export function nameMissing(error: unknown, accountId: number, name: string, role: 'read' | 'target'): unknown {

@@ -5,16 +5,17 @@
 // keep the others of its account from being polled, now or at the next poll, and a server that will not flag or move does not keep mail
 // from coming in.
 import type { Knex } from 'knex'
-import { AccountError, type IngestError, isAbort, MessageError, ServiceError } from '../errors.ts'
+import { AccountError, type IngestError, isAbort, MessageError, ServiceError } from '../errors/errors.ts'
 import type { ImapSession, Mailbox, MailboxState } from '../fetch/mailbox.ts'
-import { inTransaction } from '../store/database.ts'
-import { findUidsFrom, releaseUids } from '../store/known-mail.ts'
-import { findMailboxes, type StoredMailbox, type Trying, updateMailbox } from '../store/mailboxes.ts'
-import type { PolledAccount } from '../store/polled-account.ts'
-import { findRetries, type Retry } from '../store/quarantine.ts'
-import { findUnsettled } from '../store/unsettled.ts'
-import { lockLease } from '../store/workers.ts'
-import type { ByteBudget } from './byte-budget.ts'
+import { lockLease } from '../store/accounts/leases.ts'
+import { findMailboxes, type StoredMailbox, type Trying, updateMailbox } from '../store/accounts/mailboxes.ts'
+import type { PolledAccount } from '../store/accounts/polled-account.ts'
+import { inTransaction } from '../store/db/database.ts'
+import { findUidsFrom, releaseUids } from '../store/ingest/find-duplicates.ts'
+import { findRetries, type Retry } from '../store/ingest/quarantine.ts'
+import { findUnsettled } from '../store/ingest/unsettled.ts'
+import type { ByteBudget } from './batch/byte-budget.ts'
+import type { BatchLimits } from './batch/plan-batches.ts'
 import {
   type Cursor,
   isTakenBack,
@@ -24,10 +25,9 @@ import {
   resumeFrom,
   type StartFrom,
 } from './cursor.ts'
-import type { MailEnd } from './decide-ends.ts'
-import type { IngestDeps } from './ingest-batch.ts'
+import type { MailEnd } from './ingest/decide-outcomes.ts'
+import type { IngestDeps } from './ingest/ingest-batch.ts'
 import { nameMissing } from './missing-mailbox.ts'
-import type { BatchLimits } from './plan-batches.ts'
 import { settleMail } from './settle-mail.ts'
 import { GaveWay, retakeMail, takeMail } from './take-mail.ts'
 

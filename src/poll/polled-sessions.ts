@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto'
 import type { HostGate } from '../fetch/host-gate.ts'
 import type { Destination, ImapSession, Login } from '../fetch/mailbox.ts'
 import type { SessionKeeper, Wait } from '../fetch/session-keeper.ts'
-import type { PolledAccount } from '../store/polled-account.ts'
-import { type OpenSecret, withSecret } from '../vault/credentials.ts'
+import type { PolledAccount } from '../store/accounts/polled-account.ts'
+import { type OpenSecret, withSecret } from '../vault/secrets/open-secret.ts'
 import type { PollDeps } from './poll-account.ts'
 
 export interface SessionDeps {

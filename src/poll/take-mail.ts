@@ -8,22 +8,22 @@
 // Every batch gets room in the worker's byte budget before it is fetched. Where others wait for room, what is in hand is committed
 // first; and where accounts wait for their turn, a backlog stops after its slice, of bytes, mails or time, and goes on when it is its
 // turn again. A server that is so slow that others would wait for it loses its connection (byte-budget.ts), and no mail is blamed for that.
-import { AccountError, isAbort, ServiceError } from '../errors.ts'
+import { AccountError, isAbort, ServiceError } from '../errors/errors.ts'
 import type { FetchedMessage, Mailbox, MessageMeta } from '../fetch/mailbox.ts'
-import { inTransaction } from '../store/database.ts'
-import { insertUnfetchable } from '../store/ingest.ts'
-import { type MailboxChange, type StoredMailbox, type Trying, updateMailbox } from '../store/mailboxes.ts'
-import { clearRetry, type Retry, requestRetry } from '../store/quarantine.ts'
-import { lockLease } from '../store/workers.ts'
-import type { Reservation } from './byte-budget.ts'
+import { lockLease } from '../store/accounts/leases.ts'
+import { type MailboxChange, type StoredMailbox, type Trying, updateMailbox } from '../store/accounts/mailboxes.ts'
+import { inTransaction } from '../store/db/database.ts'
+import { insertUnfetchable } from '../store/ingest/ingest-messages.ts'
+import { clearRetry, type Retry, requestRetry } from '../store/ingest/quarantine.ts'
+import type { Reservation } from './batch/byte-budget.ts'
+import { type FetchedBatch, fetchBatch } from './batch/fetch-batch.ts'
+import { type PlannedBatch, planBatches } from './batch/plan-batches.ts'
 import { type Cursor, isWanted } from './cursor.ts'
-import type { KeptMail, MailEnd } from './decide-ends.ts'
-import { type FetchedBatch, fetchBatch } from './fetch-batch.ts'
-import { type BatchContext, keepBatch } from './ingest-batch.ts'
-import { type PlannedBatch, planBatches } from './plan-batches.ts'
+import type { KeptMail, MailEnd } from './ingest/decide-outcomes.ts'
+import { type BatchContext, keepBatch } from './ingest/ingest-batch.ts'
+import { probeStoring } from './ingest/probe-storing.ts'
+import { RefusedMail, storeMails } from './ingest/store-mails.ts'
 import type { Poll } from './poll-account.ts'
-import { probeStoring } from './probe-storing.ts'
-import { RefusedMail, storeMails } from './store-mails.ts'
 
 /** An open mailbox; its cursor moves with every batch. */
 export interface OpenMailbox {

@@ -1,14 +1,14 @@
 // The beat: the lease, the shares, the schedules, every few seconds, as soon as Redis is back, and when this host's keys change. It is the
 // one step that mends whatever became of Redis, of another worker or of the accounts meanwhile.
 import { setTimeout as wait } from 'node:timers/promises'
-import { ServiceError } from '../errors.ts'
-import type { Events } from '../events.ts'
+import { ServiceError } from '../errors/errors.ts'
 import type { SessionKeeper } from '../fetch/session-keeper.ts'
-import type { Health } from '../health.ts'
-import type { RawStore } from '../store/raw-store.ts'
+import type { Events } from '../observe/events.ts'
+import type { Health } from '../observe/health.ts'
+import type { RawStore } from '../store/raw/raw-store.ts'
 import { toRedisError } from './redis.ts'
 import { buryDeadWorkers, claimAccounts, repairSchedule, type ScheduleCheck, type SchedulerDeps } from './scheduler.ts'
-import type { Sealing } from './sealing.ts'
+import type { Sealing } from './sealing-job.ts'
 
 export interface BeatDeps extends SchedulerDeps {
   events: Events

@@ -2,10 +2,10 @@
 // from doing it at once, and a row of `settings` says on which day it was done last.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
-import type { Events } from '../events.ts'
-import { withNamedLock } from '../store/named-lock.ts'
-import { type Pruned, pruneLeftovers } from '../store/raw-leftovers.ts'
-import type { RawStore } from '../store/raw-store.ts'
+import type { Events } from '../observe/events.ts'
+import { withNamedLock } from '../store/db/named-lock.ts'
+import { type Pruned, pruneLeftovers } from '../store/raw/raw-leftovers.ts'
+import type { RawStore } from '../store/raw/raw-store.ts'
 
 export interface NightlyDeps {
   db: Knex

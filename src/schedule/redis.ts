@@ -1,9 +1,9 @@
 // The connection to Redis or Valkey. Off the host TLS is required. It holds the queue and nothing that MySQL could not rebuild;
 // a server that may evict keys is refused all the same, because a queue that loses single keys does not heal by itself.
 import { Redis, type RedisOptions } from 'ioredis'
-import type { Config } from '../config.ts'
-import { ServiceError } from '../errors.ts'
-import { isLocal, readCa, readPassword } from '../store/database.ts'
+import type { Config } from '../config/config.ts'
+import { ServiceError } from '../errors/errors.ts'
+import { isLocal, readCa, readPassword } from '../store/db/database.ts'
 
 /** `commands` fail at once while Redis is away; a `worker` waits for it. */
 export type RedisUse = 'commands' | 'worker'

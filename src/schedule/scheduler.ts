@@ -4,8 +4,6 @@
 import type { JobSchedulerJson } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
-import { findSealedKeyIds } from '../store/credentials.ts'
-import { findOwnedAccounts, type OwnedAccount } from '../store/polled-account.ts'
 import {
   beatWorker,
   countPolledAccounts,
@@ -17,7 +15,9 @@ import {
   removeWorker,
   takeAccounts,
   type WorkerIdentity,
-} from '../store/workers.ts'
+} from '../store/accounts/leases.ts'
+import { findOwnedAccounts, type OwnedAccount } from '../store/accounts/polled-account.ts'
+import { findSealedKeyIds } from '../store/secrets/credential-rows.ts'
 import {
   accountOf,
   addPoll,

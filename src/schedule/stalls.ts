@@ -1,6 +1,6 @@
 // Accounts whose mail cannot be stored now, because of the database: all polls wait, /ready says why, and the accounts that met the trouble try
 // again, one at a time until one gets through. It is over once each of them did: that another one did proves nothing where a disk is nearly full.
-import type { Health } from '../health.ts'
+import type { Health } from '../observe/health.ts'
 
 export interface Stalls {
   /** The account's mail could not be stored. False if that was known. */

@@ -1,7 +1,7 @@
 // PURE. Floods and loops: one sender opens no more than so many tickets in an hour, and does not write the same subject again and again.
 // What is too much is held in quarantine, where it is shown and can be released: nothing is lost. What counts is when the mail server
 // received the mails: those of a weekend that are read on Monday are no flood.
-import type { ParsedMessage } from '../parse/parsed-message.ts'
+import type { ParsedMessage } from '../model/parsed-message.ts'
 import { baseSubject } from './subject.ts'
 
 export interface HoldLimits {

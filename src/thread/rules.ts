@@ -1,6 +1,6 @@
 // PURE. Rules of an admin: what is to be dropped, held or tagged before threading, each decision under the rule's name. Patterns know `*`
 // and nothing else, so that no pattern can be slow; they look at the whole of a value, whatever its case.
-import type { Address, Kind, ParsedMessage } from '../parse/parsed-message.ts'
+import type { Address, Kind, ParsedMessage } from '../model/parsed-message.ts'
 
 export const kinds: readonly Kind[] = [
   'human',

@@ -3,8 +3,8 @@
 // that the sender has seen a mail of the ticket, not that he takes part in it: a stranger's opens a ticket that links to it. Numbers in
 // a subject prove nothing and are not looked at. What programs answer by themselves joins by reference whoever sent it (a mail server
 // takes part in nothing), but neither opens nor reopens a ticket unless told to, and nobody takes part through it.
-import type { Address, Kind, ParsedMessage } from '../parse/parsed-message.ts'
-import { personKey } from '../person-key.ts'
+import type { Address, Kind, ParsedMessage } from '../model/parsed-message.ts'
+import { personKey } from '../model/person-key.ts'
 
 /** A ticket that something in the message leads to. `T` is whatever stands for a ticket at the caller's. */
 export interface Candidate<T> {

@@ -3,27 +3,34 @@
 // done by `work`, which the sealing job calls: step after step until there is nothing left to do.
 import { rmSync } from 'node:fs'
 import type { Knex } from 'knex'
-import { ServiceError } from '../errors.ts'
-import type { Events } from '../events.ts'
-import type { Health } from '../health.ts'
-import { insertAudit } from '../store/audit.ts'
-import { clearSuperseded } from '../store/credentials.ts'
-import { writePlaintextSeen } from '../store/encryption-keys.ts'
-import { openLogins } from './access-tokens.ts'
-import type { OpenSecret } from './credentials.ts'
-import { forgedCode, forgeryProblems, problemsOf, proofProblems } from './encryption-problems.ts'
-import { activeOf, encryptionState, type Facts, nextStep, type Step, writeKeyOf } from './encryption-state.ts'
-import type { KeyFileFact } from './key-file.ts'
-import { filesOf, type KeyPlace, type Keyring, proofFileOf, readKeyring } from './keyring.ts'
-import { retireKeyFile } from './place-key-file.ts'
-import { readFacts } from './read-facts.ts'
-import type { States } from './read-states.ts'
-import { type PassReport, PassStopped, type RowFault } from './seal-batch.ts'
-import { runPass } from './seal-rows.ts'
-import { rememberStates, rememberUnsealing } from './seen-states.ts'
-import { keepThreadSecret } from './thread-secret.ts'
-import { adoptKey, beginRotation, completeSealing, finishRotation, finishUnsealing, signKeys } from './transitions.ts'
-import { createSecretWriter } from './write-secret.ts'
+import { ServiceError } from '../errors/errors.ts'
+import type { Events } from '../observe/events.ts'
+import type { Health } from '../observe/health.ts'
+import { insertAudit } from '../store/people/audit.ts'
+import { clearSuperseded } from '../store/secrets/credential-rows.ts'
+import { writePlaintextSeen } from '../store/secrets/encryption-keys.ts'
+import type { KeyFileFact } from './keys/key-file.ts'
+import { filesOf, type KeyPlace, type Keyring, proofFileOf, readKeyring } from './keys/keyring.ts'
+import { retireKeyFile } from './keys/place-key-file.ts'
+import type { States } from './keys/read-states.ts'
+import { rememberStates, rememberUnsealing } from './keys/seen-states.ts'
+import { openLogins } from './oauth/access-tokens.ts'
+import { forgedCode, forgeryProblems, problemsOf, proofProblems } from './sealing/encryption-problems.ts'
+import { activeOf, encryptionState, type Facts, nextStep, type Step, writeKeyOf } from './sealing/encryption-state.ts'
+import { readFacts } from './sealing/read-facts.ts'
+import { type PassReport, PassStopped, type RowFault } from './sealing/seal-batch.ts'
+import { runPass } from './sealing/seal-rows.ts'
+import {
+  adoptKey,
+  beginRotation,
+  completeSealing,
+  finishRotation,
+  finishUnsealing,
+  signKeys,
+} from './sealing/transitions.ts'
+import type { OpenSecret } from './secrets/open-secret.ts'
+import { keepThreadSecret } from './secrets/thread-secret.ts'
+import { createSecretWriter } from './secrets/write-secret.ts'
 
 export interface VaultDeps {
   db: Knex

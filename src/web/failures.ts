@@ -1,9 +1,9 @@
 // What cannot be shown, in words and without a detail that is for the operator alone: that is in the log.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError, IngestError } from '../errors.ts'
-import { html } from './html.ts'
-import { page } from './layout.ts'
-import { prose } from './parts.ts'
+import { CommandError, IngestError } from '../errors/errors.ts'
+import { html } from './layout/html.ts'
+import { page } from './layout/layout.ts'
+import { prose } from './layout/parts.ts'
 
 /** Thrown by a page: what was asked for is not there. */
 export class NotFound extends Error {

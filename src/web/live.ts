@@ -2,7 +2,7 @@
 // (assets/live.js). Nothing of the page goes this way, so there is one way to show it. A page without JavaScript loads itself again
 // (`refreshSeconds`), or is loaded again by its reader.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isSessionAlive } from '../store/sessions.ts'
+import { isSessionAlive } from '../store/people/sessions.ts'
 import { limitsOf, sessionOf, siteOf } from './site.ts'
 
 const lookEveryMs = 1_000

@@ -3,9 +3,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { Config } from '../config.ts'
-import { ServiceError } from '../errors.ts'
-import type { Health } from '../health.ts'
+import type { Config } from '../config/config.ts'
+import { ServiceError } from '../errors/errors.ts'
+import type { Health } from '../observe/health.ts'
 import { openServer } from './server.ts'
 import type { Site } from './site.ts'
 

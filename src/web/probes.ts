@@ -1,7 +1,7 @@
 // What a service manager and a monitor ask: /live (the process answers), /ready (it can work, or the reasons why not), /metrics.
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { Health } from '../health.ts'
+import type { Health } from '../observe/health.ts'
 
 export function addProbes(server: FastifyInstance, health: Health, registry: Registry): void {
   server.get('/live', async () => ({ live: true }))

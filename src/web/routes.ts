@@ -2,17 +2,32 @@
 // is not in it is not there. `public`: without a session too; `agent`: whoever is signed in; `admin`: admins alone.
 //
 // New pages: write `src/web/pages/NAME.ts`, add its routes here and its entry in navigation.ts.
-import type { Role } from '../store/users.ts'
-import { pauseAccount, pollNow, resumeAccount, showAccount, tellAccount, testAccount } from './pages/account.ts'
-import { addAccount, changeAccount, showEdit, showNewAccount } from './pages/account-changes.ts'
-import { showAccounts, tellAccounts } from './pages/accounts.ts'
-import { showAudit } from './pages/audit.ts'
-import { changeKey, checkAll, showCopies, showEncryption, tellEncryption, turnOff, turnOn } from './pages/encryption.ts'
-import { exportQuarantined, retryQuarantined, showQuarantine, showQuarantined } from './pages/quarantine.ts'
-import { showBoard, showQueue } from './pages/queue.ts'
-import { changePassword, endOwnSession, showSelf } from './pages/self.ts'
-import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/sign-in.ts'
-import { closeTicket, reopenTicket, showTicket, tellTicket } from './pages/ticket.ts'
+import type { Role } from '../store/people/users.ts'
+import {
+  pauseAccount,
+  pollNow,
+  resumeAccount,
+  showAccount,
+  tellAccount,
+  testAccount,
+} from './pages/accounts/account.ts'
+import { showAccounts, tellAccounts } from './pages/accounts/accounts.ts'
+import { addAccount, changeAccount, showEdit, showNewAccount } from './pages/accounts/changes.ts'
+import {
+  changeKey,
+  checkAll,
+  showCopies,
+  showEncryption,
+  tellEncryption,
+  turnOff,
+  turnOn,
+} from './pages/encryption/encryption.ts'
+import { changePassword, endOwnSession, showSelf } from './pages/people/self.ts'
+import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/people/sign-in.ts'
+import { addUser, endSession, removeUser, setPassword, setRole, showUser, showUsers } from './pages/people/users.ts'
+import { exportQuarantined, retryQuarantined, showQuarantine, showQuarantined } from './pages/quarantine/quarantine.ts'
+import { showAudit } from './pages/server/audit.ts'
+import { showBoard, showQueue } from './pages/server/queue.ts'
 import {
   sendFile,
   sendInlinePicture,
@@ -20,9 +35,9 @@ import {
   sendPicture,
   showMailHtml,
   showMailText,
-} from './pages/ticket-files.ts'
-import { showTickets, tellTickets } from './pages/tickets.ts'
-import { addUser, endSession, removeUser, setPassword, setRole, showUser, showUsers } from './pages/users.ts'
+} from './pages/tickets/files.ts'
+import { closeTicket, reopenTicket, showTicket, tellTicket } from './pages/tickets/ticket.ts'
+import { showTickets, tellTickets } from './pages/tickets/tickets.ts'
 import type { Answer } from './site.ts'
 
 export interface Route {

@@ -8,9 +8,9 @@ import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import type { Knex } from 'knex'
 import { startDovecot } from '../../src/embedded/dovecot.ts'
-import { insertAccount } from '../../src/store/account-changes.ts'
-import { keyPlaceOf } from '../../src/vault/keyring.ts'
-import { createSecretWriter } from '../../src/vault/write-secret.ts'
+import { insertAccount } from '../../src/store/accounts/account-changes.ts'
+import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { costOf, never, openBenchDatabase, openScene, progress, startBenchDaemon, until } from './scene.ts'
 
 const { values } = parseArgs({

@@ -6,11 +6,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
-import { toConfig } from '../../src/config.ts'
+import { toConfig } from '../../src/config/config.ts'
 import { type Embedded, startEmbedded } from '../../src/embedded/servers.ts'
 import type { Destination } from '../../src/fetch/mailbox.ts'
-import { type DatabaseUse, openDatabase } from '../../src/store/database.ts'
-import { migrate } from '../../src/store/migrate.ts'
+import { type DatabaseUse, openDatabase } from '../../src/store/db/database.ts'
+import { migrate } from '../../src/store/db/migrate.ts'
 
 const program = path.resolve(import.meta.dirname, '../..')
 /** Of the kernel's clock: CPU times are counted in it. */

@@ -4,8 +4,8 @@
 //   node test/bench/tickets-page.ts [--tickets 100000] [--accounts 20] [--requests 60]
 import { parseArgs } from 'node:util'
 import type { Knex } from 'knex'
-import { insertUser } from '../../src/store/users.ts'
-import { hashPassword } from '../../src/vault/password-hash.ts'
+import { insertUser } from '../../src/store/people/users.ts'
+import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
 import { createWebClient, linkOf, type WebClient, webPassword } from '../support/web.ts'
 import {
   insertBenchAccounts,

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { closeSync, globSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { spawnDaemon } from '../support/daemon-process.ts'
 import type { DaemonName } from './plan.ts'
 

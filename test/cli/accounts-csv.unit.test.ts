@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { parseAccountsCsv } from '../../src/cli/accounts-csv.ts'
+import { parseAccountsCsv } from '../../src/cli/account/csv.ts'
 
 function accountsOf(text: string, file = 'accounts.csv') {
   return parseAccountsCsv(text, file).map(({ account }) => account)

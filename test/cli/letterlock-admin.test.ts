@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readPassword } from '../../src/store/database.ts'
-import { findCredentialsFile } from '../../src/store/s3-credentials.ts'
+import { readPassword } from '../../src/store/db/database.ts'
+import { findCredentialsFile } from '../../src/store/raw/s3-credentials.ts'
 
 let bin: string
 

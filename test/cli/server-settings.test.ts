@@ -1,7 +1,7 @@
 // Settings of the database server that do not fit: migrate and doctor name them, with what to do.
 import { expect, test } from 'vitest'
-import { openDatabase } from '../../src/store/database.ts'
-import { judgeServerSettings } from '../../src/store/server-settings.ts'
+import { openDatabase } from '../../src/store/db/database.ts'
+import { judgeServerSettings } from '../../src/store/db/server-settings.ts'
 import { startLoggingMariadb } from '../support/forensics.ts'
 import { defaults } from '../support/servers.ts'
 import { letterlock } from './letterlock.ts'

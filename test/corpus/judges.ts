@@ -1,5 +1,5 @@
 // What each expectation of a corpus means. Expectations without a judge here are not scored.
-import type { Address, ParsedMessage } from '../../src/parse/parsed-message.ts'
+import type { Address, ParsedMessage } from '../../src/model/parsed-message.ts'
 
 export interface Expectation {
   attachmentsExact?: boolean

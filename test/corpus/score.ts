@@ -8,8 +8,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import type { ParsedMessage } from '../../src/model/parsed-message.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import type { ParsedMessage } from '../../src/parse/parsed-message.ts'
 import { type Expectation, judges } from './judges.ts'
 
 /** Least share that passes; what is not named here is a field of the header. */

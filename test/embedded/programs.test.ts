@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { findPrograms } from '../../src/embedded/programs.ts'
-import { exitCodeOf } from '../../src/errors.ts'
+import { exitCodeOf } from '../../src/errors/errors.ts'
 
 const options = { progress: () => {}, signal: new AbortController().signal }
 

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isAlive, type Trace, traceOf } from '../../src/embedded/claim.ts'
 import { type EmbeddedUrls, findEmbedded, startEmbedded } from '../../src/embedded/servers.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
-import { openDatabase } from '../../src/store/database.ts'
+import { openDatabase } from '../../src/store/db/database.ts'
 import { until } from '../support/daemon.ts'
 import { defaults } from '../support/servers.ts'
 

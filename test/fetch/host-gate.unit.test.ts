@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { AccountError, type AccountErrorCode } from '../../src/errors.ts'
+import { AccountError, type AccountErrorCode } from '../../src/errors/errors.ts'
 import { createHostGate } from '../../src/fetch/host-gate.ts'
 
 const { signal } = new AbortController()

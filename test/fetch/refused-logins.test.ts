@@ -1,9 +1,9 @@
 // What a server says when it refuses a login is the account's, for admins, and the log's never.
 import { expect, test } from 'vitest'
-import { AccountError } from '../../src/errors.ts'
+import { AccountError } from '../../src/errors/errors.ts'
 import { openSession } from '../../src/fetch/imap-session.ts'
-import { describeError } from '../../src/log.ts'
-import { outcomeOf } from '../../src/schedule/outcome.ts'
+import { describeError } from '../../src/observe/log.ts'
+import { outcomeOf } from '../../src/schedule/poll-verdict.ts'
 import { type Script, startScriptedServer } from '../support/imap-server.ts'
 
 const secret = 'never-to-be-seen'

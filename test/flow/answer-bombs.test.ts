@@ -1,6 +1,6 @@
 // Small bombs against a whole daemon; those of full size, with what they cost, are in test/long.
 import { expect, test } from 'vitest'
-import { getAccount } from '../../src/store/accounts.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { createWorld, until } from '../support/daemon.ts'
 import { capabilities, type Script, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'

@@ -2,8 +2,8 @@
 // and its account says where it stood; the mail of others comes in.
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { getAccount } from '../../src/store/accounts.ts'
-import { findSourceDetails } from '../../src/store/sources.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
+import { findSourceDetails } from '../../src/store/ingest/sources.ts'
 import { createWorld, ends, until } from '../support/daemon.ts'
 import { type Script, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'

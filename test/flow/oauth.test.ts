@@ -3,10 +3,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
-import { updateAccount } from '../../src/store/account-changes.ts'
-import { getAccount } from '../../src/store/accounts.ts'
-import { filesOf, keyPlaceOf } from '../../src/vault/keyring.ts'
-import { createSecretWriter } from '../../src/vault/write-secret.ts'
+import { updateAccount } from '../../src/store/accounts/account-changes.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
+import { filesOf, keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { letterlock } from '../cli/letterlock.ts'
 import {
   type AuthorizationServer,

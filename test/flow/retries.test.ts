@@ -1,6 +1,6 @@
 // Mails in quarantine that an operator asks for again: the way that the manual tells of, with the commands, through a real daemon.
 import { expect, test } from 'vitest'
-import { getAccount } from '../../src/store/accounts.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { letterlock, type Ran } from '../cli/letterlock.ts'
 import { createWorld, ends, until, type World } from '../support/daemon.ts'
 import { commandEnv } from '../support/fleet.ts'

@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
-import { getAccount } from '../../src/store/accounts.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { createWorld, until, type World } from '../support/daemon.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/imap-server.ts'
 import {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { getAccount } from '../../src/store/accounts.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { createWorld, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 

@@ -11,7 +11,7 @@ import { findPrograms } from '../../src/embedded/programs.ts'
 import { startEmbedded } from '../../src/embedded/servers.ts'
 import { accountOf } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
-import { getAccount } from '../../src/store/accounts.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { createWorld, ends, spawnDaemon, until } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { rawMail } from '../support/messages.ts'
@@ -104,9 +104,9 @@ test('two daemons on one database share the accounts, and neither polls what is 
 
 test('a worker that lost its lease cannot write: its batch is rolled back', async () => {
   await using world = await createWorld()
-  const { commitBatch } = await import('../../src/poll/ingest-batch.ts')
-  const { findDueAccount } = await import('../../src/store/polled-account.ts')
-  const { beatWorker, takeAccounts } = await import('../../src/store/workers.ts')
+  const { commitBatch } = await import('../../src/poll/ingest/ingest-batch.ts')
+  const { findDueAccount } = await import('../../src/store/accounts/polled-account.ts')
+  const { beatWorker, takeAccounts } = await import('../../src/store/accounts/leases.ts')
   const id = await world.add(dovecot.destination('tls'), user.password)
   await world.db('mailboxes').where({ account_id: id }).update({ uid_validity: 1 })
   await beatWorker(world.db, { id: 'slow', host: 'a', version: '1' }, 30, [])

@@ -1,6 +1,6 @@
 // A slow server delays its own mail and nobody else's. The lines are slow until the others had their mail, however long that takes.
 import { expect, test } from 'vitest'
-import { getAccount } from '../../src/store/accounts.ts'
+import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { createWorld, until } from '../support/daemon.ts'
 import { startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'

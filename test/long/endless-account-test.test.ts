@@ -1,7 +1,7 @@
 // `account test` against servers that never come to an end, with the limits that people have: it ends by itself, within its minute.
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { insertAccount } from '../../src/store/account-changes.ts'
+import { insertAccount } from '../../src/store/accounts/account-changes.ts'
 import { letterlock } from '../cli/letterlock.ts'
 import { startScriptedServer } from '../support/imap-server.ts'
 import { createTestDatabase, writeWithoutKey } from '../support/servers.ts'

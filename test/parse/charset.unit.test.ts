@@ -1,6 +1,6 @@
 import iconv from 'iconv-lite'
 import { expect, test } from 'vitest'
-import { decodeCharset } from '../../src/parse/charset.ts'
+import { decodeCharset } from '../../src/parse/mime/charset.ts'
 
 const western = 'Grüße, déjà vu, señor'
 const samples: readonly (readonly [string, string])[] = [

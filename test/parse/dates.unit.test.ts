@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseDate } from '../../src/parse/dates.ts'
+import { parseDate } from '../../src/parse/mime/dates.ts'
 
 /** Every one of them means ten o'clock on Tuesday, 24 November 2026, at one hour east of Greenwich. */
 const sameInstant = [

@@ -1,9 +1,9 @@
 // Which parts are files, what they are called, and which of them the HTML shows.
 import { expect, test } from 'vitest'
+import type { Attachment } from '../../src/model/parsed-message.ts'
+import { readRtf } from '../../src/parse/mime/rtf.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import type { Attachment } from '../../src/parse/parsed-message.ts'
-import { readRtf } from '../../src/parse/rtf.ts'
-import { mailDocument } from '../../src/web/mail-html.ts'
+import { mailDocument } from '../../src/web/pages/tickets/mail-html.ts'
 import { rawMail } from '../support/messages.ts'
 
 /** A mail of parts, each a header and a body. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { parseAddresses } from '../../src/parse/addresses.ts'
-import { decodeText, parseHeaders, parseStructured } from '../../src/parse/headers.ts'
-import { parseMessageIds } from '../../src/parse/message-ids.ts'
+import { parseAddresses } from '../../src/parse/mime/addresses.ts'
+import { decodeText, parseHeaders, parseStructured } from '../../src/parse/mime/headers.ts'
+import { parseMessageIds } from '../../src/parse/mime/message-ids.ts'
 
 /** A field's value, as the letters of `text` come in a charset. */
 function fieldOf(text: string): string {

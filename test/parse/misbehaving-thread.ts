@@ -2,7 +2,7 @@
 // answered with a failure. Everything else it parses as the real one does.
 import { parentPort } from 'node:worker_threads'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import type { ParseRequest } from '../../src/parse/parse-thread.ts'
+import type { ParseRequest } from '../../src/parse/pool/parse-thread.ts'
 
 parentPort?.on('message', async ({ mails, bytes }: ParseRequest) => {
   let offset = 0

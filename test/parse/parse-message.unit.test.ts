@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import type { ParsedMessage } from '../../src/model/parsed-message.ts'
 import { attachmentBytes, parseMessage } from '../../src/parse/parse-message.ts'
-import type { ParsedMessage } from '../../src/parse/parsed-message.ts'
 import { rawMail } from '../support/messages.ts'
 
 const folder = path.resolve(import.meta.dirname, '../fixtures/mail')

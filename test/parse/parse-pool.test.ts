@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { MessageError } from '../../src/errors.ts'
-import { openParsePool } from '../../src/parse/parse-pool.ts'
+import { MessageError } from '../../src/errors/errors.ts'
+import { openParsePool } from '../../src/parse/pool/parse-pool.ts'
 import { rawMail } from '../support/messages.ts'
 
 const misbehaving = new URL('./misbehaving-thread.ts', import.meta.url)
@@ -89,7 +89,7 @@ test('what waits when it is closed is told so', async () => {
 })
 
 test.each(['closed', 'idle'])('a process ends by itself when its pool is %s', async state => {
-  const pool = path.resolve(import.meta.dirname, '../../src/parse/parse-pool.ts')
+  const pool = path.resolve(import.meta.dirname, '../../src/parse/pool/parse-pool.ts')
   const program = [
     `import { openParsePool } from ${JSON.stringify(pool)}`,
     'const pool = openParsePool({ threads: 2, deadlineMs: 60_000 })',

@@ -1,6 +1,6 @@
 // Whose mail is parsed next: mail that costs much delays its own account only, and its turn comes all the same.
 import { expect, test } from 'vitest'
-import { type Bill, billAt, charged, mayCost, nextTurn } from '../../src/parse/parse-turns.ts'
+import { type Bill, billAt, charged, mayCost, nextTurn } from '../../src/parse/pool/parse-turns.ts'
 
 const most = { mails: 8, bytes: 262_144 }
 const mail = (account: number, bytes = 10_000) => ({ account, bytes })

@@ -1,7 +1,7 @@
 // What is left of a mail's HTML, and what is said of it.
 import { expect, test } from 'vitest'
-import { sanitise } from '../../src/parse/sanitise.ts'
-import { type MailHtmlOptions, mailDocument } from '../../src/web/mail-html.ts'
+import { sanitise } from '../../src/parse/html/sanitise.ts'
+import { type MailHtmlOptions, mailDocument } from '../../src/web/pages/tickets/mail-html.ts'
 import { attacks } from '../html/attacks.ts'
 
 test.each(Object.entries(attacks))('nothing is left to run, load or lead anywhere of: %s', (_, html) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createByteBudget } from '../../src/poll/byte-budget.ts'
+import { createByteBudget } from '../../src/poll/batch/byte-budget.ts'
 
 const signal = new AbortController().signal
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { relationOf } from '../../src/poll/known-uid.ts'
+import { relationOf } from '../../src/poll/ingest/known-uid.ts'
 
 const print = (text: string) => Buffer.from(text.padEnd(32))
 const mail = { sha256: 'a', fingerprint: print('a'), complete: true }

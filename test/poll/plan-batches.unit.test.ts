@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { planBatches } from '../../src/poll/plan-batches.ts'
+import { planBatches } from '../../src/poll/batch/plan-batches.ts'
 
 const limits = { messages: 10, bytes: 1_000_000, maxBytes: 5_000_000 }
 const receivedAt = new Date(0)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isSameSize, isWhole, showsEstimates } from '../../src/poll/stated-size.ts'
+import { isSameSize, isWhole, showsEstimates } from '../../src/poll/batch/stated-size.ts'
 
 const crlf = Buffer.from('Subject: a\r\n\r\nbody\r\n')
 const bare = Buffer.from('Subject: a\n\nbody\n')

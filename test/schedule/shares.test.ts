@@ -1,8 +1,8 @@
 // Who owns how many accounts, as workers come and go.
 import { expect, test } from 'vitest'
 import { claimAccounts } from '../../src/schedule/scheduler.ts'
-import { insertAccount } from '../../src/store/account-changes.ts'
-import { removeWorker } from '../../src/store/workers.ts'
+import { insertAccount } from '../../src/store/accounts/account-changes.ts'
+import { removeWorker } from '../../src/store/accounts/leases.ts'
 import { createTestDatabase, writeWithoutKey } from '../support/servers.ts'
 
 test.each([

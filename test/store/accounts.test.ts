@@ -6,9 +6,9 @@ import {
   removeAccount,
   updateAccount,
   updateEnabled,
-} from '../../src/store/account-changes.ts'
-import { findAccounts, getAccount } from '../../src/store/accounts.ts'
-import { getDestination } from '../../src/store/destinations.ts'
+} from '../../src/store/accounts/account-changes.ts'
+import { findAccounts, getAccount } from '../../src/store/accounts/accounts.ts'
+import { getDestination } from '../../src/store/accounts/destinations.ts'
 import { createTestDatabase, type TestDatabase, writeWithoutKey } from '../support/servers.ts'
 
 let database: TestDatabase

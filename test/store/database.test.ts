@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { inTransaction, openDatabase } from '../../src/store/database.ts'
+import { inTransaction, openDatabase } from '../../src/store/db/database.ts'
 import { defaults } from '../support/servers.ts'
 
 test('a database that takes connections and says nothing cannot be reached, and what was asked is not told', async () => {

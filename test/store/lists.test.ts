@@ -1,9 +1,9 @@
 // Lists of tickets and mails: what is in them, in which order, and that they cost what they show, however much there is.
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findUsedBatches } from '../../src/store/raw-rows.ts'
-import { findSourceDetails, findSources, getSource } from '../../src/store/sources.ts'
-import { findTickets, getTicket } from '../../src/store/tickets.ts'
+import { findSourceDetails, findSources, getSource } from '../../src/store/ingest/sources.ts'
+import { findUsedBatches } from '../../src/store/raw/raw-rows.ts'
+import { findTickets, getTicket } from '../../src/store/tickets/tickets.ts'
 import { createTestDatabase, type TestDatabase } from '../support/servers.ts'
 
 const many = 4_000

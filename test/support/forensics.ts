@@ -12,9 +12,9 @@ import type { Knex } from 'knex'
 import { createConnection } from 'mysql2/promise'
 import { startServer } from '../../src/embedded/child.ts'
 import { findPrograms } from '../../src/embedded/programs.ts'
-import type { Residue } from '../../src/vault/residue.ts'
-import { scrubCommand } from '../../src/vault/residue-statements.ts'
-import { html } from '../../src/web/html.ts'
+import type { Residue } from '../../src/vault/residue/residue.ts'
+import { scrubCommand } from '../../src/vault/residue/residue-statements.ts'
+import { html } from '../../src/web/layout/html.ts'
 
 export interface Encoding {
   name: string

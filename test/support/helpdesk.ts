@@ -2,7 +2,7 @@
 // so before each write it knows what the account has to open to: a change that was lost in between is seen at once.
 import { setInterval as ticks } from 'node:timers/promises'
 import type { Knex } from 'knex'
-import { DatabaseError } from '../../src/store/database-error.ts'
+import { DatabaseError } from '../../src/store/db/database-error.ts'
 import { randomOf } from './random.ts'
 
 export interface HelpdeskOptions {

@@ -1,5 +1,5 @@
 // Parsed messages and raw mails for tests.
-import type { ParsedMessage } from '../../src/parse/parsed-message.ts'
+import type { ParsedMessage } from '../../src/model/parsed-message.ts'
 
 /** A parsed message of a human that says nothing in particular. */
 export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {

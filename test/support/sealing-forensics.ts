@@ -6,7 +6,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Residue } from '../../src/vault/residue.ts'
+import type { Residue } from '../../src/vault/residue/residue.ts'
 import { until } from './daemon.ts'
 import {
   bytesSince,

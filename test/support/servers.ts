@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { inject } from 'vitest'
-import { toConfig } from '../../src/config.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import { migrate } from '../../src/store/migrate.ts'
-import { keyPlaceOf } from '../../src/vault/keyring.ts'
-import { createSecretWriter, type WriteSecret } from '../../src/vault/write-secret.ts'
+import { toConfig } from '../../src/config/config.ts'
+import { openDatabase } from '../../src/store/db/database.ts'
+import { migrate } from '../../src/store/db/migrate.ts'
+import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { createSecretWriter, type WriteSecret } from '../../src/vault/secrets/write-secret.ts'
 
 export interface TestDatabase extends AsyncDisposable {
   url: string

@@ -1,8 +1,8 @@
 // Short stories of mails, run through the parser and `decideEnds` with an in-memory database that grows as the real one does.
 import { createHash } from 'node:crypto'
+import type { Kind, ParsedMessage } from '../../src/model/parsed-message.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import type { Kind, ParsedMessage } from '../../src/parse/parsed-message.ts'
-import { type BatchTicket, untouchedTicket } from '../../src/poll/batch-ticket.ts'
+import { type BatchTicket, untouchedTicket } from '../../src/poll/ingest/batch-ticket.ts'
 import {
   decideEnds,
   type EndingCursor,
@@ -11,8 +11,8 @@ import {
   type Known,
   type MailEnd,
   type Original,
-} from '../../src/poll/decide-ends.ts'
-import { createHeaderReader, judgeTokens } from '../../src/poll/ingest-batch.ts'
+} from '../../src/poll/ingest/decide-outcomes.ts'
+import { createHeaderReader, judgeTokens } from '../../src/poll/ingest/ingest-batch.ts'
 import { emptyHistory, noteMail } from '../../src/thread/hold.ts'
 import { personOf, threadIds } from '../../src/thread/thread-message.ts'
 import { createTokens } from '../../src/thread/token.ts'

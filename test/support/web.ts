@@ -1,8 +1,8 @@
 // Somebody at the web interface: over HTTP with cookies and forms, or in a browser.
 import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { insertUser, type Role } from '../../src/store/users.ts'
-import { hashPassword } from '../../src/vault/password-hash.ts'
+import { insertUser, type Role } from '../../src/store/people/users.ts'
+import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
 import type { World } from './daemon.ts'
 
 /** Every test user's. */

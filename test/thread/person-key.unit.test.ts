@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { personKey, spellingsOf } from '../../src/person-key.ts'
+import { personKey, spellingsOf } from '../../src/model/person-key.ts'
 import { type Candidate, threadMessage } from '../../src/thread/thread-message.ts'
 import { message } from '../support/messages.ts'
 

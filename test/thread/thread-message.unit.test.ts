@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ParsedMessage } from '../../src/parse/parsed-message.ts'
+import type { ParsedMessage } from '../../src/model/parsed-message.ts'
 import {
   type Candidate,
   participantsOf,

@@ -1,9 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { problemsOf } from '../../src/vault/encryption-problems.ts'
-import { encryptionState, type Facts, nextStep, type Step, writeKeyOf } from '../../src/vault/encryption-state.ts'
-import { type Key, toKey } from '../../src/vault/envelope.ts'
-import type { KeyFileFact } from '../../src/vault/key-file.ts'
+import type { KeyFileFact } from '../../src/vault/keys/key-file.ts'
+import { problemsOf } from '../../src/vault/sealing/encryption-problems.ts'
+import {
+  encryptionState,
+  type Facts,
+  nextStep,
+  type Step,
+  writeKeyOf,
+} from '../../src/vault/sealing/encryption-state.ts'
+import { type Key, toKey } from '../../src/vault/secrets/envelope.ts'
 
 const keyOf = (byte: number): Key => toKey(Buffer.alloc(32, byte))
 const [keyA, keyB, keyC] = [keyOf(1), keyOf(2), keyOf(3)]

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, type TestContext, test } from 'vitest'
-import { opensCanary, sealCanary } from '../../src/vault/canary.ts'
+import { opensCanary, sealCanary } from '../../src/vault/keys/canary.ts'
 import {
   type Destination16,
   type ImapDestination,
@@ -18,7 +18,7 @@ import {
   type Place,
   seal,
   toKey,
-} from '../../src/vault/envelope.ts'
+} from '../../src/vault/secrets/envelope.ts'
 
 interface Vector {
   name: string

@@ -23,10 +23,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, type TestContext, test } from 'vitest'
-import { toKey } from '../../src/vault/envelope.ts'
-import { type KeyFileFact, readKeyFile } from '../../src/vault/key-file.ts'
-import { filesOf, keyPlaceOf, readKeyring } from '../../src/vault/keyring.ts'
-import { createKeyFile, nextName, retiredName, retireKeyFile } from '../../src/vault/place-key-file.ts'
+import { type KeyFileFact, readKeyFile } from '../../src/vault/keys/key-file.ts'
+import { filesOf, keyPlaceOf, readKeyring } from '../../src/vault/keys/keyring.ts'
+import { createKeyFile, nextName, retiredName, retireKeyFile } from '../../src/vault/keys/place-key-file.ts'
+import { toKey } from '../../src/vault/secrets/envelope.ts'
 
 let directory: string
 let file: string
@@ -441,7 +441,7 @@ test('leaves nothing where there is no directory', () => {
   expect(readdirSync(directory)).toEqual([])
 })
 
-const moduleUrl = new URL('../../src/vault/place-key-file.ts', import.meta.url).href
+const moduleUrl = new URL('../../src/vault/keys/place-key-file.ts', import.meta.url).href
 const code = (body: string): readonly string[] => [
   '--input-type=module',
   '-e',

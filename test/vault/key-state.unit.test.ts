@@ -1,9 +1,9 @@
 // What a host believes of rows: of every way in which they can be made up, rolled back or taken away, and of those who may change them.
 import { expect, test } from 'vitest'
-import type { KeyRow, KeyState } from '../../src/store/encryption-keys.ts'
-import { sealCanary } from '../../src/vault/canary.ts'
-import { type Key, toKey } from '../../src/vault/envelope.ts'
-import { judgeKeys, macOf, type SeenState } from '../../src/vault/key-state.ts'
+import type { KeyRow, KeyState } from '../../src/store/secrets/encryption-keys.ts'
+import { sealCanary } from '../../src/vault/keys/canary.ts'
+import { judgeKeys, macOf, type SeenState } from '../../src/vault/keys/key-state.ts'
+import { type Key, toKey } from '../../src/vault/secrets/envelope.ts'
 
 const keyOf = (byte: number): Key => toKey(Buffer.alloc(32, byte))
 const [current, next, retired, foreign] = [keyOf(1), keyOf(2), keyOf(3), keyOf(4)]

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { expect, test } from 'vitest'
-import { CommandError } from '../../src/errors.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import { migrate } from '../../src/store/migrate.ts'
-import { findResidues } from '../../src/vault/residue.ts'
-import { planScrub, scrub } from '../../src/vault/scrub.ts'
-import { readServerFacts } from '../../src/vault/server-facts.ts'
+import { CommandError } from '../../src/errors/errors.ts'
+import { openDatabase } from '../../src/store/db/database.ts'
+import { migrate } from '../../src/store/db/migrate.ts'
+import { findResidues } from '../../src/vault/residue/residue.ts'
+import { planScrub, scrub } from '../../src/vault/residue/scrub.ts'
+import { readServerFacts } from '../../src/vault/residue/server-facts.ts'
 import {
   countByFile,
   findSecrets,

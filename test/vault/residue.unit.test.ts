@@ -1,14 +1,14 @@
 // Where old plaintext may lie, judged from what a server said of itself; and the search that proves it, on bytes of ours.
 import { expect, test } from 'vitest'
-import { churnVolume } from '../../src/vault/churn.ts'
+import { churnVolume } from '../../src/vault/residue/churn.ts'
 import {
   findResidues,
   findWarnings,
   plaintextHorizon,
   type Residue,
   type ResiduePlace,
-} from '../../src/vault/residue.ts'
-import type { ServerFacts } from '../../src/vault/server-facts.ts'
+} from '../../src/vault/residue/residue.ts'
+import type { ServerFacts } from '../../src/vault/residue/server-facts.ts'
 import { encodingsOf, findSecrets } from '../support/forensics.ts'
 
 const mariadb: ServerFacts = {

@@ -1,7 +1,7 @@
 // Hints are written for people at a terminal: on pages none may speak of an option.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { pageWords } from '../../src/web/pages/account-words.ts'
+import { pageWords } from '../../src/web/pages/accounts/words.ts'
 
 const setIt = '`letterlock account set 17 --password-stdin`'
 
@@ -18,7 +18,7 @@ function hintsIn(file: string): string[] {
   return [...quoted, ...templates].filter(words => / --[a-z]/.test(words) && !setIt.includes(words.replace('ID', '17')))
 }
 
-const files = ['src/fetch/imap-errors.ts', 'src/fetch/login-errors.ts', 'src/vault/credentials.ts']
+const files = ['src/fetch/imap-errors.ts', 'src/fetch/login-errors.ts', 'src/vault/secrets/open-secret.ts']
 
 test.each(files.flatMap(hintsIn))('%s', hint => {
   const left = pageWords(hint, 17).match(/--[a-z-]+/g) ?? []

@@ -8,7 +8,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { limitConnections } from '../../src/web/connection-limit.ts'
+import { limitConnections } from '../../src/web/security/connection-limit.ts'
 import { spawnDaemon } from '../support/daemon-process.ts'
 import { freePorts } from '../support/flow-server.ts'
 import { createTestDatabase, defaults, testRedis } from '../support/servers.ts'
@@ -102,7 +102,7 @@ test('a process without file descriptors does not take a key for missing', () =>
   writeFileSync(file, randomBytes(32), { mode: 0o600 })
   const program = `
     import { openSync } from 'node:fs'
-    import { keyPlaceOf, readKeyring } from './src/vault/keyring.ts'
+    import { keyPlaceOf, readKeyring } from './src/vault/keys/keyring.ts'
     import { openVault } from './src/vault/vault.ts'
     const place = keyPlaceOf(${JSON.stringify(file)}, {})
     const lost = []

@@ -1,6 +1,6 @@
 // Addresses that are one and the same network, and such that are not.
 import { expect, test } from 'vitest'
-import { networkOf } from '../../src/web/network.ts'
+import { networkOf } from '../../src/web/security/network.ts'
 
 test.each([
   ['an address with its zeros written out and without', '2001:db8::1', '2001:0db8:0:0::2', '2001:db8:0000::ffff:1'],

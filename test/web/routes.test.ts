@@ -68,9 +68,9 @@ describe.each(visitors)('%s', who => {
 
 test('nothing answers that is not in the table, but health, metrics and what pages are made of', async () => {
   const { openServer } = await import('../../src/web/server.ts')
-  const { createHealth } = await import('../../src/health.ts')
-  const { createEvents } = await import('../../src/events.ts')
-  const { createLog } = await import('../../src/log.ts')
+  const { createHealth } = await import('../../src/observe/health.ts')
+  const { createEvents } = await import('../../src/observe/events.ts')
+  const { createLog } = await import('../../src/observe/log.ts')
   const log = createLog(world.config.log, { write: () => {} })
   await using server = await openServer(world.config.web, createHealth(log), createEvents(log).registry)
   const tree = server.printRoutes({ commonPrefix: false })

@@ -2,9 +2,9 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
-import { checkPassword, hashPassword } from '../../src/vault/password-hash.ts'
-import { createHostCheck } from '../../src/web/hosts.ts'
-import { safeTarget } from '../../src/web/session.ts'
+import { checkPassword, hashPassword } from '../../src/vault/secrets/password-hash.ts'
+import { createHostCheck } from '../../src/web/security/hosts.ts'
+import { safeTarget } from '../../src/web/security/session.ts'
 import { createWorld, type World } from '../support/daemon.ts'
 import { addUser, createWebClient, tokenOf, webPassword } from '../support/web.ts'
 

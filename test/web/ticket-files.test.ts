@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { keepAs, pictureTypeOf, plainLine, safeFileName } from '../../src/web/pages/tickets/mail-files.ts'
 import {
   endOf,
   isPermitted,
@@ -9,8 +10,7 @@ import {
   readPermission,
   toPermission,
   toPictureKey,
-} from '../../src/web/inline-permission.ts'
-import { keepAs, pictureTypeOf, plainLine, safeFileName } from '../../src/web/mail-files.ts'
+} from '../../src/web/security/inline-permission.ts'
 
 const anyName = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 300 }),

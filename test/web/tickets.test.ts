@@ -4,8 +4,13 @@ import { createHmac, createPrivateKey } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { up } from '../../migrations/20261126_04_ticket_lists.ts'
-import { findTicketPage, type TicketsWanted } from '../../src/store/tickets-list.ts'
-import { type Permission, readPermission, toPermission, toPictureKey } from '../../src/web/inline-permission.ts'
+import { findTicketPage, type TicketsWanted } from '../../src/store/tickets/tickets-list.ts'
+import {
+  type Permission,
+  readPermission,
+  toPermission,
+  toPictureKey,
+} from '../../src/web/security/inline-permission.ts'
 import { png } from '../html/watched-page.ts'
 import { openChromium } from '../support/chromium.ts'
 import { until } from '../support/daemon.ts'

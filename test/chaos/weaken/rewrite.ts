@@ -31,14 +31,14 @@ export function rewrite(changes: readonly Change[]): void {
 /** A transaction takes its time before it writes. Alone it must do no harm; with a weakness it shows it sooner. */
 export const slowWriting: readonly Change[] = [
   {
-    file: '/src/store/ingest.ts',
+    file: '/src/store/ingest/ingest-messages.ts',
     from: '  await insertTickets(trx, place.accountId, tickets)\n',
     to: `  await new Promise(resolve => setTimeout(resolve, 1200))
   await insertTickets(trx, place.accountId, tickets)
 `,
   },
   {
-    file: '/src/store/ingest.ts',
+    file: '/src/store/ingest/ingest-messages.ts',
     from: '  await insertMessages(trx, place.accountId, ends, sourceIds)\n',
     to: `  await new Promise(resolve => setTimeout(resolve, 300))
   await insertMessages(trx, place.accountId, ends, sourceIds)

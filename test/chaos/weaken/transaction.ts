@@ -4,7 +4,7 @@ import { rewrite, slowWriting } from './rewrite.ts'
 rewrite([
   ...slowWriting,
   {
-    file: '/src/store/database.ts',
+    file: '/src/store/db/database.ts',
     from: '      return await db.transaction(work, connection === undefined ? {} : { connection })\n',
     to: '      return await work(db as Knex.Transaction)\n',
   },

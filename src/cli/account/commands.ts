@@ -1,0 +1,186 @@
+// `letterlock account …`: options and help.
+import type { Command } from 'commander'
+import { examples } from '../terminal.ts'
+
+const load = () => import('./add-and-set.ts')
+const loadImport = () => import('./import.ts')
+const loadSwitches = () => import('./switches.ts')
+const loadViews = () => import('./views.ts')
+
+export function addAccountCommands(account: Command): void {
+  addAdd(account)
+  addViews(account)
+  addSet(account)
+  addSwitches(account)
+  addRemove(account)
+  addImport(account)
+}
+
+function addSettings(command: Command): Command {
+  return command
+    .option('--host <host>', 'the IMAP server')
+    .option('--port <n>', 'default: 993 with tls, else 143')
+    .option('--security <kind>', 'tls, starttls or cleartext (default: tls)')
+    .option('--username <name>', 'default: the address')
+    .option('--mailbox <name>', 'what to read; may be given several times (default: INBOX)', collect)
+    .option('--every <time>', 'from poll to poll, as 60s or 5m (default: 60s)')
+    .option('--push <on|off>', 'wait for mail between polls, where the server has IDLE (default: on)')
+    .option(
+      '--after <what>',
+      'what happens to a mail on the server once it is ours: keep, seen, move:MAILBOX or delete (default: keep)',
+    )
+    .option('--ca <file>', 'CA certificates of a server of your own (PEM)')
+    .option('--oauth <provider>', 'signs in with OAuth 2 instead of a password: google, microsoft or an issuer’s URL')
+    .option('--client-id <id>', 'with --oauth: the client that you registered at the provider')
+    .option('--client-secret-file <file>', 'with --oauth: its secret, if it has one')
+    .option(
+      '--client-auth <how>',
+      'with --oauth: how the secret is sent, post or basic (default: as the provider says)',
+    )
+    .option('--scope <scope>', 'with --oauth: what to ask for (google and microsoft are known)')
+    .option('--redirect-uri <url>', 'with --oauth: as registered for the client (default: http://localhost/)')
+    .option('--refresh-token-stdin', 'with --oauth: reads a refresh token from standard input; nobody is asked')
+    .option('--password-stdin', 'reads the password from standard input')
+    .option('--password-file <file>', 'reads the password from the first line of a file')
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+function addAdd(account: Command): void {
+  addSettings(account.command('add').argument('<address>', 'the address that customers write to'))
+    .description('adds an account; asks for its password')
+    .option(
+      '--start <what>',
+      'what of the mail already there becomes tickets: all, new or a day as 2026-11-24 (default: all; asks above 500 mails)',
+    )
+    .addHelpText(
+      'after',
+      `${examples(
+        'letterlock account add support@example.com --host imap.example.com',
+        'letterlock account add sales@example.com --host mail.example.com --security starttls --start new --after move:Done',
+        'letterlock account add support@example.com --oauth microsoft --client-id 2f6c…    (docs/oauth.md)',
+        'printf %s "$PASSWORD" | letterlock account add a@example.com --host imap.example.com --password-stdin',
+      )}\n
+An address that was removed comes back as it was: reading goes on where it stopped.`,
+    )
+    .action(async (address: string, _, command: Command) =>
+      (await load()).addAccount(address, command.optsWithGlobals()),
+    )
+}
+
+function addViews(account: Command): void {
+  account
+    .command('list')
+    .description('all accounts with their state')
+    .option('--json', 'one object a line')
+    .addHelpText(
+      'after',
+      examples(
+        'letterlock account list',
+        'letterlock account list --json | jq -r \'select(.state != "active") | .address\'',
+      ),
+    )
+    .action(async (_, command: Command) => (await loadViews()).listAccounts(command.optsWithGlobals()))
+  account
+    .command('show')
+    .argument('<account>', 'id or address')
+    .description('everything about one account, but for its password')
+    .option('--json', 'as an object')
+    .addHelpText('after', examples('letterlock account show support@example.com'))
+    .action(async (which: string, _, command: Command) =>
+      (await loadViews()).showAccount(which, command.optsWithGlobals()),
+    )
+  account
+    .command('test')
+    .argument('<account>', 'id or address')
+    .description('connects, logs in and counts')
+    .addHelpText('after', examples('letterlock account test support@example.com'))
+    .action(async (which: string, _, command: Command) => (await load()).testAccount(which, command.optsWithGlobals()))
+}
+
+function addSet(account: Command): void {
+  addSettings(account.command('set').argument('<account>', 'id or address'))
+    .description('changes an account; a new server or user name needs the password again')
+    .option('--no-ca', 'the system’s CA certificates again')
+    .option('--ask-password', 'asks for a new password, and says where it will be sent')
+    .option('--yes', 'confirms a destination that was changed in the database, in scripts')
+    .addHelpText(
+      'after',
+      examples(
+        'letterlock account set 3 --every 5m',
+        'letterlock account set 3 --ask-password',
+        'letterlock account set 3 --oauth google    signs in again',
+        'letterlock account set 3 --host imap2.example.com --password-file /run/secrets/imap',
+      ),
+    )
+    .action(async (which: string, _, command: Command) => (await load()).setAccount(which, command.optsWithGlobals()))
+}
+
+function addSwitches(account: Command): void {
+  account
+    .command('pause')
+    .argument('<account>', 'id or address')
+    .description('stops polling it')
+    .addHelpText('after', examples('letterlock account pause support@example.com'))
+    .action(async (which: string, _, command: Command) =>
+      (await loadSwitches()).pauseAccount(which, command.optsWithGlobals()),
+    )
+  account
+    .command('resume')
+    .argument('<account>', 'id or address')
+    .description('polls it again')
+    .addHelpText('after', examples('letterlock account resume support@example.com'))
+    .action(async (which: string, _, command: Command) =>
+      (await loadSwitches()).resumeAccount(which, command.optsWithGlobals()),
+    )
+  account
+    .command('poll')
+    .argument('<account>', 'id or address')
+    .description('polls it now')
+    .addHelpText('after', examples('letterlock account poll support@example.com'))
+    .action(async (which: string, _, command: Command) =>
+      (await loadSwitches()).pollNow(which, command.optsWithGlobals()),
+    )
+}
+
+function addRemove(account: Command): void {
+  account
+    .command('remove')
+    .argument('<account>', 'id or address')
+    .description('removes it and its password; its tickets and mails stay')
+    .option('--yes', 'does not ask')
+    .addHelpText('after', examples('letterlock account remove 3', 'letterlock account remove 3 --yes'))
+    .action(async (which: string, _, command: Command) =>
+      (await loadSwitches()).deleteAccount(which, command.optsWithGlobals()),
+    )
+}
+
+function addImport(account: Command): void {
+  account
+    .command('import')
+    .argument('<file>', 'CSV with a header line')
+    .description('adds many accounts, all or none')
+    .addHelpText(
+      'after',
+      `
+Columns, in any order:
+  address        the address that customers write to
+  host           the IMAP server
+  password       taken as it stands; or
+  password_file  a file whose first line is the password (relative to the CSV file's folder)
+  port, security, username, every, start, after, ca    as the options of \`account add\`
+  mailboxes      separated by |
+What is left out or blank has its default. The file holds passwords: protect it, and remove it afterwards.
+${examples(
+  'letterlock account import accounts.csv',
+  '',
+  'address,host,mailboxes,password',
+  'support@example.com,imap.example.com,INBOX|Spam,"a password, with a comma"',
+)}`,
+    )
+    .action(async (file: string, _, command: Command) =>
+      (await loadImport()).importAccounts(file, command.optsWithGlobals()),
+    )
+}

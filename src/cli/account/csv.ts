@@ -1,0 +1,155 @@
+// Accounts from a CSV file (RFC 4180): a header line with the names of columns, then an account a line. All faults are told at once,
+// with their lines; passwords are taken as they stand, spaces included, and never shown.
+import path from 'node:path'
+import { CommandError } from '../../errors/errors.ts'
+import type { NewAccount } from '../../store/accounts/account-changes.ts'
+import {
+  accountDefaults,
+  faultOfAddress,
+  faultOfPassword,
+  type GivenSettings,
+  portOf,
+  toSettings,
+} from '../../store/accounts/account-settings.ts'
+import { readCa, readPasswordFile } from './files.ts'
+
+const columns = [
+  'address',
+  'host',
+  'password',
+  'password_file',
+  'port',
+  'security',
+  'username',
+  'mailboxes',
+  'every',
+  'push',
+  'start',
+  'after',
+  'ca',
+] as const
+type Column = (typeof columns)[number]
+
+export interface AccountLine {
+  line: number
+  account: NewAccount
+}
+
+/** Throws CommandError that lists every fault. Relative paths in it are meant from the file's folder. */
+export function parseAccountsCsv(text: string, file: string): AccountLine[] {
+  const { rows, open } = parseCsv(text.replace(/^\ufeff/, ''))
+  if (open !== undefined) throw refused(file, [`line ${open}: a quotation mark is never closed`])
+  const [header, ...lines] = rows
+  const names = header?.fields.map(name => name.trim().toLowerCase()) ?? []
+  const faults = faultsOfHeader(names).map(fault => `line 1: ${fault}`)
+  if (faults.length > 0) throw refused(file, faults)
+  const seen = new Map<string, number>()
+  const accounts = lines.flatMap(({ line, fields }) => {
+    const found: string[] = []
+    const account = toAccount(toRow(names, fields, found), path.dirname(file), found)
+    const before = account === undefined ? undefined : seen.get(account.address)
+    if (before !== undefined) found.push(`the address stands in line ${before} already`)
+    if (account !== undefined && before === undefined) seen.set(account.address, line)
+    faults.push(...found.map(fault => `line ${line}: ${fault}`))
+    return account === undefined ? [] : [{ line, account }]
+  })
+  if (faults.length === 0 && accounts.length === 0) faults.push('it has no account')
+  if (faults.length > 0) throw refused(file, faults)
+  return accounts
+}
+
+/** The refusal of a whole file. */
+export function refused(file: string, faults: readonly string[], exitCode: 1 | 2 = 2): CommandError {
+  return new CommandError(
+    `nothing of ${file} was imported:\n  ${faults.join('\n  ')}`,
+    exitCode === 1 ? undefined : '`letterlock account import --help` explains the columns',
+    exitCode,
+  )
+}
+
+function faultsOfHeader(names: readonly string[]): string[] {
+  const missing = ['address', 'host'].filter(name => !names.includes(name))
+  return [
+    ...names.filter(name => !(columns as readonly string[]).includes(name)).map(name => `there is no column "${name}"`),
+    ...names.filter((name, i) => names.indexOf(name) < i).map(name => `the column ${name} stands there twice`),
+    ...missing.map(name => `the column ${name} is missing`),
+    ...(names.includes('password') || names.includes('password_file')
+      ? []
+      : ['the column password or password_file is missing']),
+  ]
+}
+
+type Row = Partial<Record<Column, string>>
+
+/** What is blank was not given. Everything but a password is trimmed. */
+function toRow(names: readonly string[], fields: readonly string[], faults: string[]): Row {
+  if (fields.length !== names.length) faults.push(`${fields.length} fields instead of ${names.length}`)
+  const cells = names.map((name, i) => [name, name === 'password' ? fields[i] : fields[i]?.trim()])
+  return Object.fromEntries(cells.filter(([, text]) => text !== undefined && text !== ''))
+}
+
+function toAccount(row: Row, folder: string, faults: string[]): NewAccount | undefined {
+  const { address = '', password, password_file, mailboxes, ca, ...rest } = row
+  const addressFault = faultOfAddress(address)
+  if (addressFault !== undefined) faults.push(addressFault)
+  const given: GivenSettings = {
+    ...rest,
+    ...(mailboxes === undefined ? {} : { mailbox: mailboxes.split('|').map(name => name.trim()) }),
+    ...(ca === undefined ? {} : { ca: path.resolve(folder, ca) }),
+  }
+  const settings = toSettings(given, faults, name => (name === 'mailbox' ? 'mailboxes' : name), readCa)
+  if (row.host === undefined) faults.push('the host is missing')
+  const secret = toPassword(password, password_file, folder, faults)
+  if (settings.host === undefined || addressFault !== undefined) return undefined
+  const merged = { ...accountDefaults, ...settings, host: settings.host, address, password: secret }
+  return { ...merged, port: settings.port ?? portOf(merged.security) }
+}
+
+function toPassword(password: string | undefined, file: string | undefined, folder: string, faults: string[]): string {
+  if (password !== undefined && file !== undefined) faults.push('both a password and a password_file are given')
+  try {
+    const text = file === undefined ? (password ?? '') : readPasswordFile(path.resolve(folder, file))
+    const fault = faultOfPassword(text)
+    if (fault !== undefined) faults.push(fault)
+    return text
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    faults.push(error.message)
+    return ''
+  }
+}
+
+interface Parsed {
+  rows: { line: number; fields: string[] }[]
+  /** Where a quotation begins that never ends. */
+  open: number | undefined
+}
+
+function parseCsv(text: string): Parsed {
+  const rows: Parsed['rows'] = []
+  let [field, quotedSince, line, start] = ['', 0, 1, 1]
+  let fields: string[] = []
+  const endField = (): void => {
+    fields.push(field)
+    field = ''
+  }
+  const endRow = (): void => {
+    endField()
+    if (fields.length > 1 || fields[0] !== '') rows.push({ line: start, fields })
+    fields = []
+    start = line + 1
+  }
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i] as string
+    if (quotedSince > 0 && char === '"' && text[i + 1] === '"') field += text[i++]
+    else if (char === '"' && quotedSince > 0) quotedSince = 0
+    else if (char === '"' && field === '') quotedSince = line
+    else if (quotedSince > 0) field += char
+    else if (char === ',') endField()
+    else if (char === '\n') endRow()
+    else if (char !== '\r' || text[i + 1] !== '\n') field += char
+    if (char === '\n') line++
+  }
+  endRow()
+  return { rows, open: quotedSince > 0 ? quotedSince : undefined }
+}

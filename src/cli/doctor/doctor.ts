@@ -1,0 +1,305 @@
+// `letterlock doctor`: looks at everything that the daemon needs and says what to do for each finding. It changes nothing, and a
+// check that cannot be made is a finding itself, not the end of the others.
+import { accessSync, constants, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import type { Knex } from 'knex'
+import type { Config } from '../../config/config.ts'
+import { type AccountView, findAccounts } from '../../store/accounts/accounts.ts'
+import { findLiveWorkers } from '../../store/accounts/leases.ts'
+import { checkDatabase } from '../../store/db/check-database.ts'
+import { openDatabase } from '../../store/db/database.ts'
+import { judgeServerSettings, readServerSettings } from '../../store/db/server-settings.ts'
+import { findAllRules } from '../../store/ingest/stored-rules.ts'
+import { rawDirectoryOf } from '../../store/raw/open-raw-store.ts'
+import { toConditions } from '../../thread/rules.ts'
+import { keysOf } from '../../vault/keys/keyring.ts'
+import { readStatus } from '../../vault/sealing/status.ts'
+import { duration } from '../account/views.ts'
+import { findServers, type GlobalOptions, loadConfig } from '../connect.ts'
+import { paint, print, printJson, type Style } from '../terminal.ts'
+import { type Finding, fault, note, ok, toFault } from './finding.ts'
+import { checkRaw, checkRestored } from './raw-mail.ts'
+
+export interface DoctorOptions extends GlobalOptions {
+  json?: boolean
+  /** Looks at all raw mail, however long it takes. */
+  all?: boolean
+}
+
+/** Resolves to 1 if something is wrong. */
+export async function runDoctor(options: DoctorOptions): Promise<0 | 1> {
+  let faults = 0
+  for await (const finding of examine(options)) {
+    if (finding.level === 'fault') faults += 1
+    await (options.json ? printJson([finding]) : printFinding(finding))
+  }
+  return faults > 0 ? 1 : 0
+}
+
+const signs: Record<Finding['level'], [text: string, style: Style]> = {
+  ok: ['ok   ', 'green'],
+  note: ['note ', 'yellow'],
+  fault: ['FAULT', 'red'],
+}
+
+async function printFinding({ check, level, message, hint }: Finding): Promise<void> {
+  const [text, style] = signs[level]
+  await print(`${paint(style, text)} ${check.padEnd(14)} ${message}`)
+  if (hint) await print(`      ${''.padEnd(14)} → ${hint}`)
+}
+
+async function* examine(options: DoctorOptions): AsyncIterable<Finding> {
+  let config: Config
+  try {
+    config = loadConfig(options)
+  } catch (error) {
+    return yield toFault('configuration', error)
+  }
+  yield ok('configuration', 'is valid')
+  yield* checkDirectories(config)
+  yield* examineDatabase(config, options.all === true)
+  yield* examineRedis(config)
+  yield* guarded('web', () => checkWeb(config.web))
+}
+
+/** What a check finds, or that it cannot be made. */
+async function* guarded(check: string, findings: () => Promise<Finding[]>): AsyncIterable<Finding> {
+  try {
+    yield* await findings()
+  } catch (error) {
+    yield toFault(check, error)
+  }
+}
+
+function checkDirectories(config: Config): Finding[] {
+  const raw = rawDirectoryOf(config)
+  return [config.data.directory, raw].flatMap(directory => {
+    if (directory === undefined) return []
+    try {
+      const { mode, uid } = statSync(directory)
+      if ((mode & (directory === raw ? 0o077 : 0o002)) !== 0)
+        return fault(
+          'permissions',
+          `${directory} is open to others`,
+          `chmod ${directory === raw ? '700' : 'o-w'} ${directory}`,
+        )
+      if (uid === process.getuid?.()) return ok('permissions', `${directory} is in order`)
+      return note(
+        'permissions',
+        `${directory} belongs to user ${uid}`,
+        'see that this is the service user, or run doctor as that user',
+      )
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        return note('permissions', `${directory} does not exist yet`, 'it is made at the first start')
+      return fault('permissions', `${directory} cannot be looked at`, 'run doctor as the service user')
+    }
+  })
+}
+
+async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Finding> {
+  let db: Knex | undefined
+  try {
+    const { databaseUrl } = await findServers(config)
+    const opened = openDatabase(databaseUrl, config.database)
+    db = opened
+    await checkDatabase(opened)
+    yield ok('database', `${await versionOf(opened)} can be reached, and its schema fits`)
+    yield* guarded('settings', () => checkSettings(opened))
+    yield* guarded('privileges', () => checkPrivileges(opened))
+    yield* guarded('clock', () => checkClock(opened))
+    yield* guarded('rules', () => checkRules(opened))
+    yield* guarded('daemon', () => checkWorkers(opened))
+    yield* guarded('accounts', () => checkAccounts(opened))
+    yield* guarded('encryption', () => checkEncryption(opened, config))
+    yield* guarded('raw mail', () => checkRaw(opened, config, { all }))
+    yield* guarded('restored', () => checkRestored(opened))
+  } catch (error) {
+    yield toFault('database', error)
+  } finally {
+    await db?.destroy()
+  }
+}
+
+async function versionOf(db: Knex): Promise<string> {
+  const [[row]] = (await db.raw('SELECT VERSION() AS version')) as [[{ version: string }]]
+  return row.version.includes('MariaDB') ? `MariaDB ${row.version.split('-')[0]}` : `MySQL ${row.version}`
+}
+
+async function checkSettings(db: Knex): Promise<Finding[]> {
+  const found = judgeServerSettings(await readServerSettings(db))
+  if (found.length === 0) return [ok('settings', 'the settings of the database server fit')]
+  return found.map(({ level, message, hint }) => ({ check: 'settings', level, message, hint }))
+}
+
+/** Statements that touch no row still need the right to touch one. */
+const probes = [
+  'INSERT INTO settings (name, value) SELECT name, value FROM settings WHERE 1 = 0',
+  "UPDATE settings SET value = '' WHERE 1 = 0",
+  'DELETE FROM settings WHERE 1 = 0',
+]
+
+async function checkPrivileges(db: Knex): Promise<Finding[]> {
+  const hint =
+    'GRANT SELECT, INSERT, UPDATE, DELETE on the database to its user (and CREATE, ALTER, INDEX, REFERENCES for `letterlock migrate`)'
+  for (const probe of probes) {
+    try {
+      await db.raw(probe)
+    } catch (error) {
+      return [toFault('privileges', error, hint)]
+    }
+  }
+  return [ok('privileges', 'may read and write')]
+}
+
+const skewSeconds = 5
+
+async function checkClock(db: Knex): Promise<Finding[]> {
+  const [[row]] = (await db.raw('SELECT UNIX_TIMESTAMP(NOW(3)) AS now')) as [[{ now: string | number }]]
+  const skew = Math.abs(Number(row.now) - Date.now() / 1000)
+  if (skew < skewSeconds) return [ok('clock', 'agrees with the database’s')]
+  const message = `differs from the database’s by ${Math.round(skew)} s`
+  return [fault('clock', message, 'let both hosts take their time from NTP')]
+}
+
+async function checkRules(db: Knex): Promise<Finding[]> {
+  const rules = await findAllRules(db)
+  const broken = rules.filter(rule => toConditions(rule.conditionsJson) === undefined)
+  if (broken.length === 0) return rules.length === 0 ? [] : [ok('rules', `${rules.length}, all of them make sense`)]
+  const names = broken.map(rule => rule.name).join(', ')
+  return [
+    note(
+      'rules',
+      `hold for nothing, because their conditions make no sense: ${names}`,
+      '`letterlock rule remove NAME`, and add it again',
+    ),
+  ]
+}
+
+async function checkWorkers(db: Knex): Promise<Finding[]> {
+  const live = await findLiveWorkers(db)
+  if (live.length > 0) return [ok('daemon', `runs on ${[...new Set(live.map(worker => worker.host))].join(', ')}`)]
+  return [fault('daemon', 'none runs, so no mail comes in', 'systemctl start letterlock, or `npm start` in a clone')]
+}
+
+/** What harms nobody yet. */
+const notes: ReadonlySet<string> = new Set([
+  'backup.unproven',
+  'plaintext.written',
+  'key.not_held',
+  'key_file.not_visible',
+  'next_key_file.idle',
+])
+
+async function checkEncryption(db: Knex, config: Config): Promise<Finding[]> {
+  const status = await readStatus(db, keysOf(config), new Date())
+  const { state, sealed, problems } = status
+  const found = problems.map(({ code, hint }) => (notes.has(code) ? note : fault)('encryption', code, hint))
+  if (state === 'off') {
+    return [
+      ...found,
+      note(
+        'encryption',
+        'is off: passwords are in plaintext',
+        '`letterlock encryption enable` seals them; until then protect dumps and replicas',
+      ),
+    ]
+  }
+  return [...found, ...(state === 'locked' ? [] : [ok('encryption', `is ${state}, ${sealed} passwords are sealed`)])]
+}
+
+const lateSeconds = 900
+const mostListed = 20
+
+async function checkAccounts(db: Knex): Promise<Finding[]> {
+  const accounts = await findAccounts(db)
+  const found = accounts.flatMap(toTrouble)
+  if (found.length === 0) return [ok('accounts', `${accounts.length}, none in trouble`)]
+  const more = found.length - mostListed
+  return [
+    ...found.slice(0, mostListed),
+    ...(more > 0 ? [fault('accounts', `${more} more are in trouble`, '`letterlock account list` shows all')] : []),
+  ]
+}
+
+function toTrouble({ id, state, code, hint, behindSeconds }: AccountView): Finding[] {
+  if (state === 'failing' || state === 'waiting')
+    return [fault('accounts', `account ${id} is ${state} (${code})`, hint ?? `letterlock account test ${id}`)]
+  if (state === 'paused' || behindSeconds <= lateSeconds) return []
+  const message = `account ${id} is behind: its last good poll should have been ${duration(behindSeconds)} ago`
+  return [fault('accounts', message, 'does the daemon run? its log says more')]
+}
+
+/** The files of the certificate, and whether anybody answers. */
+async function checkWeb(web: Config['web']): Promise<Finding[]> {
+  const unreadable = [web.tlsCertFile, web.tlsKeyFile].filter(file => file !== '' && !isReadable(file))
+  if (unreadable.length > 0)
+    return unreadable.map(file =>
+      fault('web', `${file} cannot be read`, 'let the service user read it; the web interface opens by itself then'),
+    )
+  const at = web.listen.lastIndexOf(':')
+  const [host, port] = [web.listen.slice(0, at).replace(/^\[|\]$/g, ''), Number(web.listen.slice(at + 1))]
+  if (port === 0 || (await isListening(host, port))) return [ok('web', `${web.listen} answers`)]
+  return [
+    note(
+      'web',
+      `nothing answers at ${web.listen}`,
+      'is the daemon running? its log says why the address cannot be had',
+    ),
+  ]
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isListening(host: string, port: number): Promise<boolean> {
+  const wildcard = new Map([
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', '::1'],
+  ])
+  return new Promise(resolve => {
+    const socket = connect({ host: wildcard.get(host) ?? host, port, timeout: 2_000 })
+    const end = (answers: boolean) => {
+      socket.destroy()
+      resolve(answers)
+    }
+    socket.once('connect', () => end(true))
+    for (const event of ['error', 'timeout'] as const) socket.once(event, () => end(false))
+  })
+}
+
+async function* examineRedis(config: Config): AsyncIterable<Finding> {
+  const { openRedis, checkRedis, readInfo, serverNameOf } = await import('../../schedule/redis.ts')
+  const redisUrl = config.redis.url || (await findServers(config).catch(() => undefined))?.redisUrl
+  if (!redisUrl) {
+    return yield note(
+      'redis',
+      'is embedded and not running',
+      'run `npm start`, or set redis.url (LETTERLOCK_REDIS_URL)',
+    )
+  }
+  let redis: ReturnType<typeof openRedis> | undefined
+  try {
+    redis = openRedis(redisUrl, config.redis, 'commands')
+    await checkRedis(redis)
+    const info = await readInfo(redis)
+    yield ok('redis', `${serverNameOf(info)} can be reached, and evicts nothing`)
+    yield info.get('aof_enabled') === '1'
+      ? ok('redis', 'keeps its data over a restart')
+      : note(
+          'redis',
+          'does not keep all its data over a restart',
+          'nothing is lost by that; `appendonly yes` is quicker',
+        )
+  } catch (error) {
+    yield toFault('redis', error)
+  } finally {
+    redis?.disconnect()
+  }
+}

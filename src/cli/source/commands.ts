@@ -1,0 +1,94 @@
+// `letterlock source …` and `letterlock quarantine …`: options and help.
+import type { Command } from 'commander'
+import { examples } from '../terminal.ts'
+
+const load = () => import('./source.ts')
+
+function addFilter(command: Command): Command {
+  return command
+    .option('--account <address>', 'of one account')
+    .option('--since <time>', 'received at or after, as 2026-11-24 or 2026-11-24T10:00:00Z')
+    .option('--until <time>', 'received before')
+}
+
+export function addSourceCommands(source: Command): void {
+  addFilter(source.command('list'))
+    .description('the newest mails')
+    .option('--json', 'one object a line')
+    .option('--result <result>', 'created, appended, ignored, duplicate or quarantined')
+    .option('--limit <n>', 'how many', '100')
+    .addHelpText(
+      'after',
+      examples('letterlock source list --result ignored', 'letterlock source list --account a@example.com --json'),
+    )
+    .action(async (_, command: Command) => (await load()).listSources(command.optsWithGlobals()))
+  source
+    .command('show')
+    .argument('<id>')
+    .description('one mail: where it came from, how it ended, where it is kept')
+    .option('--json', 'as an object')
+    .addHelpText('after', examples('letterlock source show 4711'))
+    .action(async (id: string, _, command: Command) => (await load()).showSource(id, command.optsWithGlobals()))
+  addFilter(source.command('export').argument('<dir>', 'is made if need be'))
+    .description('writes each original as DIR/<sha256>.eml')
+    .addHelpText(
+      'after',
+      examples(
+        'letterlock source export /backup/mail',
+        'letterlock source export out --account a@example.com --since 2026-11-01 --until 2026-12-01',
+      ),
+    )
+    .action(async (directory: string, _, command: Command) => {
+      const { exportSources } = await import('./export.ts')
+      process.exitCode = await exportSources(directory, command.optsWithGlobals())
+    })
+  source
+    .command('recover')
+    .description('takes in mails that are kept but have no row, after a crash or a restored database')
+    .addHelpText('after', examples('letterlock source recover'))
+    .action(async (_, command: Command) => (await load()).recoverMails(command.optsWithGlobals()))
+  source
+    .command('prune')
+    .description('removes raw batches of which every mail is kept elsewhere; the daemon does so each night')
+    .addHelpText('after', examples('letterlock source prune'))
+    .action(async (_, command: Command) => (await load()).pruneRaw(command.optsWithGlobals()))
+}
+
+export function addQuarantineCommands(quarantine: Command): void {
+  addFilter(quarantine.command('list'))
+    .description('the newest of them')
+    .option('--json', 'one object a line')
+    .option('--limit <n>', 'how many', '100')
+    .addHelpText('after', examples('letterlock quarantine list', 'letterlock quarantine list --json | jq .reason'))
+    .action(async (_, command: Command) =>
+      (await load()).listSources({ ...command.optsWithGlobals(), result: 'quarantined' }),
+    )
+  quarantine
+    .command('show')
+    .argument('<id>')
+    .description('one of them')
+    .option('--json', 'as an object')
+    .addHelpText('after', examples('letterlock quarantine show 4711'))
+    .action(async (id: string, _, command: Command) =>
+      (await load()).showSource(id, command.optsWithGlobals(), 'quarantined'),
+    )
+  quarantine
+    .command('retry')
+    .argument('[ids...]')
+    .description('tries again to make tickets of them')
+    .option('--all', 'all of them')
+    .option('--reason <reason>', 'all that are there for this reason, as too_large')
+    .addHelpText(
+      'after',
+      examples('letterlock quarantine retry 4711 4712', 'letterlock quarantine retry --reason too_large'),
+    )
+    .action(async (ids: string[], _, command: Command) => {
+      process.exitCode = await (await load()).retryMails(ids, command.optsWithGlobals())
+    })
+  quarantine
+    .command('export')
+    .argument('<id>')
+    .description('writes what is kept of it to standard output')
+    .addHelpText('after', examples('letterlock quarantine export 4711 > odd.eml'))
+    .action(async (id: string, _, command: Command) => (await load()).exportQuarantined(id, command.optsWithGlobals()))
+}

@@ -1,0 +1,194 @@
+// Every business event: one function, one log line, one counter. Ids are in the log only; labels of counters are closed lists.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { PollReport } from '../poll/poll-account.ts'
+import type { Outcome, PartOutcome } from '../schedule/poll-verdict.ts'
+import type { Pruned } from '../store/raw/raw-leftovers.ts'
+import type { Problem } from '../vault/sealing/encryption-problems.ts'
+import type { EncryptionState } from '../vault/sealing/encryption-state.ts'
+import type { Log } from './log.ts'
+
+export interface Events {
+  registry: Registry
+  pollStarted(account: number): void
+  pollFinished(account: number, ms: number, report: PollReport): void
+  /** `before`: the code of the poll before; what fails on in the same way is not told again. */
+  pollFailed(account: number, ms: number, outcome: Outcome, error: unknown, before: string | null): void
+  /** The rest of the poll worked. */
+  pollPartlyFailed(account: number, outcome: PartOutcome, error: unknown, before: string | null): void
+  pollAborted(account: number, ms: number): void
+  /** A poll began so long after its slot. */
+  pollLate(ms: number): void
+  /** A job in Redis was none of ours. */
+  jobDropped(): void
+  /** A connection that waits for mail told of some, broke, or let mail come without a word. */
+  push(what: 'news' | 'lost' | 'missed'): void
+  connections(counts: { open: number; kept: number; waiting: number }): void
+  accountRecovered(account: number, code: string): void
+  ownership(owned: number): void
+  /** Told when it is another than before, or other problems are there. */
+  encryptionState(state: EncryptionState, problems: readonly Problem[]): void
+  /** A pass over the secrets changed so many rows. */
+  secretsWritten(pass: 'seal' | 'reseal' | 'unseal', changed: number, ms: number): void
+  /** A secret was left as it is. */
+  secretLeft(account: number, code: string): void
+  /** The night's work was done: so much raw mail that nobody needs was removed. */
+  nightlyDone(pruned: Pruned, ms: number): void
+  nightlyFailed(error: unknown): void
+  /** The key file has its retired name now. */
+  keyRetired(key: string): void
+  /** What this host has seen of the keys could not be written down. */
+  statesNotRemembered(error: unknown): void
+  /** The key file could not be given its new name. */
+  keyNotMoved(key: string, error: unknown): void
+}
+
+const states = ['off', 'sealing', 'on', 'rotating', 'unsealing', 'locked'] as const
+const results = ['created', 'appended', 'ignored', 'duplicate', 'quarantined'] as const
+
+export function createEvents(log: Log): Events {
+  const registry = new Registry()
+  const registers = [registry]
+  const mails = new Counter({
+    name: 'letterlock_mails_total',
+    help: 'Mails taken in, by their end',
+    labelNames: ['result'],
+    registers,
+  })
+  const bytes = new Counter({ name: 'letterlock_mail_bytes_total', help: 'Bytes of mail taken in', registers })
+  const polls = new Counter({
+    name: 'letterlock_polls_total',
+    help: 'Polls, by how they ended',
+    labelNames: ['end'],
+    registers,
+  })
+  const failures = new Counter({
+    name: 'letterlock_poll_failures_total',
+    help: 'Polls that failed, by code',
+    labelNames: ['code'],
+    registers,
+  })
+  const seconds = new Histogram({
+    name: 'letterlock_poll_seconds',
+    help: 'How long polls took',
+    buckets: [0.05, 0.1, 0.5, 1, 5, 15, 60, 300],
+    registers,
+  })
+  const late = new Histogram({
+    name: 'letterlock_poll_late_seconds',
+    help: 'How long after their slot polls began',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300],
+    registers,
+  })
+  const pushes = new Counter({
+    name: 'letterlock_push_total',
+    help: 'Connections that wait for mail: news told, connections lost, mail that came without a word',
+    labelNames: ['what'],
+    registers,
+  })
+  const dropped = new Counter({
+    name: 'letterlock_jobs_dropped_total',
+    help: 'Jobs in Redis that are not as letterlock writes them, and were dropped',
+    registers,
+  })
+  const connections = new Gauge({
+    name: 'letterlock_imap_connections',
+    help: 'Connections to mail servers: open, those of them kept between polls, those of them waiting for mail',
+    labelNames: ['state'],
+    registers,
+  })
+  const lastSuccess = new Gauge({
+    name: 'letterlock_last_poll_success_timestamp_seconds',
+    help: 'When a poll last worked (unix time)',
+    registers,
+  })
+  const accounts = new Gauge({ name: 'letterlock_accounts_owned', help: 'Accounts that this worker polls', registers })
+  const encryption = new Gauge({
+    name: 'letterlock_encryption_state',
+    help: '1 for the state that encryption is in',
+    labelNames: ['state'],
+    registers,
+  })
+  const pruned = new Counter({
+    name: 'letterlock_raw_batches_pruned_total',
+    help: 'Batches of raw mail that no row needed and that were removed',
+    registers,
+  })
+  const secrets = new Counter({
+    name: 'letterlock_secrets_written_total',
+    help: 'Secrets that were sealed, resealed or unsealed',
+    labelNames: ['pass'],
+    registers,
+  })
+  let told = ''
+  let droppedBefore = false
+  for (const result of results) mails.inc({ result }, 0)
+  for (const what of ['news', 'lost', 'missed']) pushes.inc({ what }, 0)
+  for (const end of ['done', 'failed', 'aborted']) polls.inc({ end }, 0)
+
+  return {
+    registry,
+    pollStarted: account => log.debug({ event: 'poll', account }, 'start'),
+    pollFinished(account, ms, report) {
+      const counts = results.filter(result => report[result] > 0)
+      for (const result of counts) mails.inc({ result }, report[result])
+      bytes.inc(report.bytes)
+      polls.inc({ end: 'done' })
+      seconds.observe(ms / 1000)
+      lastSuccess.setToCurrentTime()
+      const level = counts.length > 0 ? 'info' : 'debug'
+      const { failure: _, ...done } = report
+      log[level]({ event: 'poll', account, ms, ...done }, 'done')
+    },
+    pollPartlyFailed(account, outcome, error, before) {
+      failures.inc({ code: outcome.code })
+      log[outcome.code === before ? 'debug' : 'warn']({ event: 'account', account, ...outcome, error }, 'works in part')
+    },
+    pollFailed(account, ms, outcome, error, before) {
+      polls.inc({ end: 'failed' })
+      failures.inc({ code: outcome.code })
+      seconds.observe(ms / 1000)
+      const known = outcome.code === before && outcome.code !== 'internal'
+      const level = known ? 'debug' : outcome.kind === 'retry' && outcome.code !== 'internal' ? 'warn' : 'error'
+      log[level]({ event: 'poll', account, ms, ...outcome, error }, 'fail')
+    },
+    pollAborted(account, ms) {
+      polls.inc({ end: 'aborted' })
+      log.debug({ event: 'poll', account, ms }, 'aborted')
+    },
+    jobDropped() {
+      // Once is enough: whoever writes such jobs can write many.
+      if (!droppedBefore)
+        log.warn({ event: 'queue' }, 'a job in Redis is not as letterlock writes them, and was dropped')
+      droppedBefore = true
+      dropped.inc()
+    },
+    pollLate: ms => late.observe(ms / 1000),
+    push: what => pushes.inc({ what }),
+    connections(counts) {
+      for (const [state, count] of Object.entries(counts)) connections.set({ state }, count)
+    },
+    accountRecovered: (account, code) => log.info({ event: 'account', account, code }, 'works again'),
+    ownership: owned => accounts.set(owned),
+    encryptionState(state, problems) {
+      for (const name of states) encryption.set({ state: name }, name === state ? 1 : 0)
+      const news = JSON.stringify([state, problems])
+      if (news === told) return
+      told = news
+      const level = problems.length > 0 ? 'warn' : 'info'
+      log[level]({ event: 'encryption', state, problems }, state)
+    },
+    secretsWritten(pass, changed, ms) {
+      secrets.inc({ pass }, changed)
+      log.info({ event: 'encryption', work: pass, changed, ms }, 'secrets written')
+    },
+    secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
+    nightlyDone(removed, ms) {
+      pruned.inc(removed.batches)
+      log.info({ event: 'nightly', ...removed, ms }, 'done')
+    },
+    nightlyFailed: error => log.error({ event: 'nightly', error }, 'fail'),
+    keyRetired: key => log.info({ event: 'encryption', key }, 'key file retired'),
+    statesNotRemembered: error => log.error({ event: 'encryption', error }, 'states of keys not remembered'),
+    keyNotMoved: (key, error) => log.warn({ event: 'encryption', key, error }, 'key file not moved'),
+  }
+}

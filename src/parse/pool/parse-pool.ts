@@ -1,0 +1,248 @@
+// Parsing in threads, with a deadline a mail: no mail, however it is made, stops the daemon. A thread that does not answer in time, or
+// dies, is replaced; the mail that it had in hand is at fault, the ones behind it are given to others. A thread that dies before it is
+// ready condemns no mail: after a few of them the parser itself is at fault, and what waits is told so. Whose mail costs much waits for itself
+// (parse-turns.ts).
+import { Worker } from 'node:worker_threads'
+import { MessageError } from '../../errors/errors.ts'
+import type { ParsedMessage } from '../../model/parsed-message.ts'
+import type { ParseAnswer, ParseRequest } from './parse-thread.ts'
+import { type Bill, billAt, charged, mayCost, nextTurn } from './parse-turns.ts'
+
+export interface ParsePoolOptions {
+  threads: number
+  /** For one mail. */
+  deadlineMs: number
+  /** What the threads run; tests give one that misbehaves on command. */
+  script?: URL
+}
+
+export interface ParsePool extends AsyncDisposable {
+  /**
+   * Throws MessageError `message.parse_timeout` or `message.unparseable`. The bytes are copied, the caller keeps theirs. `account`: whose
+   * mail it is; 0 for nobody's.
+   */
+  parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
+}
+
+export function openParsePool(options: ParsePoolOptions): ParsePool {
+  return new ThreadPool(options)
+}
+
+interface Task {
+  id: number
+  account: number
+  bytes: number
+  source: Uint8Array
+  resolve(message: ParsedMessage): void
+  reject(error: Error): void
+}
+
+interface Thread {
+  worker: Worker
+  ready: boolean
+  /** Given to the thread, in order; the first is in hand. */
+  tasks: Task[]
+  /** When the mail in hand was begun. */
+  begunAt: number
+  timer: NodeJS.Timeout | undefined
+}
+
+/** A hop between threads costs as much as a small mail, so several travel together. */
+const groupMails = 8
+const groupBytes = 262_144
+const maxHeapMb = 512
+/** Bills that are kept before those that are forgotten are looked for. */
+const maxBills = 1_000
+/** Small: what a mail needs dies with it, and every thread has its own. */
+const maxYoungMb = 12
+/** Threads in a row that die before they are ready. */
+const maxFalseStarts = 3
+
+class ThreadPool implements ParsePool {
+  readonly #options: ParsePoolOptions
+  readonly #threads = new Set<Thread>()
+  readonly #bills = new Map<number, Bill>()
+  #waiting: Task[] = []
+  #nextId = 1
+  #falseStarts = 0
+  #isPumping = false
+  #isClosed = false
+
+  constructor(options: ParsePoolOptions) {
+    this.#options = options
+    this.#fill()
+  }
+
+  parse(source: Uint8Array, account = 0): Promise<ParsedMessage> {
+    if (this.#isClosed) return Promise.reject(new Error('the parser is closed'))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ id: this.#nextId++, account, bytes: source.length, source, resolve, reject })
+      this.#pumpSoon()
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    const threads = [...this.#threads]
+    this.#threads.clear()
+    for (const { timer } of threads) clearTimeout(timer)
+    const unanswered = [...threads.flatMap(thread => thread.tasks), ...this.#waiting]
+    this.#waiting = []
+    for (const task of unanswered) task.reject(new Error('the parser is closed'))
+    await Promise.all(threads.map(thread => thread.worker.terminate()))
+  }
+
+  #fill(): void {
+    while (this.#threads.size < this.#options.threads) this.#open()
+  }
+
+  #open(): void {
+    const worker = new Worker(this.#options.script ?? new URL('./parse-thread.ts', import.meta.url), {
+      resourceLimits: {
+        maxOldGenerationSizeMb: maxHeapMb,
+        maxYoungGenerationSizeMb: maxYoungMb,
+      },
+      // Nothing prints; reading these would keep the process alive.
+      stdout: true,
+      stderr: true,
+    })
+    worker.unref()
+    const thread: Thread = { worker, ready: false, tasks: [], begunAt: 0, timer: undefined }
+    this.#threads.add(thread)
+    let fault: unknown
+    worker.on('message', (answer: ParseAnswer) => this.#hear(thread, answer))
+    worker.on('error', error => {
+      fault = error
+    })
+    worker.on('exit', () => this.#bury(thread, fault))
+  }
+
+  /** Mails that come in one turn of the event loop are shared among the threads before any of them begins. */
+  #pumpSoon(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    queueMicrotask(() => {
+      this.#isPumping = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    if (this.#isClosed || this.#waiting.length === 0) return
+    this.#fill()
+    // What is not ready yet is kept alive by what waits for it.
+    for (const { worker, ready } of this.#threads) if (!ready) worker.ref()
+    const idle = [...this.#threads].filter(thread => thread.ready && thread.tasks.length === 0)
+    const share = Math.min(groupMails, Math.ceil(this.#waiting.length / Math.max(1, idle.length)))
+    for (const thread of idle) this.#feed(thread, share)
+  }
+
+  #feed(thread: Thread, mails: number): void {
+    const now = performance.now()
+    const billOf = (account: number): number => billAt(this.#bills.get(account), now)
+    const others = [...this.#threads].filter(other => other !== thread)
+    const reserved = others.length > 0 && others.every(({ tasks }) => tasks.some(task => mayCost(task, billOf)))
+    const turn = new Set(nextTurn(this.#waiting, { mails, bytes: groupBytes }, { billOf, reserved }))
+    if (turn.size === 0) return
+    thread.tasks = this.#waiting.filter((_, i) => turn.has(i))
+    this.#waiting = this.#waiting.filter((_, i) => !turn.has(i))
+    const request = toRequest(thread.tasks)
+    thread.worker.ref()
+    thread.worker.postMessage(request, [request.bytes])
+    this.#arm(thread)
+  }
+
+  #hear(thread: Thread, answer: ParseAnswer): void {
+    if ('ready' in answer) {
+      thread.ready = true
+      this.#falseStarts = 0
+      thread.worker.unref()
+      this.#pump()
+      return
+    }
+    const [task] = thread.tasks
+    if (task?.id !== answer.id) return
+    thread.tasks.shift()
+    this.#charge(task, thread)
+    if ('message' in answer) task.resolve(answer.message)
+    else task.reject(unparseable(answer.failed))
+    this.#arm(thread)
+    if (thread.tasks.length === 0) this.#pump()
+  }
+
+  #charge({ account }: Task, { begunAt }: Thread): void {
+    const now = performance.now()
+    const bill = charged(this.#bills.get(account), now - begunAt, now)
+    this.#bills.set(account, bill)
+    if (this.#bills.size <= maxBills) return
+    for (const [other, old] of this.#bills) if (billAt(old, now) === 0) this.#bills.delete(other)
+  }
+
+  /** Begins the time of the mail in hand. */
+  #arm(thread: Thread): void {
+    clearTimeout(thread.timer)
+    thread.begunAt = performance.now()
+    const [inHand] = thread.tasks
+    if (inHand === undefined) {
+      thread.worker.unref()
+      return
+    }
+    thread.timer = setTimeout(() => {
+      // Where it was our own loop that stood still, the answer is there by now and is heard first.
+      setImmediate(() => {
+        if (thread.tasks[0] === inHand) this.#replace(thread, late(this.#options.deadlineMs))
+      })
+    }, this.#options.deadlineMs)
+  }
+
+  #bury(thread: Thread, fault: unknown): void {
+    if (!this.#threads.has(thread)) return
+    if (thread.ready) {
+      this.#replace(thread, unparseable('the parser died on it', fault))
+      return
+    }
+    this.#threads.delete(thread)
+    this.#falseStarts += 1
+    if (this.#falseStarts < maxFalseStarts) {
+      this.#fill()
+      this.#pump()
+      return
+    }
+    this.#falseStarts = 0
+    for (const task of this.#waiting.splice(0)) task.reject(new Error('the parser does not start', { cause: fault }))
+  }
+
+  /** The mail in hand is at fault; those behind it wait again, first in the line. */
+  #replace(thread: Thread, fault: MessageError): void {
+    if (!this.#threads.delete(thread)) return
+    clearTimeout(thread.timer)
+    void thread.worker.terminate()
+    const [inHand, ...behind] = thread.tasks
+    if (inHand !== undefined) this.#charge(inHand, thread)
+    this.#waiting.unshift(...behind)
+    inHand?.reject(fault)
+    this.#fill()
+    this.#pump()
+  }
+}
+
+/** One tight copy: a view of a larger buffer would take all of that along. */
+function toRequest(tasks: readonly Task[]): ParseRequest {
+  const joined = new Uint8Array(tasks.reduce((sum, { source }) => sum + source.length, 0))
+  let offset = 0
+  for (const { source } of tasks) {
+    joined.set(source, offset)
+    offset += source.length
+  }
+  return { mails: tasks.map(({ id, source }) => ({ id, length: source.length })), bytes: joined.buffer }
+}
+
+const hint = 'its original is kept: `letterlock quarantine export` writes it to a file'
+
+function late(deadlineMs: number): MessageError {
+  return new MessageError('message.parse_timeout', `a mail was not parsed within ${deadlineMs} ms`, { hint })
+}
+
+function unparseable(why: string, cause?: unknown): MessageError {
+  return new MessageError('message.unparseable', `a mail could not be parsed (${why})`, { hint, cause })
+}

@@ -1,0 +1,84 @@
+// PURE. A ticket that has mail in a batch: as it is found or opened, and what each mail adds to it.
+import type { Address, Bounce, Kind, ParsedMessage } from '../../model/parsed-message.ts'
+import { personKey } from '../../model/person-key.ts'
+import { isAutomatic, participantsOf, requesterOf, type ThreadPolicy } from '../../thread/thread-message.ts'
+
+/** A ticket that has mail in this batch. */
+export interface BatchTicket {
+  /** Null until it is inserted. */
+  id: number | null
+  participants: Set<string>
+  /** Who opened it, as personKey() has it. */
+  requester: string
+  closed: boolean
+  /** Set for a ticket that the batch opens. */
+  opened: { kind: Kind; subject: string; requester: Address; at: Date; linked: BatchTicket | null } | null
+  /** Messages that the batch adds. */
+  added: number
+  reopened: boolean
+  lastAt: Date
+  newParticipants: Set<string>
+  /** Tags that rules give it. */
+  tags: Set<string>
+  /** Addresses that a bounce says could not be reached, with the status. */
+  bounced: Map<string, string>
+  /** Message-IDs that its mails refer to and that are not here yet. */
+  awaits: Set<string>
+}
+
+export function openTicket(
+  message: ParsedMessage,
+  at: Date,
+  linked: BatchTicket | null,
+  policy: ThreadPolicy,
+): BatchTicket {
+  const requester = requesterOf(message, policy) ?? { name: '', address: '' }
+  return {
+    ...untouchedTicket({
+      id: null,
+      participants: new Set(),
+      requester: personKey(requester.address),
+      closed: false,
+    }),
+    opened: { kind: message.kind, subject: message.subject, requester, at, linked },
+    lastAt: at,
+  }
+}
+
+/** A ticket as the batch finds it, nothing added yet. */
+export function untouchedTicket(found: Pick<BatchTicket, 'id' | 'participants' | 'requester' | 'closed'>): BatchTicket {
+  return {
+    ...found,
+    opened: null,
+    added: 0,
+    reopened: false,
+    lastAt: new Date(0),
+    newParticipants: new Set(),
+    tags: new Set(),
+    bounced: new Map(),
+    awaits: new Set(),
+  }
+}
+
+export function join(ticket: BatchTicket, message: ParsedMessage, at: Date): void {
+  ticket.added += 1
+  if (at > ticket.lastAt) ticket.lastAt = at
+  // A server that goes on trying has failed nobody.
+  if (message.bounce !== null && !message.bounce.delayed) noteBounce(ticket, message.bounce)
+  // A mail server does not take part, and a stranger must not by an answer that is joined by reference alone.
+  if (isAutomatic(message.kind)) return
+  for (const address of participantsOf(message).slice(0, maxParticipants)) {
+    if (ticket.participants.has(address) || ticket.participants.size >= maxParticipants) continue
+    ticket.participants.add(address)
+    ticket.newParticipants.add(address)
+  }
+}
+
+/** Participants whom a mail server could not reach are marked. */
+function noteBounce(ticket: BatchTicket, { recipients, statuses }: Bounce): void {
+  for (const recipient of recipients.map(personKey))
+    if (ticket.participants.has(recipient)) ticket.bounced.set(recipient, statuses[0] ?? '')
+}
+
+/** A mail to thousands does not make thousands of rows. */
+const maxParticipants = 200

@@ -1,0 +1,248 @@
+// PURE. What becomes of the mails of a batch, each with its reason: the only place where a mail gets its end. Mails are taken
+// in the order given; a mail may belong to a ticket that an earlier mail of the same batch opens.
+import { createHash } from 'node:crypto'
+import type { FetchedMessage } from '../../fetch/mailbox.ts'
+import type { ParsedMessage } from '../../model/parsed-message.ts'
+import { personKey } from '../../model/person-key.ts'
+import type { RawPlace } from '../../store/raw/raw-store.ts'
+import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../../thread/hold.ts'
+import { applyRules, type Rule, type RuleVerdict } from '../../thread/rules.ts'
+import {
+  type Candidate,
+  type Leads,
+  personOf,
+  type ThreadDecision,
+  type ThreadPolicy,
+  threadIds,
+  threadMessage,
+} from '../../thread/thread-message.ts'
+import { tokensIn, tokensOf } from '../../thread/token.ts'
+import { type BatchTicket, join, openTicket } from './batch-ticket.ts'
+
+/** A mail whose bytes are kept: parsed, or with the reason why it could not be. */
+export interface KeptMail {
+  mail: FetchedMessage
+  place: RawPlace
+  parsed: ParsedMessage | null
+  fault: string | null
+}
+
+/** A source that a mail repeats: one of an earlier batch (`id`), or of this one (`end`). */
+export interface Original {
+  id: number | null
+  ticketId: number | null
+  end: MailEnd | null
+}
+
+export interface MailEnd {
+  kept: KeptMail
+  fingerprint: Buffer | null
+  result: 'created' | 'appended' | 'ignored' | 'duplicate' | 'quarantined'
+  reason: string
+  ticket: BatchTicket | null
+  /** Other tickets that waited for this mail: what they refer to is in its ticket. */
+  waiting: readonly BatchTicket[]
+  original: Original | null
+}
+
+/** What the database knows about the mails of a batch. */
+export interface Known {
+  /** By hex SHA-256 of the raw bytes. */
+  contents: Map<string, Original>
+  /** By hex fingerprint; only asked for mail that is read again. */
+  fingerprints: Map<string, Original>
+  /** By Message-ID, those that mails refer to and the mails' own. */
+  threads: Map<string, BatchTicket[]>
+  /** Tickets that wait for the mail with this Message-ID. */
+  awaited: Map<string, BatchTicket[]>
+  /** What the tokens in the mails prove: a ticket of this account, nothing (`forged`), or another account's ticket. */
+  tokens: Map<string, BatchTicket | 'forged' | 'elsewhere'>
+  /** Addresses of our own accounts, as personKey() has them. */
+  own: ReadonlySet<string>
+  /** By the sender's address in lower case. */
+  histories: Map<string, SenderHistory>
+}
+
+/** How mails are judged. */
+export interface EndPolicy {
+  thread: ThreadPolicy
+  hold: HoldLimits
+  rules: readonly Rule[]
+  /** Values of a header field of a raw mail, for rules that ask. */
+  header(source: Buffer, name: string): readonly string[]
+}
+
+/** Where the mailbox stood before: mail below these UIDs is a backlog, or is read again. */
+export interface EndingCursor {
+  rereadBeforeUid: number
+  startBeforeUid: number
+  /** An operator releases them: no rule, no flood and no loop keeps them. */
+  released: boolean
+}
+
+/** Decides the ends. `known` is added to as the batch goes on. */
+export function decideEnds(
+  mails: readonly KeptMail[],
+  known: Known,
+  cursor: EndingCursor,
+  policy: EndPolicy,
+): MailEnd[] {
+  return mails.map(kept => {
+    const end = decideEnd(kept, known, cursor, policy)
+    if (end.result !== 'duplicate' && kept.mail.complete) remember(known, end)
+    return end
+  })
+}
+
+function decideEnd(kept: KeptMail, known: Known, cursor: EndingCursor, policy: EndPolicy): MailEnd {
+  const fingerprint = kept.parsed === null ? null : fingerprintOf(kept.parsed)
+  const none = { kept, fingerprint, ticket: null, waiting: [], original: null }
+  if (!kept.mail.complete) return { ...none, result: 'quarantined', reason: kept.fault ?? 'too_large' }
+  const same = known.contents.get(kept.place.sha256)
+  if (same !== undefined) return { ...none, result: 'duplicate', reason: 'content', original: same }
+  const rewritten =
+    fingerprint !== null && kept.mail.uid < cursor.rereadBeforeUid
+      ? known.fingerprints.get(fingerprint.toString('hex'))
+      : undefined
+  if (rewritten !== undefined) return { ...none, result: 'duplicate', reason: 'rewritten', original: rewritten }
+  if (kept.parsed === null || kept.fault !== null)
+    return { ...none, result: 'quarantined', reason: kept.fault ?? 'unparseable' }
+  return { ...none, ...judge(kept.parsed, kept, known, cursor, policy) }
+}
+
+type Judgement = Pick<MailEnd, 'result' | 'reason' | 'ticket' | 'waiting'>
+
+/** Our own mail that came back, then the admin's rules, then floods and loops, then the ticket. */
+function judge(
+  message: ParsedMessage,
+  { mail, place }: KeptMail,
+  known: Known,
+  cursor: EndingCursor,
+  policy: EndPolicy,
+): Judgement {
+  const without = { ticket: null, waiting: [] }
+  if (isOwnMail(message, known)) return { ...without, result: 'ignored', reason: 'own-mail' }
+  const verdict = ruleVerdict(message, mail, place.size, policy)
+  if (verdict === undefined) return { ...without, result: 'quarantined', reason: 'unparseable' }
+  const { decided, tags } = verdict
+  if (decided !== null && !cursor.released) {
+    const result = decided.action === 'drop' ? 'ignored' : 'quarantined'
+    return { ...without, result, reason: `rule:${decided.name}` }
+  }
+  const decision = threadMessage(message, leadsOf(message, known), policy.thread)
+  if (decision.kind === 'ignore') return { ...without, result: 'ignored', reason: decision.reason }
+  // What was there before the first poll is a backlog, and what is read again is no flood either.
+  if (mail.uid >= Math.max(cursor.startBeforeUid, cursor.rereadBeforeUid) && !cursor.released) {
+    const history = historyOf(message, known)
+    const opens = decision.kind === 'open'
+    const hold = holdReason(message, mail.receivedAt, opens, history, policy.hold)
+    if (hold !== null) return { ...without, result: 'quarantined', reason: hold }
+    noteMail(history, message, mail.receivedAt, opens)
+  }
+  const judgement = carryOut(decision, message, mail.receivedAt, known, policy.thread)
+  for (const tag of tags) judgement.ticket?.tags.add(tag)
+  return judgement
+}
+
+/** Undefined where a rule could not be applied: that is this mail's fault, and the others of its batch go on. */
+function ruleVerdict(
+  message: ParsedMessage,
+  mail: FetchedMessage,
+  size: number,
+  { rules, header }: EndPolicy,
+): RuleVerdict | undefined {
+  try {
+    return applyRules(rules, { message, size, header: name => header(mail.source, name) })
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A mail that the helpdesk has sent came back, by a copy or a forward: from one of our own addresses, and its Message-ID is known here or
+ * bears a token.
+ */
+function isOwnMail(message: ParsedMessage, known: Known): boolean {
+  const { messageId } = message
+  if (!known.own.has(senderOf(message)) || messageId === '') return false
+  return known.threads.has(messageId) || tokensOf(messageId).some(token => isProven(known.tokens.get(token)))
+}
+
+function isProven(proof: BatchTicket | 'forged' | 'elsewhere' | undefined): boolean {
+  return proof !== undefined && proof !== 'forged'
+}
+
+function senderOf(message: ParsedMessage): string {
+  return personKey(message.from?.address ?? '')
+}
+
+function leadsOf(message: ParsedMessage, known: Known): Leads<BatchTicket> {
+  const proofs = tokensIn(message).flatMap(token => known.tokens.get(token) ?? [])
+  const toCandidates = (tickets: readonly BatchTicket[]) => tickets.map(ticket => toCandidate(ticket, known.own))
+  return {
+    tokens: toCandidates(proofs.filter(proof => typeof proof === 'object')),
+    forged: proofs.includes('forged'),
+    references: toCandidates(threadIds(message).flatMap(id => known.threads.get(id) ?? [])),
+    awaited: toCandidates(known.awaited.get(message.messageId) ?? []),
+  }
+}
+
+function toCandidate(ticket: BatchTicket, own: ReadonlySet<string>): Candidate<BatchTicket> {
+  const { participants, requester, closed, reopened } = ticket
+  // Every mail is written to one of our own addresses: that one of them opened a ticket tells nothing.
+  return { ticket, participants, requester: own.has(requester) ? '' : requester, closed: closed && !reopened }
+}
+
+function historyOf(message: ParsedMessage, known: Known): SenderHistory {
+  const sender = personOf(message)?.address.toLowerCase() ?? ''
+  const found = known.histories.get(sender) ?? emptyHistory()
+  known.histories.set(sender, found)
+  return found
+}
+
+function carryOut(
+  decision: Exclude<ThreadDecision<BatchTicket>, { kind: 'ignore' }>,
+  message: ParsedMessage,
+  at: Date,
+  known: Known,
+  policy: ThreadPolicy,
+): Judgement {
+  const { reason } = decision
+  const opens = decision.kind === 'open'
+  const ticket = opens ? openTicket(message, at, decision.linked, policy) : decision.ticket
+  if (!opens) ticket.reopened ||= decision.reopens
+  join(ticket, message, at)
+  // Its own parent may be late as well.
+  if (opens || reason === 'awaited') awaitParents(ticket, message, known)
+  const waiting = (known.awaited.get(message.messageId) ?? []).filter(
+    other => other !== ticket && other !== ticket.opened?.linked,
+  )
+  return { result: opens ? 'created' : 'appended', reason, ticket, waiting }
+}
+
+/** The ticket waits for what the message refers to and is not here yet. */
+function awaitParents(ticket: BatchTicket, message: ParsedMessage, known: Known): void {
+  const absent = threadIds(message).filter(id => !known.threads.has(id))
+  for (const id of absent.slice(0, maxAwaited)) {
+    ticket.awaits.add(id)
+    known.awaited.set(id, [...(known.awaited.get(id) ?? []), ticket])
+  }
+}
+
+/** The newest references of a mail whose parent has not come. */
+const maxAwaited = 5
+
+function remember(known: Known, end: MailEnd): void {
+  const original: Original = { id: null, ticketId: null, end }
+  known.contents.set(end.kept.place.sha256, original)
+  if (end.fingerprint !== null) known.fingerprints.set(end.fingerprint.toString('hex'), original)
+  const id = end.kept.parsed?.messageId ?? ''
+  if (end.ticket !== null && id !== '') known.threads.set(id, [...(known.threads.get(id) ?? []), end.ticket])
+}
+
+/** SHA-256 of Message-ID, Date and From: what stays when a server rewrites other headers. Null without a Message-ID. */
+export function fingerprintOf(message: Pick<ParsedMessage, 'messageId' | 'date' | 'from'>): Buffer | null {
+  if (message.messageId === '') return null
+  const facts = [message.messageId, message.date ?? '', message.from?.address.toLowerCase() ?? '']
+  return createHash('sha256').update(facts.join('\0')).digest()
+}

@@ -1,0 +1,65 @@
+// Takes in the mails of raw batches that have no rows: what a crash left between the batch and its transaction, or what came
+// after the backup from which the database was restored. A mail that has its row by now, or whose content is known, is not doubled.
+import type { Knex } from 'knex'
+import { inTransaction } from '../../store/db/database.ts'
+import { findRecovered, type RecoveryPlace } from '../../store/ingest/recovery.ts'
+import type { RawIndexEntry, RawStore } from '../../store/raw/raw-store.ts'
+import { endMails, type IngestDeps, type Judging, judgeTokens, parseMail } from './ingest-batch.ts'
+
+export interface Recovered {
+  /** Batches that had mails without rows. */
+  batches: number
+  /** Mails that got a row now. */
+  mails: number
+  /** Mails of accounts that the database does not know. */
+  strangers: number
+}
+
+/** Goes through all batches, oldest first. Throws `raw.damaged` for a batch that cannot be read. */
+export async function recoverSources(
+  db: Knex,
+  raw: RawStore,
+  parse: IngestDeps['parse'],
+  judging: Judging,
+  progress: (batch: string) => void = () => {},
+): Promise<Recovered> {
+  const recovered: Recovered = { batches: 0, mails: 0, strangers: 0 }
+  for await (const batch of raw.batches()) {
+    progress(batch)
+    const before = recovered.mails
+    for (const entry of await raw.index(batch)) await recoverMail({ db, raw, parse, judging }, batch, entry, recovered)
+    if (recovered.mails > before) recovered.batches += 1
+  }
+  return recovered
+}
+
+async function recoverMail(deps: IngestDeps, batch: string, entry: RawIndexEntry, recovered: Recovered): Promise<void> {
+  const place = await findRecovered(deps.db, entry)
+  if (place === 'known') return
+  if (place === 'no account') {
+    recovered.strangers += 1
+    return
+  }
+  if (await takeInAgain(deps, batch, entry, place)) recovered.mails += 1
+}
+
+async function takeInAgain(
+  deps: IngestDeps,
+  batch: string,
+  entry: RawIndexEntry,
+  place: RecoveryPlace,
+): Promise<boolean> {
+  const { uid, offset, size, sha256, complete } = entry
+  const at = { batch, offset, size, sha256 }
+  const source = await deps.raw.read(at)
+  const mail = { uid, size, source, complete, receivedAt: new Date(entry.receivedAt) }
+  const kept = { mail, place: at, ...(await parseMail(deps, source)) }
+  const judged = await judgeTokens([kept], deps.judging)
+  const ends = await inTransaction(deps.db, async trx => {
+    await trx('accounts').where({ id: entry.accountId }).forUpdate().first('id')
+    // What was let in once is not held now.
+    const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: true }
+    return await endMails(trx, { ...place, ...cursor }, judged, deps.judging)
+  })
+  return ends.length > 0
+}

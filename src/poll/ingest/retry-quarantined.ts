@@ -1,0 +1,61 @@
+// An operator asks for a quarantined mail again. Where its bytes are kept it is parsed and ended anew at once; where they are not,
+// the worker that owns the account fetches it from the server at its next poll.
+import type { Knex } from 'knex'
+import { CommandError } from '../../errors/errors.ts'
+import { inTransaction } from '../../store/db/database.ts'
+import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../../store/ingest/quarantine.ts'
+import type { RawStore } from '../../store/raw/raw-store.ts'
+import type { MailEnd } from './decide-outcomes.ts'
+import { endMails, type IngestDeps, type JudgedMails, type Judging, judgeTokens, parseMail } from './ingest-batch.ts'
+
+export interface RetryEnd {
+  /** The mail's new end; `pending` where it must be fetched first. */
+  result: MailEnd['result'] | 'pending'
+  reason: string
+  /** tickets.id */
+  ticket: number | null
+}
+
+/** Throws CommandError where there is no such quarantined mail. */
+export async function retryQuarantined(
+  db: Knex,
+  raw: RawStore,
+  parse: IngestDeps['parse'],
+  judging: Judging,
+  sourceId: number,
+): Promise<RetryEnd> {
+  const mail = await findQuarantined(db, sourceId)
+  if (mail === undefined) {
+    throw new CommandError(`source ${sourceId} is not in quarantine`, '`letterlock quarantine list` shows what is')
+  }
+  if (mail.place === null) return await fetchAgain(db, mail)
+  const source = await raw.read(mail.place)
+  const kept = { mail: { ...mail, source, complete: true }, place: mail.place, ...(await parseMail({ parse }, source)) }
+  const judged = await judgeTokens([kept], judging)
+  const [end] = await inTransaction(db, trx => endAgain(trx, mail, judged, judging))
+  if (end === undefined) throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
+  return { result: end.result, reason: end.reason, ticket: end.ticket?.id ?? null }
+}
+
+/** Only the worker that owns the account asks its server. */
+async function fetchAgain(db: Knex, mail: QuarantinedMail): Promise<RetryEnd> {
+  if (!(await isFetchable(db, mail))) {
+    throw new CommandError(
+      `source ${mail.id} cannot be fetched again: the server renumbered its mailbox, or the mailbox is not read any more`,
+      'if the mail is still there, it was read again under its new number: `letterlock source list`',
+    )
+  }
+  await requestRetry(db, mail.id)
+  return { result: 'pending', reason: 'fetched at the next poll', ticket: null }
+}
+
+/** Whoever retries does not own the account: the account's row is locked all the same, so that no poll threads beside it. */
+async function endAgain(
+  trx: Knex.Transaction,
+  mail: QuarantinedMail,
+  judged: JudgedMails,
+  judging: Judging,
+): Promise<MailEnd[]> {
+  await trx('accounts').where({ id: mail.accountId }).forUpdate().first('id')
+  return await endMails(trx, { ...mail, rereadBeforeUid: 0, startBeforeUid: 0, released: true }, judged, judging)
+}

@@ -1,0 +1,25 @@
+// How mails are judged, from the settings and the installation's secret for ticket tokens.
+import type { Config } from '../../config/config.ts'
+import type { Kind } from '../../model/parsed-message.ts'
+import { createTokens } from '../../thread/token.ts'
+import type { Judging } from './ingest-batch.ts'
+
+/**
+ * `openSecret`: undefined while its key is away; then the one that was opened last goes on being used, and without one no token proves
+ * anything. It is asked for again with each batch that has tokens, because a lost key brings a new secret.
+ */
+export function createJudging(
+  config: Pick<Config, 'thread' | 'hold'>,
+  openSecret: () => Promise<Buffer | undefined>,
+): Judging {
+  let last: Buffer | undefined
+  const opening = config.thread.opening.split(',').map(kind => kind.trim() as Kind)
+  return {
+    thread: { closed: config.thread.closed, opening: new Set(opening), requester: config.thread.requester },
+    hold: { ticketsPerHour: config.hold.ticketsPerHour, sameSubject: config.hold.sameSubject },
+    async openTokens() {
+      last = (await openSecret()) ?? last
+      return last === undefined ? undefined : createTokens(last)
+    },
+  }
+}

@@ -1,0 +1,68 @@
+// PURE. What a failed poll costs. An unknown error is presumed temporary: repeating work is cheaper than losing mail.
+import { AccountError, type ErrorCode, IngestError } from '../errors/errors.ts'
+
+export type Outcome =
+  /** Try again after this time. */
+  | { kind: 'retry'; code: string; hint: string; afterMs: number }
+  /** Waiting does not cure it: an operator must act. Looked at again after this time, never given up. */
+  | { kind: 'suspend'; code: ErrorCode; hint: string; afterMs: number }
+  /** Something of ours is missing; the next slot looks again, without a connection. */
+  | { kind: 'wait'; code: ErrorCode; hint: string }
+
+const firstWaitMs = 5_000
+const longestWaitMs = 15 * 60_000
+const suspendMs = 60 * 60_000
+/** What servers ask for is done within these bounds: no mailbox is given up because a server spoke of days. */
+const leastAskedMs = 1_000
+const mostAskedMs = 60 * 60_000
+
+/** `attempt` counts from 1; `random` is in [0, 1). */
+export function outcomeOf(error: unknown, attempt: number, random = Math.random()): Outcome {
+  if (!(error instanceof IngestError)) {
+    return {
+      kind: 'retry',
+      code: 'internal',
+      hint: 'see the log: this is a fault of letterlock',
+      afterMs: waitMs(attempt, random),
+    }
+  }
+  const { code, message } = error
+  const hint = error.hint === undefined ? message : `${message}: ${error.hint}`
+  if (code === 'account.password_missing' || code.startsWith('vault.')) return { kind: 'wait', code, hint }
+  if (error instanceof AccountError && !error.temporary) return { kind: 'suspend', code, hint, afterMs: suspendMs }
+  return { kind: 'retry', code, hint, afterMs: askedMs(error.retryAfterMs) ?? waitMs(attempt, random) }
+}
+
+/** What a poll costs of which a part worked: its account does not wait for the rest. */
+export interface PartOutcome {
+  code: string
+  hint: string
+  /** Null: at the next slot. */
+  afterMs: number | null
+  /** True if there is nothing that comes late: a mailbox that does not exist has no mail. */
+  worked: boolean
+}
+
+/** `everyMs`: from slot to slot. */
+export function partOutcomeOf(
+  failure: IngestError,
+  attempt: number,
+  everyMs: number,
+  random = Math.random(),
+): PartOutcome {
+  const outcome = outcomeOf(failure, attempt, random)
+  const { code, hint } = outcome
+  if (code === 'imap.mailbox_missing' || code === 'imap.uids_reused') return { code, hint, afterMs: null, worked: true }
+  const soon = outcome.kind === 'retry' && outcome.afterMs < everyMs
+  return { code, hint, afterMs: soon ? outcome.afterMs : null, worked: false }
+}
+
+function askedMs(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(Math.min(mostAskedMs, Math.max(leastAskedMs, ms)))
+}
+
+/** Exponential, 5 s to 15 min, between half and the whole of it so that accounts of one server do not come back together. */
+export function waitMs(attempt: number, random: number): number {
+  const whole = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(attempt - 1, 20))
+  return Math.round(whole * (0.5 + random / 2))
+}

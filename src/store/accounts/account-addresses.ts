@@ -1,0 +1,38 @@
+// The addresses of accounts: each belongs to one account at most, and one that was removed is known again.
+import type { Knex } from 'knex'
+import { CommandError } from '../../errors/errors.ts'
+
+export function addressTaken(id: number): CommandError {
+  return new CommandError(
+    `the address is account ${id} already`,
+    `change it with \`letterlock account set ${id}\`, or remove it first`,
+  )
+}
+
+/** A row that is always there stands for all addresses: of two who add the same one at the same moment, the second finds it. */
+export async function lockAddresses(trx: Knex.Transaction): Promise<void> {
+  await trx('schema_version').forUpdate().first('id')
+}
+
+/** Accounts that have one of these addresses. */
+export async function findAddresses(
+  db: Knex,
+  addresses: readonly string[],
+): Promise<{ id: number; address: string }[]> {
+  return await db('accounts')
+    .whereIn('address', addresses)
+    .whereNull('removed_at')
+    .orderBy('id')
+    .select('id', 'address')
+}
+
+/** The account that had this address until it was removed. */
+export async function findRemoved(db: Knex, address: string): Promise<number | undefined> {
+  const row = await db('accounts')
+    .where({ address })
+    .whereNotNull('removed_at')
+    .orderBy('id', 'desc')
+    .forUpdate()
+    .first('id')
+  return row?.id
+}

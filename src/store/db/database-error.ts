@@ -1,0 +1,130 @@
+// What went wrong in the database, in words that leave `store/`: knex's errors carry whole statements with their values, and the
+// server's messages carry values too. Of both, only numbers, the verb and the table are kept.
+import { ServiceError, type ServiceErrorCode } from '../../errors/errors.ts'
+
+/**
+ * Whose fault a failure can be. `service`: the server's alone, whatever else goes through (it is full, it lets us not in). `passing`: others held a
+ * lock; again later. `unknown`: of the mail that is written or of the server; a mail that fails alone while others go through is at fault.
+ */
+export type Blame = 'service' | 'passing' | 'unknown'
+
+/** A statement or a connection that failed: the server's numbers, the verb and the table, never a value. */
+export class DatabaseError extends ServiceError {
+  readonly errno: number
+
+  get blame(): Blame {
+    if (passing.has(this.errno)) return 'passing'
+    return this.code === 'db.failed' || this.code === 'db.constraint' || this.code === 'db.unreachable'
+      ? 'unknown'
+      : 'service'
+  }
+
+  constructor(code: ServiceErrorCode, message: string, detail: { temporary: boolean; errno: number; hint?: string }) {
+    super(code, message, detail)
+    this.errno = detail.errno
+  }
+}
+
+const unreachable = new Set([
+  'EACCES',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'EPIPE',
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+  'ER_SERVER_SHUTDOWN',
+  'ER_CON_COUNT_ERROR',
+])
+const refused = new Set([
+  'ER_ACCESS_DENIED_ERROR',
+  'ER_DBACCESS_DENIED_ERROR',
+  'ER_BAD_DB_ERROR',
+  'ER_ACCESS_DENIED_NO_PASSWORD_ERROR',
+  'ER_HOST_NOT_PRIVILEGED',
+])
+
+export const lockWaitTimeout = 1205
+export const deadlock = 1213
+/** ER_CHECKREAD, a conflict in a cluster, NOWAIT: as a deadlock, they pass. */
+const passing = new Set([lockWaitTimeout, deadlock, 1020, 3101, 3572])
+
+/**
+ * The server lacks space, memory or a file: ER_DISK_FULL, ER_ERROR_ON_WRITE, ER_GET_ERRNO, ER_OUTOFMEMORY, ER_OUT_OF_SORTMEMORY, ER_OUT_OF_RESOURCES,
+ * ER_RECORD_FILE_FULL, ER_ERROR_DURING_COMMIT, ER_LOCK_TABLE_FULL. A small row may still fit where a larger one does not: that proves nothing.
+ */
+const full = new Set([1021, 1026, 1030, 1037, 1038, 1041, 1114, 1180, 1206])
+/** Below it are failures of the operating system's files (EE_WRITE, EE_DISK_FULL …); 0 is the driver's own. */
+const firstServerError = 1000
+
+function isFull(errno: number): boolean {
+  return full.has(errno) || (errno > 0 && errno < firstServerError)
+}
+
+const checkViolatedMariaDb = 4025
+const checkViolatedMySql = 3819
+
+/** What a driver's error means, without a word of the statement's values. `where` completes "the database". */
+export function toDatabaseError(error: unknown, sql: string, where = ''): ServiceError {
+  if (error instanceof ServiceError) return error
+  const { code = '', errno = 0, name = '' } = error as { code?: string; errno?: number; name?: string }
+  if (
+    unreachable.has(code) ||
+    name === 'KnexTimeoutError' ||
+    /closed state|Connection lost|connection is closed/i.test(String(error))
+  ) {
+    return new DatabaseError(
+      'db.unreachable',
+      `the database${where} cannot be reached (${code || name || 'connection lost'})`,
+      {
+        temporary: true,
+        errno,
+        hint: 'check that it runs and that database.url names its host and port or its socket',
+      },
+    )
+  }
+  if (refused.has(code)) {
+    return new DatabaseError('db.access_denied', `the database${where} refused the connection (${code})`, {
+      temporary: false,
+      errno,
+      hint: 'check the user and the database name in database.url, and database.password_file',
+    })
+  }
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'HANDSHAKE_SSL_ERROR') {
+    return new DatabaseError('db.access_denied', `the database${where} offers no TLS that can be trusted (${code})`, {
+      temporary: false,
+      errno,
+      hint: 'off this host TLS is required: enable it on the server and name its CA in database.ca_file',
+    })
+  }
+  if (errno === checkViolatedMariaDb || errno === checkViolatedMySql) {
+    return new DatabaseError('db.constraint', 'the database refused a value (a check of the schema)', {
+      temporary: false,
+      errno,
+    })
+  }
+  const statement = statementOf(sql)
+  if (isFull(errno)) {
+    return new DatabaseError('db.full', `the database${where} has no room to write (${code || errno}${statement})`, {
+      temporary: true,
+      errno,
+      hint: 'free space on the disk of the database server (its data, temporary files and binary logs), or give it more memory; all mail waits on its servers and comes in by itself then',
+    })
+  }
+  return new DatabaseError('db.failed', `the database refused a statement (${code || name || 'unknown'}${statement})`, {
+    temporary: true,
+    errno,
+  })
+}
+
+/** Verb and table. */
+function statementOf(sql: string): string {
+  const found = /^\s*(\w+)(?:[^`]*?`(\w+)`)?/.exec(sql)
+  const what = [found?.[1]?.toLowerCase(), found?.[2]].filter(Boolean).join(' on ')
+  return what === '' ? '' : `, ${what}`
+}

@@ -1,0 +1,55 @@
+// PURE. Columns that hold JSON, read with the shape that we write. Others can write to the database, and a text may have been cut at the
+// column's end: a value that makes no sense spoils itself, and never the list, the page or the batch of mail that it stands in.
+import { z } from 'zod'
+import type { Address, Bounce, HtmlNotes } from '../../model/parsed-message.ts'
+
+/** The value of a JSON column; `instead` where it is NULL, no JSON or of another shape. */
+function readJson<T>(json: string | null, shape: z.ZodType<T>, instead: T): T {
+  if (json === null) return instead
+  try {
+    const read = shape.safeParse(JSON.parse(json))
+    return read.success ? read.data : instead
+  } catch {
+    return instead
+  }
+}
+
+const address = z.object({ name: z.string(), address: z.string() })
+const people = z.array(address)
+const texts = z.array(z.string())
+const count = z.int().nonnegative()
+const htmlNotes = z.object({ remoteImages: count, trackingPixels: count, flags: texts }).nullable()
+/** Older rows do not tell delays from failures. */
+const bounce = z.object({ recipients: texts, statuses: texts, delayed: z.boolean().default(false) }).nullable()
+const flashes = z.array(z.object({ tone: z.enum(['good', 'bad']), text: z.string() }))
+const detail = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+
+/** `messages.to_json`, `cc_json`. */
+export function readPeople(json: string | null): Address[] {
+  return readJson(json, people, [])
+}
+
+/** `tickets.tags_json`. */
+export function readTags(json: string | null): string[] {
+  return readJson(json, texts, [])
+}
+
+/** `messages.html_notes_json`. Flags that nobody knows any more are only words. */
+export function readHtmlNotes(json: string | null): HtmlNotes | null {
+  return readJson(json, htmlNotes, null) as HtmlNotes | null
+}
+
+/** `messages.bounce_json`. */
+export function readBounce(json: string | null): Bounce | null {
+  return readJson(json, bounce, null)
+}
+
+/** `sessions.flash_json`. */
+export function readFlashes(json: string | null): z.infer<typeof flashes> {
+  return readJson(json, flashes, [])
+}
+
+/** `audit_log.detail_json`; the log says where it is none of ours. */
+export function readDetail(json: string | null): z.infer<typeof detail> {
+  return readJson(json, detail, { unreadable: true })
+}

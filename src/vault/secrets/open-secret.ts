@@ -1,0 +1,181 @@
+// A mailbox's secret, a password or an access token, lent to a callback and wiped after it. Wiping is best effort: the IMAP library needs a string, and
+// strings of the language cannot be overwritten; nothing keeps one longer than the login.
+import { inspect } from 'node:util'
+import type { Knex } from 'knex'
+import { AccountError, type AccountErrorCode } from '../../errors/errors.ts'
+import { faultOfDestination } from '../../store/accounts/account-settings.ts'
+import { findCredential } from '../../store/secrets/credential-rows.ts'
+import { toShortageError } from '../keys/key-file.ts'
+import type { Keyring } from '../keys/keyring.ts'
+import {
+  destinationOf,
+  type ImapDestination,
+  keyHexOf,
+  type OAuthClient,
+  type Opened,
+  open,
+  type SecretKind,
+} from './envelope.ts'
+import { secretWords } from './write-secret.ts'
+
+/** A secret that prints as `[secret]` wherever it is printed by mistake. */
+export class Secret {
+  readonly kind: 'password' | 'token'
+  readonly value: Buffer
+  /** Of a token: forgets it, and says whether it was kept from an earlier login, so that a new one may be taken. */
+  readonly drop: () => boolean
+
+  constructor(kind: 'password' | 'token', value: Buffer, drop: () => boolean = () => false) {
+    this.kind = kind
+    this.value = value
+    this.drop = drop
+  }
+
+  toJSON(): string {
+    return '[secret]'
+  }
+
+  [inspect.custom](): string {
+    return '[secret]'
+  }
+}
+
+/** Whose secret is wanted, and what for: the very object that is dialled with it. */
+export interface SecretUse {
+  id: number
+  destination: ImapDestination
+  /** What its access tokens come from; null or absent: it signs in with a password. */
+  oauth?: OAuthClient | null
+}
+
+export type OpenSecret = (account: SecretUse) => Promise<Secret>
+
+/**
+ * Opens the secret, lends it to `use`, and wipes it whatever happens. A token that the server refuses is dropped; was it an old one, a
+ * new one is tried once.
+ */
+export async function withSecret<T>(
+  account: SecretUse,
+  open: OpenSecret,
+  use: (secret: Secret) => Promise<T>,
+): Promise<T> {
+  for (let again = true; ; again = false) {
+    const secret = await open(account)
+    try {
+      refuseFaulty(account)
+      return await use(secret)
+    } catch (error) {
+      if (secret.kind !== 'token' || !isRefused(error)) throw error
+      if (!secret.drop() || !again) throw tokenRefused(account.id, error)
+    } finally {
+      secret.value.fill(0)
+    }
+  }
+}
+
+/** A host or a user name that cannot be shown as it is came past all commands and pages: nothing is sent there. */
+function refuseFaulty({ id, destination, oauth = null }: SecretUse): void {
+  const fault = faultOfDestination({ ...destination, oauth })
+  if (fault === undefined) return
+  throw new AccountError('account.misconfigured', `account ${id}: ${fault}`, {
+    temporary: false,
+    hint: `correct it with \`letterlock account set ${id}\`, and find out who writes to the table`,
+  })
+}
+
+function isRefused(error: unknown): error is AccountError {
+  return error instanceof AccountError && error.code === 'imap.auth_refused'
+}
+
+function tokenRefused(id: number, cause: AccountError): AccountError {
+  const error = new AccountError('oauth.token_refused', `account ${id}: the mail server refused a new access token`, {
+    temporary: false,
+    hint: `see that --username is whose consent it is, and that IMAP and its scope are allowed there; then \`letterlock account test ${id}\``,
+    cause,
+  })
+  error.said = cause.said
+  return error
+}
+
+/** Passwords from `credentials`. Throws AccountError `account.password_missing` or `vault.*`; then nothing was asked of any server. */
+export function openStored(db: Knex, ring: () => Keyring): OpenSecret {
+  return async account => {
+    const password = await readStored(db, ring(), account, 'password')
+    if (password !== undefined) return new Secret('password', password)
+    throw new AccountError('account.password_missing', `account ${account.id} has no password`, {
+      temporary: false,
+      hint: `store one with \`letterlock account set ${account.id} --password-stdin\``,
+    })
+  }
+}
+
+/**
+ * A secret of this kind: the plaintext where there is one, since it is newer, else what is sealed; undefined where there is none. The
+ * caller wipes it. Throws AccountError `vault.*`.
+ */
+export async function readStored(
+  db: Knex,
+  ring: Keyring,
+  account: SecretUse,
+  kind: SecretKind,
+): Promise<Buffer | undefined> {
+  const row = await findCredential(db, account.id, kind)
+  if (row?.plaintext && row.plaintext.length > 0) return row.plaintext
+  return row?.sealed ? openSealed(account, kind, row.sealed, ring) : undefined
+}
+
+function openSealed(account: SecretUse, kind: SecretKind, sealed: Buffer, ring: Keyring): Buffer {
+  const { id, destination, oauth = null } = account
+  const opened = open(ring.find, { table: 'credentials', kind, accountId: id }, sealed)
+  // A key that could not be looked for is not told as missing.
+  if (opened.end === 'key-missing' && !ring.isWhole) throw toShortageError(ring.place.file)
+  if (opened.end !== 'ok') throw refusals[opened.end]({ id, kind, keyHex: keyHexOf(sealed) })
+  if (opened.destination.equals(destinationOf(kind, destination, oauth))) return opened.secret
+  opened.secret.fill(0)
+  throw refusals['destination-changed']({ id, kind })
+}
+
+type Refusal = Exclude<Opened['end'], 'ok'> | 'destination-changed'
+
+interface Refused {
+  id: number
+  kind: SecretKind
+  keyHex?: string | undefined
+}
+
+/** Why a sealed secret is not lent; the account waits, and its server is left alone. */
+const refusals: Record<Refusal, (refused: Refused) => AccountError> = {
+  'key-missing': ({ id, kind, keyHex }) =>
+    refusal(
+      'vault.key_missing',
+      `the ${secretWords[kind]} of account ${id} is sealed, and the key ${keyHex} is not here`,
+      'put the key file back; `letterlock encryption status` says where and which',
+    ),
+  tampered: ({ id, kind }) =>
+    refusal(
+      'vault.tampered',
+      `the sealed ${secretWords[kind]} of account ${id} was changed, or is another account's`,
+      `set it again with \`${commandThatSets(id, kind)}\``,
+    ),
+  'unsupported-version': ({ id, kind }) =>
+    refusal(
+      'vault.unsupported_version',
+      `the ${secretWords[kind]} of account ${id} is sealed in a way that this version does not know`,
+      `upgrade letterlock, or set it again with \`${commandThatSets(id, kind)}\``,
+    ),
+  'destination-changed': ({ id, kind }) =>
+    refusal(
+      'vault.destination_changed',
+      `${kind === 'password' ? '' : 'token endpoint, client id, '}host, port, security, user name or CA of account ${id} are not those that its ${secretWords[kind]} was sealed for`,
+      `look at where account ${id} logs in now: if nobody was to change it, put it back; if it is right, run \`letterlock encryption accept-destination ${id}\` on the server, or set the ${secretWords[kind]} again with \`${commandThatSets(id, kind)}\``,
+    ),
+}
+
+/** What an operator types to set the account's secret of this kind again. */
+export function commandThatSets(id: number, kind: SecretKind): string {
+  return `letterlock account set ${id} ${kind === 'password' ? '--ask-password' : '--oauth PROVIDER'}`
+}
+
+function refusal(code: AccountErrorCode, message: string, hint: string): AccountError {
+  return new AccountError(code, message, { temporary: false, hint })
+}

@@ -1,0 +1,117 @@
+// Passwords of people, one way: argon2id with the second recommended parameters of RFC 9106 (64 MiB, 3 passes, 4 lanes), written as
+// PHC strings that name their own parameters, so that these can grow and old hashes still be checked. What is reckoned at once is
+// bounded: each takes its memory, and many sign-ins must not take the daemon's.
+import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
+import { ServiceError } from '../../errors/errors.ts'
+
+const derive = promisify(argon2)
+
+interface Parameters {
+  memory: number
+  passes: number
+  parallelism: number
+}
+
+const current: Parameters = { memory: 65_536, passes: 3, parallelism: 4 }
+const saltBytes = 16
+const tagBytes = 32
+
+export const shortestPassword = 12
+export const longestPassword = 1_000
+
+/** What is wrong with a new password, in words, or undefined. Length is what makes guessing hard; nothing else is asked for. */
+export function faultOfPassword(password: string): string | undefined {
+  if ([...password].length < shortestPassword) return `a password has at least ${shortestPassword} characters`
+  if (password.length > longestPassword) return `a password has at most ${longestPassword} characters`
+  return undefined
+}
+
+/** `$argon2id$v=19$m=65536,t=3,p=4$SALT$HASH` */
+export async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(saltBytes)
+  const tag = await inTurn(() => derived(password, salt, current, tagBytes))
+  const { memory, passes, parallelism } = current
+  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${unpadded(salt)}$${unpadded(tag)}`
+}
+
+export interface Checked {
+  right: boolean
+  /** It was hashed with other parameters than are used now: hash it again. */
+  outdated: boolean
+}
+
+/** `hash`: undefined for a user that does not exist, which takes as long and is never right. */
+export async function checkPassword(password: string, hash: string | undefined): Promise<Checked> {
+  const { parameters, salt, tag } = parse(hash ?? nobody)
+  const found = await inTurn(() => derived(password.slice(0, longestPassword), salt, parameters, tag.length))
+  const right = timingSafeEqual(found, tag) && hash !== undefined
+  const { memory, passes, parallelism } = parameters
+  const same = memory === current.memory && passes === current.passes && parallelism === current.parallelism
+  return { right, outdated: !same }
+}
+
+const nobody = `$argon2id$v=19$m=${current.memory},t=${current.passes},p=${current.parallelism}$${unpadded(randomBytes(saltBytes))}$${unpadded(randomBytes(tagBytes))}`
+
+async function derived(password: string, nonce: Buffer, parameters: Parameters, tagLength: number): Promise<Buffer> {
+  const message = Buffer.from(password.normalize('NFC'))
+  try {
+    return await derive('argon2id', { message, nonce, ...parameters, tagLength })
+  } finally {
+    message.fill(0)
+  }
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '')
+}
+
+/** So many times what a hash of ours costs may one from the database cost: whoever may write there must not keep everybody else out. */
+const mostTimes = 2
+
+/** Parameters that cost far more than ours are not followed, as if the user did not exist. */
+function isAffordable({ memory, passes, parallelism }: Parameters): boolean {
+  return (
+    passes >= 1 &&
+    parallelism >= 1 &&
+    memory >= 8 * parallelism &&
+    memory <= mostTimes * current.memory &&
+    memory * passes <= mostTimes * current.memory * current.passes &&
+    parallelism <= mostTimes * current.parallelism
+  )
+}
+
+function parse(hash: string): { parameters: Parameters; salt: Buffer; tag: Buffer } {
+  const parts = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,4}),p=(\d{1,2})\$([\w+/]{11,86})\$([\w+/]{16,86})$/.exec(hash)
+  const [memory = 0, passes = 0, parallelism = 0] = (parts ?? []).slice(1, 4).map(Number)
+  const parameters = { memory, passes, parallelism }
+  if (parts === null || !isAffordable(parameters)) return parse(nobody)
+  return {
+    parameters,
+    salt: Buffer.from(parts[4] ?? '', 'base64'),
+    tag: Buffer.from(parts[5] ?? '', 'base64'),
+  }
+}
+
+const atOnce = 2
+const mostWaiting = 50
+const turns = { running: 0, waiting: [] as (() => void)[] }
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (turns.running >= atOnce) {
+    if (turns.waiting.length >= mostWaiting) {
+      throw new ServiceError('web.busy', 'too many passwords are being checked', {
+        temporary: true,
+        hint: 'try again in a moment',
+      })
+    }
+    await new Promise<void>(resolve => turns.waiting.push(resolve))
+  } else turns.running += 1
+  try {
+    return await work()
+  } finally {
+    const next = turns.waiting.shift()
+    if (next === undefined) turns.running -= 1
+    else next()
+  }
+}

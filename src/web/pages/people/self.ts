@@ -1,0 +1,126 @@
+// Whoever is signed in: the own password, and where else one is signed in.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { insertAudit } from '../../../store/people/audit.ts'
+import { deleteSession, findSessions, type SessionView } from '../../../store/people/sessions.ts'
+import { findSignIn, updatePassword } from '../../../store/people/users.ts'
+import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
+import { failurePage, NotFound, sentence } from '../../failures.ts'
+import { type Html, html } from '../../layout/html.ts'
+import { page } from '../../layout/layout.ts'
+import { actionButton, badge, field, fieldsOf, form, table, time } from '../../layout/parts.ts'
+import { deviceOf } from '../../security/device.ts'
+import { beginSession, goTo } from '../../security/session.ts'
+import { countAttempt } from '../../security/throttle.ts'
+import { actorOf, limitsOf, sessionOf, siteOf } from '../../site.ts'
+
+export async function showSelf(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  return await selfPage(request, reply)
+}
+
+async function selfPage(request: FastifyRequest, reply: FastifyReply, fault?: string): Promise<string> {
+  const site = siteOf(request)
+  const { user, id } = sessionOf(request)
+  const sessions = await findSessions(site.db, limitsOf(site), user.id)
+  return await page(reply, {
+    title: user.name,
+    body: html`<p>You are signed in as ${user.role === 'admin' ? 'an admin' : 'an agent'}.</p>
+<section><h2>Where you are signed in</h2>
+${sessionTable(reply, sessions, { own: id, action: number => `/you/sessions/${number}/end` })}</section>
+<section><h2>Change your password</h2>
+${fault !== undefined && html`<p class="flash bad" role="alert">${fault}</p>`}
+${form(
+  reply,
+  '/you/password',
+  html`<input type="hidden" name="username" value="${user.name}" autocomplete="username">
+${field({ name: 'password', label: 'Password now', type: 'password', required: true, autocomplete: 'current-password' })}
+${field({ name: 'next', label: 'New password', type: 'password', required: true, autocomplete: 'new-password', hint: `At least ${shortestPassword} characters.` })}
+${field({ name: 'again', label: 'New password, once more', type: 'password', required: true, autocomplete: 'new-password' })}
+<p class="hint">You stay signed in here, and are signed out everywhere else.</p>
+<button>Change the password</button>`,
+  { class: 'narrow' },
+)}</section>`,
+  })
+}
+
+/** Sessions with a button to end each. */
+export function sessionTable(
+  reply: FastifyReply,
+  sessions: readonly SessionView[],
+  options: { own: number; action(id: number): string; withNames?: true },
+): Html {
+  const { own, action, withNames } = options
+  return table({
+    caption: 'Sessions',
+    empty: 'Nobody is signed in.',
+    rows: sessions,
+    columns: [
+      ...(withNames ? [{ title: 'User', cell: (session: SessionView) => session.userName }] : []),
+      { title: 'From', cell: ({ address, agent }) => html`${address} <small class="agent">${agent}</small>` },
+      { title: 'Since', cell: ({ createdAt }) => time(createdAt) },
+      { title: 'Last seen', cell: ({ lastSeenAt }) => time(lastSeenAt) },
+      {
+        title: 'End it',
+        cell: ({ id, userName, address }) =>
+          id === own
+            ? badge('this one', 'good')
+            : actionButton(reply, action(id), 'Sign out', { name: `Sign out ${userName} at ${address}` }),
+      },
+    ],
+  })
+}
+
+export async function endOwnSession(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { db } = siteOf(request)
+  const { id } = request.params as { id: string }
+  const name = await deleteSession(db, toId(id), sessionOf(request).user.id)
+  if (name === undefined) throw new NotFound()
+  await insertAudit(db, { actor: actorOf(request), action: 'session.end', detail: { user: name } })
+  return await goTo(request, reply, '/you', { tone: 'good', text: 'That session has ended.' })
+}
+
+/** A number from an address. Throws NotFound for what is none. */
+export function toId(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  throw new NotFound()
+}
+
+export async function changePassword(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { next = '', again = '' } = fieldsOf(request.body)
+  const checked = await checkOwnPassword(request)
+  if (checked === 'too often') return await failurePage(reply, 429)
+  const fault =
+    checked === 'right'
+      ? (faultOfPassword(next) ?? (next === again ? undefined : 'the two new passwords differ'))
+      : 'that is not your password now'
+  if (fault !== undefined) {
+    reply.code(422)
+    return await selfPage(request, reply, sentence(fault))
+  }
+  await replaceOwnPassword(request, reply, next)
+  return await goTo(request, reply, '/you', { tone: 'good', text: 'Your password is changed.' })
+}
+
+/**
+ * The field `password` of the form against the password of whoever is signed in: a browser that was left unlocked must not be enough to
+ * take the account over.
+ */
+async function checkOwnPassword(request: FastifyRequest): Promise<'right' | 'wrong' | 'too often'> {
+  const { db, redis, config } = siteOf(request)
+  const { user } = sessionOf(request)
+  const { password = '' } = fieldsOf(request.body)
+  const attempt = { name: user.name, address: request.ip, device: deviceOf(request) }
+  const counted = await countAttempt(redis, config.redis.prefix, attempt)
+  if (counted === undefined) return 'too often'
+  const found = await findSignIn(db, user.name)
+  const { right } = await checkPassword(password, found?.passwordHash)
+  if (!right) return 'wrong'
+  await counted.forget()
+  return 'right'
+}
+
+/** Ends all sessions of whoever is signed in, and begins a new one here: a token that somebody read before is worth nothing after. */
+async function replaceOwnPassword(request: FastifyRequest, reply: FastifyReply, next: string): Promise<void> {
+  const { user } = sessionOf(request)
+  await updatePassword(siteOf(request).db, user, await hashPassword(next), actorOf(request))
+  await beginSession(request, reply, user.id)
+}

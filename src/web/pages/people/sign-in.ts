@@ -1,0 +1,145 @@
+// Signing in and out, and the first admin.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CommandError } from '../../../errors/errors.ts'
+import { insertAudit } from '../../../store/people/audit.ts'
+import { deleteEndedSessions } from '../../../store/people/sessions.ts'
+import { findSignIn, insertUser, noteSignIn, toUserName, upgradeHash } from '../../../store/people/users.ts'
+import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
+import { failurePage, inSentences } from '../../failures.ts'
+import { html } from '../../layout/html.ts'
+import { page } from '../../layout/layout.ts'
+import { linksFor } from '../../layout/navigation.ts'
+import { field, fieldsOf, form } from '../../layout/parts.ts'
+import { deviceOf, renewDevice } from '../../security/device.ts'
+import { beginSession, endSession, safeTarget } from '../../security/session.ts'
+import { countAttempt } from '../../security/throttle.ts'
+import { limitsOf, sessionOf, siteOf } from '../../site.ts'
+
+export async function goToStart(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const [first] = linksFor(sessionOf(request).user.role)
+  return reply.redirect(first?.path ?? '/you', 303)
+}
+
+export async function showSignIn(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const to = safeTarget((request.query as Record<string, unknown>).to)
+  if (request.session !== null) return reply.redirect(to, 303)
+  return await signInPage(reply, { to, name: '' })
+}
+
+async function signInPage(reply: FastifyReply, shown: { to: string; name: string; fault?: string }): Promise<string> {
+  const { to, name, fault } = shown
+  return await page(reply, {
+    title: 'Sign in',
+    body: html`${fault !== undefined && html`<p class="flash bad" role="alert">${fault}</p>`}
+${form(
+  reply,
+  '/sign-in',
+  html`<input type="hidden" name="to" value="${to}">
+${field({ name: 'name', label: 'Name', value: name, required: true, autocomplete: 'username' })}
+${field({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'current-password' })}
+<button class="main">Sign in</button>`,
+  { class: 'narrow' },
+)}`,
+  })
+}
+
+export async function signIn(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const site = siteOf(request)
+  const { db, redis, config } = site
+  const { name: typed = '', password = '', to } = fieldsOf(request.body)
+  const attempt = { name: nameOf(typed), address: request.ip, device: deviceOf(request) }
+  const counted = await countAttempt(redis, config.redis.prefix, attempt)
+  if (counted === undefined) {
+    site.log.warn({ event: 'web', ip: request.ip }, 'too many attempts to sign in')
+    return await failurePage(
+      reply.header('retry-after', '900'),
+      429,
+      'There were too many attempts to sign in. Wait a quarter of an hour, then try again.',
+    )
+  }
+  const user = await findSignIn(db, attempt.name)
+  const { right, outdated } = await checkPassword(password, user?.passwordHash)
+  if (user === undefined || !right) {
+    reply.code(401)
+    const fault = 'The name or the password is wrong.'
+    return await signInPage(reply, { to: safeTarget(to), name: attempt.name, fault })
+  }
+  await counted.forget()
+  await counted.remember(renewDevice(request, reply))
+  if (outdated) await upgradeHash(db, user.id, user.passwordHash, await hashPassword(password))
+  await deleteEndedSessions(db, limitsOf(site))
+  await beginSession(request, reply, user.id)
+  await noteSignIn(db, user.id)
+  await insertAudit(db, { actor: `${user.name} (web)`, action: 'user.sign_in', detail: { address: request.ip } })
+  return reply.redirect(safeTarget(to), 303)
+}
+
+/** What was typed as a name, or nobody's. */
+function nameOf(typed: string): string {
+  try {
+    return toUserName(typed)
+  } catch {
+    return ''
+  }
+}
+
+export async function signOut(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  await endSession(request, reply)
+  return reply.redirect('/sign-in', 303)
+}
+
+export async function showFirstAdmin(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { token = '' } = fieldsOf(request.query)
+  if (!isRightLink(request, token)) return await failurePage(reply, 403, spentLink)
+  return await firstAdminPage(reply, { token, name: 'admin' })
+}
+
+const spentLink =
+  'This link is not good any more, or never was: it can be used once, within an hour of the start that showed it, while there is no user. On the server, `letterlock user add NAME --admin` makes one.'
+
+function isRightLink(request: FastifyRequest, token: string): boolean {
+  return siteOf(request).firstAdmin?.isRight(token) ?? false
+}
+
+async function firstAdminPage(
+  reply: FastifyReply,
+  shown: { token: string; name: string; fault?: string },
+): Promise<string> {
+  const { token, name, fault } = shown
+  return await page(reply, {
+    title: 'Make the first admin',
+    body: html`<p>Nobody can sign in yet. Choose the name and the password with which you will.</p>
+${fault !== undefined && html`<p class="flash bad" role="alert">${fault}</p>`}
+${form(
+  reply,
+  '/first-admin',
+  html`<input type="hidden" name="token" value="${token}">
+${field({ name: 'name', label: 'Name', value: name, required: true, autocomplete: 'username' })}
+${field({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'new-password', hint: `At least ${shortestPassword} characters. A few words that nobody would guess are good.` })}
+${field({ name: 'again', label: 'Password, once more', type: 'password', required: true, autocomplete: 'new-password' })}
+<button class="main">Make the admin</button>`,
+  { class: 'narrow' },
+)}`,
+  })
+}
+
+export async function makeFirstAdmin(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const site = siteOf(request)
+  const { token = '', name = '', password = '', again = '' } = fieldsOf(request.body)
+  if (!isRightLink(request, token)) return await failurePage(reply, 403, spentLink)
+  const fault = faultOfPassword(password) ?? (password === again ? undefined : 'the two passwords differ')
+  try {
+    if (fault !== undefined) throw new CommandError(fault)
+    toUserName(name)
+    const passwordHash = await hashPassword(password)
+    const id = await insertUser(site.db, { name, role: 'admin', passwordHash }, `${request.ip} (first start)`, 'first')
+    site.firstAdmin = undefined
+    await beginSession(request, reply, id)
+    await noteSignIn(site.db, id)
+    return reply.redirect('/', 303)
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    reply.code(422)
+    return await firstAdminPage(reply, { token, name, fault: inSentences(error) })
+  }
+}

@@ -1,0 +1,189 @@
+// Server > Users: who may sign in, and who is signed in.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CommandError } from '../../../errors/errors.ts'
+import { insertAudit } from '../../../store/people/audit.ts'
+import { deleteSession, findSessions } from '../../../store/people/sessions.ts'
+import {
+  deleteUser,
+  findUsers,
+  insertUser,
+  type Role,
+  toUserName,
+  type User,
+  updatePassword,
+  updateRole,
+} from '../../../store/people/users.ts'
+import { faultOfPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
+import { inSentences, NotFound } from '../../failures.ts'
+import { type Html, html } from '../../layout/html.ts'
+import { page } from '../../layout/layout.ts'
+import { actionButton, badge, field, fieldsOf, form, table, time } from '../../layout/parts.ts'
+import { goTo } from '../../security/session.ts'
+import { actorOf, limitsOf, sessionOf, siteOf } from '../../site.ts'
+import { sessionTable, toId } from './self.ts'
+
+const home = '/server/users'
+
+export async function showUsers(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  return await usersPage(request, reply)
+}
+
+async function usersPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  again?: { name: string; role: string; fault: string },
+): Promise<string> {
+  const site = siteOf(request)
+  const { id, user } = sessionOf(request)
+  const sessions = await findSessions(site.db, limitsOf(site))
+  return await page(reply, {
+    title: 'Users',
+    section: 'users',
+    body: html`<section><h2>Who may sign in</h2>
+${userTable(await findUsers(site.db), user.id)}</section>
+<section><h2>Add a user</h2>
+<p>Agents read tickets. Admins also run accounts, encryption and users.</p>
+${again !== undefined && html`<p class="flash bad" role="alert">${again.fault}</p>`}
+${form(
+  reply,
+  home,
+  html`${field({ name: 'name', label: 'Name', value: again?.name ?? '', required: true, autocomplete: 'off' })}
+<div class="field"><label for="field-role">Role</label><select id="field-role" name="role"><option value="agent">agent</option>
+<option value="admin"${again?.role === 'admin' && html` selected`}>admin</option></select></div>
+${newPassword('field-new')}<button class="main">Add the user</button>`,
+  { class: 'narrow' },
+)}</section>
+<section><h2>Who is signed in</h2>
+${sessionTable(reply, sessions, { own: id, action: number => `${home}/sessions/${number}/end`, withNames: true })}</section>`,
+  })
+}
+
+function newPassword(id: string): Html {
+  return html`<div class="field"><label for="${id}">Password</label>
+<input id="${id}" name="password" type="password" required autocomplete="new-password" aria-describedby="${id}-hint">
+<p class="hint" id="${id}-hint">At least ${shortestPassword} characters. It is shown to nobody again.</p></div>`
+}
+
+function userTable(users: readonly User[], own: number): Html {
+  return table<User>({
+    caption: 'Users',
+    empty: 'There are none.',
+    rows: users,
+    columns: [
+      { title: 'Name', cell: ({ name, id }) => html`${name} ${id === own && badge('you', 'good')}` },
+      { title: 'Role', cell: ({ role }) => badge(role, role === 'admin' ? 'busy' : 'plain') },
+      { title: 'Signed in', cell: ({ signedInAt }) => time(signedInAt) },
+      {
+        title: 'Change',
+        cell: user =>
+          html`<div class="actions"><a class="button" href="${home}/${user.id}" aria-label="Change ${user.name}">Change</a></div>`,
+      },
+    ],
+  })
+}
+
+async function getShown(request: FastifyRequest): Promise<User> {
+  const { id } = request.params as { id: string }
+  const number = toId(id)
+  const user = (await findUsers(siteOf(request).db)).find(one => one.id === number)
+  if (user === undefined) throw new NotFound()
+  return user
+}
+
+export async function showUser(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+  return await userPage(request, reply, await getShown(request))
+}
+
+async function userPage(request: FastifyRequest, reply: FastifyReply, user: User, fault?: string): Promise<string> {
+  const other: Role = user.role === 'admin' ? 'agent' : 'admin'
+  const at = `${home}/${user.id}`
+  return await page(reply, {
+    title: user.name,
+    section: 'users',
+    body: html`<p>${badge(user.role, user.role === 'admin' ? 'busy' : 'plain')} since ${time(user.createdAt)}; signed in for the last time: ${time(user.signedInAt)}</p>
+${fault !== undefined && html`<p class="flash bad" role="alert">${fault}</p>`}
+<section><h2>Set a new password</h2>${
+      user.id === sessionOf(request).user.id
+        ? html`<p><a href="/you">Change your own password</a> under your name: it asks for the present one.</p>`
+        : html`<p>It ends all sessions of ${user.name}.</p>
+${form(reply, `${at}/password`, html`${newPassword('field-new')}<button>Set the password</button>`, { class: 'narrow' })}`
+    }</section>
+<section><h2>Role</h2>
+${actionButton(reply, `${at}/role`, `Make ${user.name} an ${other}`, { hidden: { role: other } })}</section>
+<section><h2>Remove</h2><p>${user.name} can no longer sign in. What ${user.name} did stays in the audit log.</p>
+${actionButton(reply, `${at}/remove`, `Remove ${user.name}`, { danger: true })}</section>
+<p><a href="${home}">Back to Users</a></p>`,
+  })
+}
+
+export async function addUser(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { name = '', role = '', password = '' } = fieldsOf(request.body)
+  try {
+    const fault = faultOfPassword(password)
+    if (fault !== undefined) throw new CommandError(fault)
+    if (role !== 'admin' && role !== 'agent') throw new CommandError('choose a role')
+    toUserName(name)
+    const passwordHash = await hashPassword(password)
+    await insertUser(siteOf(request).db, { name, role, passwordHash }, actorOf(request))
+    return await goTo(request, reply, home, { tone: 'good', text: `${toUserName(name)} can sign in now.` })
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    reply.code(422)
+    return await usersPage(request, reply, { name, role, fault: inSentences(error) })
+  }
+}
+
+export async function setPassword(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const user = await getShown(request)
+  const { password = '' } = fieldsOf(request.body)
+  const fault = user.id === sessionOf(request).user.id ? ownPassword : faultOfPassword(password)
+  if (fault !== undefined) {
+    reply.code(422)
+    return await userPage(request, reply, user, inSentences(new CommandError(fault)))
+  }
+  await updatePassword(siteOf(request).db, user, await hashPassword(password), actorOf(request))
+  return await goTo(request, reply, home, { tone: 'good', text: `${user.name} has a new password.` })
+}
+
+/** Here the present one is not asked for. */
+const ownPassword = 'change your own password under your name, where the present one is asked for'
+
+export async function setRole(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { role } = fieldsOf(request.body)
+  return await change(request, reply, async user => {
+    if (role !== 'admin' && role !== 'agent') throw new CommandError('choose a role')
+    await updateRole(siteOf(request).db, user, role, actorOf(request))
+    return `${user.name} is ${role === 'admin' ? 'an admin' : 'an agent'} now.`
+  })
+}
+
+export async function removeUser(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return await change(request, reply, async user => {
+    if (user.id === sessionOf(request).user.id) throw new CommandError('that is you', 'another admin can remove you')
+    await deleteUser(siteOf(request).db, user, actorOf(request))
+    return `${user.name} is removed.`
+  })
+}
+
+async function change(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: (user: User) => Promise<string>,
+): Promise<unknown> {
+  const user = await getShown(request)
+  try {
+    return await goTo(request, reply, home, { tone: 'good', text: await work(user) })
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    return await goTo(request, reply, home, { tone: 'bad', text: inSentences(error) })
+  }
+}
+
+export async function endSession(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { db } = siteOf(request)
+  const { id } = request.params as { id: string }
+  const name = await deleteSession(db, toId(id))
+  if (name === undefined) throw new NotFound()
+  await insertAudit(db, { actor: actorOf(request), action: 'session.end', detail: { user: name } })
+  return await goTo(request, reply, home, { tone: 'good', text: `A session of ${name} has ended.` })
+}

@@ -1,0 +1,112 @@
+// One mail of a conversation: the new words first; what it quotes, how its sender made it, and what came with it when they are asked for.
+import type { ConversationFile, ConversationMessage, Excerpt } from '../../../store/tickets/tickets-conversation.ts'
+import { type Content, type Html, html } from '../../layout/html.ts'
+import { badge, time } from '../../layout/parts.ts'
+import { plainLine, safeFileName } from './mail-files.ts'
+import { sandboxOf } from './mail-html.ts'
+import { flagWords, kindBadge, people, person, sizeOf, subjectOf } from './words.ts'
+
+interface Options {
+  links: 'blocked' | 'allowed'
+}
+
+export function messageArticle(ticket: { id: number }, message: ConversationMessage, options: Options): Html {
+  const { id, from, date, at, kind, reply, whole, bounce, files } = message
+  const path = `/tickets/${ticket.id}/messages/${id}`
+  return html`<article class="message ${kind}" id="message-${id}" aria-labelledby="from-${id}">
+<header><h2 id="from-${id}">${person(from)}</h2> ${kindBadge(kind)} <a class="when" href="#message-${id}">${time(date ?? at)}</a></header>
+${bounce !== null && bounced(bounce)}
+${words(reply, path)}
+${files.length > 0 && fileList(ticket.id, files)}
+${whole !== null && html`<details><summary>Show quoted</summary>${words(whole, path)}</details>`}
+<details${options.links === 'allowed' && html` open`}><summary>Show original</summary>
+${facts(message)}
+${message.hasHtml && frame(message, path, options)}
+<p class="actions"><a class="button" href="${path}/original">Download the original (.eml, ${sizeOf(message.source.size)})</a></p>
+</details>
+</article>`
+}
+
+function bounced({ recipients, statuses, delayed }: NonNullable<ConversationMessage['bounce']>): Html {
+  const shown = people(recipients.map(address => ({ name: '', address })))
+  return html`<p class="flash bad">Not delivered ${delayed && 'yet '}to ${recipients.length === 0 ? 'somebody' : shown}${
+    statuses.length > 0 && [': ', statuses.slice(0, 20).map(status => html`<code>${plainLine(status)}</code> `)]
+  }</p>`
+}
+
+function words({ text, cut }: Excerpt, path: string): Html {
+  if (text.trim() === '') return html`<p class="none">(no words)</p>`
+  return html`<div class="words" dir="auto">${text.trim()}</div>
+${cut && html`<p class="hint">It goes on: <a href="${path}/text" target="_blank" rel="noopener">all of its words</a></p>`}`
+}
+
+function facts({ to, cc, date, at, subject, messageId, source }: ConversationMessage): Html {
+  const rows: (readonly [string, Content])[] = [
+    ['Subject', html`<bdi>${subjectOf(subject)}</bdi>`],
+    ['To', to.length > 0 && people(to)],
+    ['Cc', cc.length > 0 && people(cc)],
+    ['Written', time(date)],
+    ['Came in', time(at)],
+    ['Message-ID', messageId !== '' && html`<code>${plainLine(messageId)}</code>`],
+    ['Mailbox', html`<bdi>${plainLine(source.mailbox)}</bdi> of ${source.account}, UID ${source.uid}`],
+  ]
+  return html`<dl class="facts">${rows
+    .filter(([, value]) => value !== false)
+    .map(
+      ([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>
+`,
+    )}</dl>`
+}
+
+/** The frame is asked for when it is looked at. What a button asks for comes into the frame alone. */
+function frame({ id, htmlNotes }: ConversationMessage, path: string, { links }: Options): Html {
+  const query = links === 'allowed' ? '?links=allowed' : ''
+  const remote = htmlNotes === null ? '' : ` (${htmlNotes.remoteImages})`
+  return html`${htmlNotes?.flags.map(
+    flag => html`<p class="flash warn">${flagWords[flag] ?? flag}</p>
+`,
+  )}
+<div class="actions">
+${
+  htmlNotes?.remoteImages !== 0 &&
+  html`<form method="get" action="${path}/html" target="mail-${id}"><input type="hidden" name="images" value="allowed">${
+    links === 'allowed' && html`<input type="hidden" name="links" value="allowed">`
+  }<button>Load remote images${remote}</button></form>`
+}
+${links === 'blocked' && html`<a class="button" href="?links=${id}#message-${id}">Let its links work</a>`}
+${
+  htmlNotes !== null &&
+  htmlNotes.trackingPixels > 0 &&
+  html`<span class="hint">${htmlNotes.trackingPixels} tracking ${
+    htmlNotes.trackingPixels === 1 ? 'image was' : 'images were'
+  } taken out.</span>`
+}
+</div>
+<iframe class="mail" name="mail-${id}" title="Mail ${id} as its sender made it" sandbox="${sandboxOf(links)}" src="${path}/html${query}" loading="lazy" referrerpolicy="no-referrer"></iframe>`
+}
+
+const mostPreviews = 12
+const largestPreview = 5_000_000
+/** Before its bytes prove it. */
+const seemsPicture = /^image\/(png|jpe?g|pjpeg|gif|webp)$/
+
+/** Nobody sends more by hand; all of them are in the original. */
+const mostFiles = 100
+
+function fileList(ticketId: number, all: readonly ConversationFile[]): Html {
+  const files = all.slice(0, mostFiles)
+  const pictures = files.filter(({ contentType, size }) => seemsPicture.test(contentType) && size <= largestPreview)
+  const previewed = new Set(pictures.slice(0, mostPreviews))
+  return html`<ul class="files" aria-label="Attachments">
+${files.map((file, i) => {
+  const name = safeFileName(file.filename, `attachment-${i + 1}`)
+  const path = `/tickets/${ticketId}/files/${file.id}`
+  return html`<li>${
+    previewed.has(file) && html`<img src="${path}/picture" alt="" loading="lazy">`
+  }<a href="${path}" download="${name}"><bdi>${name}</bdi></a> <span class="hint">${sizeOf(file.size)}</span>${
+    file.inline && html` ${badge('in the mail')}`
+  }</li>
+`
+})}</ul>
+${all.length > mostFiles && html`<p class="hint">and ${all.length - mostFiles} more in the original</p>`}`
+}

@@ -1,0 +1,69 @@
+// How tickets and mails are called on their pages. What a mail fills stands in <bdi>: its direction is its own.
+import type { Address, HtmlFlag, Kind } from '../../../model/parsed-message.ts'
+import { type Content, type Html, html } from '../../layout/html.ts'
+import { badge, type Tone } from '../../layout/parts.ts'
+import { plainLine } from './mail-files.ts'
+
+interface KindWords {
+  /** In a filter. */
+  many: string
+  /** On one mail. */
+  one: string
+  tone: Tone
+}
+
+export const kindWords: Readonly<Record<Kind, KindWords>> = {
+  human: { many: 'From people', one: 'from a person', tone: 'plain' },
+  'auto-generated': { many: 'Automatic', one: 'automatic', tone: 'plain' },
+  'auto-reply': { many: 'Auto-replies', one: 'auto-reply', tone: 'warn' },
+  bounce: { many: 'Bounces', one: 'bounce', tone: 'bad' },
+  'feedback-report': { many: 'Spam complaints', one: 'spam complaint', tone: 'bad' },
+  list: { many: 'Mailing lists', one: 'mailing list', tone: 'plain' },
+  loop: { many: 'Loops', one: 'loop', tone: 'warn' },
+}
+
+/** A kind of the list, or undefined. */
+export function toKind(text: string | undefined): Kind | undefined {
+  return text !== undefined && Object.hasOwn(kindWords, text) ? (text as Kind) : undefined
+}
+
+/** Nothing for what people write. */
+export function kindBadge(kind: Kind): Content {
+  return kind !== 'human' && badge(kindWords[kind].one, kindWords[kind].tone)
+}
+
+export function subjectOf(subject: string): string {
+  return plainLine(subject) || '(no subject)'
+}
+
+/** The name, and the address with it: a name alone proves nothing. */
+export function person({ name, address }: Address): Html {
+  const [shownName, shownAddress] = [plainLine(name), plainLine(address)]
+  if (shownName === '' || shownName === shownAddress) return html`<bdi>${shownAddress || '(unknown)'}</bdi>`
+  return html`<bdi>${shownName}</bdi> <small class="address"><bdi>${shownAddress}</bdi></small>`
+}
+
+const mostPeople = 20
+
+export function people(addresses: readonly Address[]): Content {
+  const shown = addresses.slice(0, mostPeople).map((address, i) => [i > 0 && ', ', person(address)])
+  return [shown, addresses.length > mostPeople && ` and ${addresses.length - mostPeople} more`]
+}
+
+export const flagWords: Readonly<Record<HtmlFlag, string>> = {
+  'active-content': 'It came with scripts or the like, which were taken out.',
+  form: 'It came with a form, which was taken out. Nobody should be asked for a password by mail.',
+  'hidden-text': 'It has words that its look hides.',
+  'link-text-differs': 'A link names one host and leads to another.',
+  'link-lookalike': 'A link leads to a host whose letters only look like those of another.',
+  'link-userinfo': 'A link begins with what looks like a host and is none.',
+  'too-large': 'Only its beginning is kept here; the original has all of it.',
+  'too-deep': 'Its structure is kept only so far; the original has all of it.',
+}
+
+/** `12.3 kB` */
+export function sizeOf(bytes: number): string {
+  if (bytes < 1_000) return bytes === 1 ? '1 byte' : `${bytes} bytes`
+  const [value, unit] = bytes < 999_950 ? [bytes / 1_000, 'kB'] : [bytes / 1_000_000, 'MB']
+  return `${value.toFixed(1)} ${unit}`
+}
