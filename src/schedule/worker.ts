@@ -4,6 +4,7 @@
 import { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import pLimit from 'p-limit'
 import { AccountError, isAbort, ServiceError } from '../errors/errors.ts'
 import type { SessionKeeper } from '../fetch/session-keeper.ts'
 import type { Events } from '../observe/events.ts'
@@ -19,7 +20,6 @@ import { lookAgainMs, reconnectMs } from './pace.ts'
 import { type Outcome, outcomeOf, type PartOutcome, partOutcomeOf } from './poll-verdict.ts'
 import { keepRunning, queueName, readPollJob, slotOf } from './queue.ts'
 import { createStalls, type Stalls } from './stalls.ts'
-import { createTurns } from './turns.ts'
 
 export interface WorkerDeps extends Omit<PollDeps, 'isCrowded' | 'takenBack'> {
   db: Knex
@@ -54,9 +54,9 @@ const heardAtOnce = 50
 export function startWorker(deps: WorkerDeps): PollWorker {
   const stop = new AbortController()
   const { signal } = stop
-  const turns = createTurns(deps.concurrency)
+  const turns = pLimit(deps.concurrency)
   const ends = openPollEnds(deps.db, deps.workerId)
-  const polling: PollDeps = { ...deps, isCrowded: () => turns.waiting() > 0, takenBack: new Map() }
+  const polling: PollDeps = { ...deps, isCrowded: () => turns.pendingCount > 0, takenBack: new Map() }
   const stalls = createStalls(deps.health)
   const running = new Map<number, Promise<void>>()
   const again = new Set<number>()
@@ -71,13 +71,13 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     if (deps.health.isDown('database') || !stalls.lets(accountId, running))
       return void beginIn(accountId, databaseRestMs * (0.5 + Math.random()), () => true)
     const trusted = due !== undefined && deps.kept.isWaiting(accountId)
-    const done = turns
-      .take(signal, async () => {
-        if (due !== undefined) deps.events.pollLate(Math.max(0, Date.now() - due))
-        const ended = await runPoll(accountId, { ...deps, ends, stalls }, polling, signal)
-        if (ended === 'stalled') beginIn(accountId, databaseRestMs * (0.5 + Math.random()), () => true)
-        else if (ended !== undefined) goOn(accountId, ended, trusted)
-      })
+    const done = turns(async () => {
+      if (signal.aborted) return
+      if (due !== undefined) deps.events.pollLate(Math.max(0, Date.now() - due))
+      const ended = await runPoll(accountId, { ...deps, ends, stalls }, polling, signal)
+      if (ended === 'stalled') beginIn(accountId, databaseRestMs * (0.5 + Math.random()), () => true)
+      else if (ended !== undefined) goOn(accountId, ended, trusted)
+    })
       .catch(() => {})
       .finally(() => {
         running.delete(accountId)

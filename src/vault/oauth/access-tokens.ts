@@ -5,6 +5,7 @@
 // between loses it; then the account asks for consent again.
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { AccountError, CommandError } from '../../errors/errors.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { withNamedLock } from '../../store/db/named-lock.ts'
@@ -43,7 +44,7 @@ interface State extends LoginDeps, Asking {
   flights: Map<string, Promise<Held>>
   /** Tokens that a provider gave and that could not be stored yet. */
   unstored: Map<number, { insteadOf: string; refreshToken: string; held: Held }>
-  slots: { free: number; waiting: (() => void)[] }
+  turns: LimitFunction
 }
 
 /** Opens what an account signs in with: its password, or an access token. */
@@ -58,7 +59,7 @@ export function openLogins(deps: LoginDeps): OpenSecret {
     unstored: new Map(),
     holds: new Map(),
     down: new Map(),
-    slots: { free: deps.atOnce, waiting: [] },
+    turns: pLimit(deps.atOnce),
   }
   return async account => {
     if (!account.oauth) return await openPassword(account)
@@ -103,16 +104,12 @@ async function fly(state: State, account: OAuthUse, fingerprint: string): Promis
 const lockWaitSeconds = 45
 
 async function renew(state: State, account: OAuthUse): Promise<Held> {
-  await takeSlot(state)
-  try {
-    const name = `oauth-${account.id}`
-    const renewed = await withNamedLock(state.db, name, lockWaitSeconds, connection =>
+  const renewed = await state.turns(() =>
+    withNamedLock(state.db, `oauth-${account.id}`, lockWaitSeconds, connection =>
       renewLocked(state, account, connection),
-    )
-    if (renewed !== undefined) return renewed
-  } finally {
-    freeSlot(state)
-  }
+    ),
+  )
+  if (renewed !== undefined) return renewed
   throw new AccountError('oauth.unavailable', `account ${account.id}: another process has been asking for its token`, {
     temporary: true,
     hint: 'it is tried again by itself',
@@ -237,15 +234,4 @@ async function fingerprintNow(state: State, account: OAuthUse): Promise<string> 
 function fingerprintOf({ id, oauth, destination }: OAuthUse, refreshToken: string | Buffer): string {
   const hash = createHash('sha256').update(`${id}\n`).update(oauthDestination(oauth, destination))
   return hash.update(refreshToken).digest('hex')
-}
-
-async function takeSlot({ slots }: State): Promise<void> {
-  if (slots.free > 0) slots.free -= 1
-  else await new Promise<void>(resolve => slots.waiting.push(resolve))
-}
-
-function freeSlot({ slots }: State): void {
-  const next = slots.waiting.shift()
-  if (next === undefined) slots.free += 1
-  else next()
 }

@@ -3,6 +3,7 @@
 // bounded: each takes its memory, and many sign-ins must not take the daemon's.
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import pLimit from 'p-limit'
 import { ServiceError } from '../../errors/errors.ts'
 
 const derive = promisify(argon2)
@@ -93,25 +94,13 @@ function parse(hash: string): { parameters: Parameters; salt: Buffer; tag: Buffe
   }
 }
 
-const atOnce = 2
+const turns = pLimit(2)
 const mostWaiting = 50
-const turns = { running: 0, waiting: [] as (() => void)[] }
 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (turns.running >= atOnce) {
-    if (turns.waiting.length >= mostWaiting) {
-      throw new ServiceError('web.busy', 'too many passwords are being checked', {
-        temporary: true,
-        hint: 'try again in a moment',
-      })
-    }
-    await new Promise<void>(resolve => turns.waiting.push(resolve))
-  } else turns.running += 1
-  try {
-    return await work()
-  } finally {
-    const next = turns.waiting.shift()
-    if (next === undefined) turns.running -= 1
-    else next()
-  }
+  if (turns.pendingCount < mostWaiting) return await turns(work)
+  throw new ServiceError('web.busy', 'too many passwords are being checked', {
+    temporary: true,
+    hint: 'try again in a moment',
+  })
 }
