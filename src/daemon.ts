@@ -96,7 +96,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   web.site = {
     ...{ config, db, redis: commands, raw, keys: { ...keysOf(config), isService: true }, log, firstAdmin },
     ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse },
-    retry: id => retryQuarantined(db, raw, ingest.parse, ingest.judging, id),
+    retry: id => retryQuarantined(db, raw, ingest.parse, ingest.triage, id),
   }
 
   health.mend('start')

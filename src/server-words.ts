@@ -4,7 +4,7 @@
 // addresses: it stands with the account, never in the log.
 import { visible } from './foreign-text.ts'
 
-const mostLetters = 200
+const maxLetters = 200
 
 /** Undefined where nothing was said that may be kept. */
 export function toServerWords(text: string, secret: string): string | undefined {
@@ -13,7 +13,7 @@ export function toServerWords(text: string, secret: string): string | undefined 
   let words = ''
   for (const letter of line) {
     const shown = visible(letter)
-    if (words.length + shown.length >= mostLetters) return `${words}…`
+    if (words.length + shown.length >= maxLetters) return `${words}…`
     words += shown
   }
   return words === '' ? undefined : words

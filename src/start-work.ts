@@ -4,14 +4,14 @@ import type { Knex } from 'knex'
 import type { Config } from './config/config.ts'
 import { createHostGate } from './fetch/host-gate.ts'
 import { openSession } from './fetch/imap-session.ts'
-import { createSessionKeeper } from './fetch/session-keeper.ts'
+import { createSessionPool } from './fetch/session-pool.ts'
 import type { Events } from './observe/events.ts'
 import type { Health } from './observe/health.ts'
 import type { Log } from './observe/log.ts'
 import { openParsePool } from './parse/pool/parse-pool.ts'
 import { createByteBudget } from './poll/batch/byte-budget.ts'
-import type { IngestDeps, Judging } from './poll/ingest/ingest-batch.ts'
-import { createJudging } from './poll/ingest/triage-policy.ts'
+import type { IngestDeps, TriagePolicy } from './poll/ingest/ingest-batch.ts'
+import { createTriagePolicy } from './poll/ingest/triage-policy.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
 import { startNightly } from './schedule/nightly.ts'
@@ -21,7 +21,7 @@ import { type Sealing, startSealing } from './schedule/sealing-job.ts'
 import { type PollWorker, startWorker } from './schedule/worker.ts'
 import { removeWorker, type WorkerIdentity } from './store/accounts/leases.ts'
 import { openDatabase } from './store/db/database.ts'
-import { keepOnce } from './store/ingest/archive-once.ts'
+import { archiveOnce } from './store/ingest/archive-once.ts'
 import type { RawStore } from './store/raw/raw-store.ts'
 import { keysOf } from './vault/keys/keyring.ts'
 import { openThreadSecret } from './vault/secrets/thread-secret.ts'
@@ -56,7 +56,7 @@ export async function startWork(
 ): Promise<{ vault: Vault; ingest: IngestDeps }> {
   const { config, log, stack, health, events } = base
   const { prefix } = config.redis
-  const keeper = stack.use(createSessionKeeper({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
+  const pool = stack.use(createSessionPool({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
   const gate = createHostGate({ connections: config.poll.hostConnections })
   const queue = openQueue(redis, prefix, worker.id)
   stack.defer(() => queue.close())
@@ -70,7 +70,7 @@ export async function startWork(
       db,
       tokensAtOnce: Math.max(1, Math.floor(config.database.poolSize / 3)),
       sealingDb,
-      place: keysOf(config),
+      keyPaths: keysOf(config),
       actor: worker.id,
       events,
       health,
@@ -82,12 +82,12 @@ export async function startWork(
   const common = { db, redis, prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds, keyIds: vault.keyIds }
   const deps = { ...common, isRunning: (id: number) => running.polls?.isRunning(id) ?? false }
   await claimAccounts(deps)
-  const ingest = { ...ingestDeps(base, { db, raw }, parseScript), judging: await openJudging(config, db) }
+  const ingest = { ...ingestDeps(base, { db, raw }, parseScript), triage: await openTriagePolicy(config, db) }
   running.polls = stack.use(
     startWorker({
       ...ingest,
       openSession: createPolledSessions({
-        keeper,
+        pool,
         gate,
         openSession,
         openSecret: vault.openSecret,
@@ -99,7 +99,7 @@ export async function startWork(
         },
       }),
       sliceMs: config.poll.timeoutSeconds * 1000,
-      kept: keeper,
+      sessions: pool,
       budget: createByteBudget(config.poll.memoryBytes),
       redis: blocking,
       prefix,
@@ -116,7 +116,7 @@ export async function startWork(
       sealing,
       events,
       health,
-      kept: keeper,
+      sessions: pool,
       raw,
       openConnections: gate.open,
       pollOverdue: id => running.polls?.overdue(id),
@@ -127,10 +127,10 @@ export async function startWork(
 }
 
 /** The secret for tokens is opened now, so that it is known when its key goes away. */
-async function openJudging(config: Config, db: Knex): Promise<Judging> {
-  const judging = createJudging(config, () => openThreadSecret(db, keysOf(config)))
-  await judging.openTokens()
-  return judging
+async function openTriagePolicy(config: Config, db: Knex): Promise<TriagePolicy> {
+  const triage = createTriagePolicy(config, () => openThreadSecret(db, keysOf(config)))
+  await triage.openTokens()
+  return triage
 }
 
 /** What turns mails into rows. */
@@ -140,7 +140,7 @@ function ingestDeps({ config, stack }: Base, { db, raw }: Pick<Connections, 'db'
   const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
   return {
     db,
-    raw: keepOnce(db, raw),
+    raw: archiveOnce(db, raw),
     parse: (source: Uint8Array, account?: number) => pool.parse(source, account),
     limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
   }

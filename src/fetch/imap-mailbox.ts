@@ -76,7 +76,7 @@ type Listed = Map<number, MessageMeta>
 const firstSpan = 100_000
 const longestSpan = 400_000
 /** More UIDs are not taken from one answer. */
-const mostUids = 500_000
+const maxUids = 500_000
 
 /** UIDs from `firstUid` on, ascending: all of them, or in a large mailbox at least one where there is any. */
 async function searchFrom(wire: Wire, firstUid: number, uidNext: number | null): Promise<number[]> {
@@ -137,7 +137,7 @@ function existsIn({ client }: Wire): number {
 
 /** There cannot be more than the mailbox holds; a few may arrive meanwhile. */
 function boundsOfSearch(wire: Wire): Partial<Bounds> {
-  const numbers = Math.min(mostUids, 2 * existsIn(wire) + ordinary.numbers)
+  const numbers = Math.min(maxUids, 2 * existsIn(wire) + ordinary.numbers)
   return { numbers, lineBytes: Math.max(ordinary.lineBytes, numbers * digitsOfUid) }
 }
 
@@ -176,7 +176,7 @@ async function listWindow(
       // The answer for one mail may come in parts, and flags that others change are told in between.
       if (isAskedFor(row.uid)) rows.set(row.uid, { ...rows.get(row.uid), ...row })
       else if (row.uid > maxUid) wire.answers.noteHugeUid()
-      if (rows.size > mostUids) throw moreThanAsked()
+      if (rows.size > maxUids) throw moreThanAsked()
     }
   }
   await wire.run('FETCH', list, { lines: ordinary.lines + 2 * uids.length })

@@ -24,11 +24,11 @@ export interface Attachment {
   /** True if the HTML refers to it by `cid:` or it is disposed inline inside multipart/related. */
   inline: boolean
   /** Where the encoded body lies in the raw mail, so that the bytes can be cut out later; null if it must be parsed out again. */
-  part: PartPlace | null
+  part: PartLocation | null
 }
 
 /** A body part inside the raw mail: bytes and how they are encoded. */
-export interface PartPlace {
+export interface PartLocation {
   offset: number
   length: number
   encoding: 'identity' | 'base64' | 'quoted-printable'

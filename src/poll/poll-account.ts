@@ -1,14 +1,14 @@
 // One poll of an account, from the open connection to the last cursor. Read this file first.
 //
 // The server is asked for STATUS first; only a mailbox that has something is opened. What waits to be flagged, moved or deleted
-// from an earlier poll comes first, then new mail in windows, batch by batch (take-mail.ts). One mailbox that fails does not
+// from an earlier poll comes first, then new mail in windows, batch by batch (ingest-mailbox.ts). One mailbox that fails does not
 // keep the others of its account from being polled, now or at the next poll, and a server that will not flag or move does not keep mail
 // from coming in.
 import type { Knex } from 'knex'
 import { AccountError, type IngestError, isAbort, MessageError, ServiceError } from '../errors/errors.ts'
 import type { ImapSession, Mailbox, MailboxState } from '../fetch/mailbox.ts'
 import { lockLease } from '../store/accounts/leases.ts'
-import { findMailboxes, type StoredMailbox, type Trying, updateMailbox } from '../store/accounts/mailboxes.ts'
+import { findMailboxes, type InFlight, type StoredMailbox, updateMailbox } from '../store/accounts/mailboxes.ts'
 import type { PolledAccount } from '../store/accounts/polled-account.ts'
 import { inTransaction } from '../store/db/database.ts'
 import { findUidsFrom, releaseUids } from '../store/ingest/find-duplicates.ts'
@@ -25,18 +25,18 @@ import {
   resumeFrom,
   type StartFrom,
 } from './cursor.ts'
-import type { MailEnd } from './ingest/decide-outcomes.ts'
+import type { MailOutcome } from './ingest/decide-outcomes.ts'
 import type { IngestDeps } from './ingest/ingest-batch.ts'
+import { ingestMailbox, retryMails, YieldedConnection } from './ingest-mailbox.ts'
 import { nameMissing } from './missing-mailbox.ts'
 import { settleMail } from './settle-mail.ts'
-import { GaveWay, retakeMail, takeMail } from './take-mail.ts'
 
 export interface PollDeps extends IngestDeps {
   db: Knex
   limits: BatchLimits
   budget: ByteBudget
   /** Notes of what is being tried that should have been taken back while the database could not be written, by mailboxes.id. */
-  takenBack?: Map<number, Trying>
+  withdrawn?: Map<number, InFlight>
   /** True while other accounts wait for their turn: a backlog then stops after its slice. */
   isCrowded(): boolean
   /** So long a poll keeps its place while others wait for one; then it stops after the batch that is on the wire. */
@@ -51,7 +51,7 @@ export interface PolledSession extends ImapSession {
 }
 
 /** How many mails ended how. */
-export type PollReport = Record<MailEnd['result'], number> & {
+export type PollReport = Record<MailOutcome['result'], number> & {
   bytes: number
   /** There is more, to be had when it is the account's turn again. */
   more: boolean
@@ -81,7 +81,7 @@ export async function pollAccount(account: PolledAccount, deps: PollDeps, signal
       await pollMailbox({ account, deps, signal, report, hangUp: () => session.close() }, session, mailbox, failures)
       read.push(mailbox.name)
     } catch (error) {
-      if (error instanceof GaveWay) return { ...report, more: true }
+      if (error instanceof YieldedConnection) return { ...report, more: true }
       noteFailure(failures, nameMissing(error, account.id, mailbox.name, 'read'), session, signal)
     }
   }
@@ -136,13 +136,13 @@ async function pollMailbox(
   const settle = () =>
     settleMail(poll, mailbox, stored, cursor).catch(error => noteFailure(failures, error, session, signal))
   await settle()
-  if (!(await takeMail(poll, box, settle))) {
+  if (!(await ingestMailbox(poll, box, settle))) {
     poll.report.more = true
     return
   }
   await updateMailbox(deps.db, stored.id, account.lease, { seen: mailbox.state })
   // After new mail: whatever a retry comes to, it keeps no other mail waiting.
-  await retakeMail(poll, box, work.retries)
+  await retryMails(poll, box, work.retries)
 }
 
 function isNothingNew(stored: StoredMailbox, state: MailboxState): boolean {
@@ -160,7 +160,7 @@ async function findWork(
   const unsettled = (await findUnsettled(db, { id, accountId, uidValidity }, { after: 0, last }, 1)).length > 0
   const retries = await findRetries(db, { id, uidValidity, last })
   const stale = stored.listedSecondsAgo === null || stored.listedSecondsAgo > listAgainSeconds
-  return { any: unsettled || retries.length > 0 || stored.trying !== null || stale, unsettled, retries }
+  return { any: unsettled || retries.length > 0 || stored.inFlight !== null || stale, unsettled, retries }
 }
 
 /** STATUS is believed for so long; then the UIDs are listed even if nothing seems to be new. */
@@ -181,8 +181,8 @@ async function resume(poll: Poll, mailbox: Mailbox, stored: StoredMailbox, failu
   if (cursor.uidValidity === stored.uidValidity) return cursor
   const lastUid =
     account.startFrom instanceof Date ? await uidBefore(mailbox, account.startFrom, cursor) : cursor.lastUid
-  await updateMailbox(deps.db, stored.id, account.lease, { ...cursor, lastUid, trying: null })
-  stored.trying = null
+  await updateMailbox(deps.db, stored.id, account.lease, { ...cursor, lastUid, inFlight: null })
+  stored.inFlight = null
   return { ...cursor, lastUid }
 }
 
@@ -198,9 +198,9 @@ async function restart({ account, deps }: Poll, mailbox: Mailbox, stored: Stored
   await inTransaction(deps.db, async trx => {
     await lockLease(trx, account.lease)
     await releaseUids(trx, stored.id, await findUidsFrom(trx, stored.id, cursor.uidValidity, cursor.rereadBeforeUid))
-    await updateMailbox(trx, stored.id, account.lease, { ...cursor, trying: null })
+    await updateMailbox(trx, stored.id, account.lease, { ...cursor, inFlight: null })
   })
-  stored.trying = null
+  stored.inFlight = null
   return cursor
 }
 

@@ -4,13 +4,13 @@
 import { createHash } from 'node:crypto'
 import type { HostGate } from '../fetch/host-gate.ts'
 import type { Destination, ImapSession, Login } from '../fetch/mailbox.ts'
-import type { SessionKeeper, Wait } from '../fetch/session-keeper.ts'
+import type { SessionPool, Wait } from '../fetch/session-pool.ts'
 import type { PolledAccount } from '../store/accounts/polled-account.ts'
 import { type OpenSecret, withSecret } from '../vault/secrets/open-secret.ts'
 import type { PollDeps } from './poll-account.ts'
 
 export interface SessionDeps {
-  keeper: Pick<SessionKeeper, 'take' | 'give'>
+  pool: Pick<SessionPool, 'acquire' | 'release'>
   gate: Pick<HostGate, 'connect' | 'mayKeep'>
   openSession(
     account: { id: number },
@@ -37,7 +37,7 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
   return async (account, signal) => {
     const { id, destination } = account
     const fingerprint = fingerprintOf(account)
-    const session = (await deps.keeper.take(id, fingerprint)) ?? (await logIn(deps, account, signal))
+    const session = (await deps.pool.acquire(id, fingerprint)) ?? (await logIn(deps, account, signal))
     if (!bornAt.has(session)) bornAt.set(session, performance.now())
     const close = () => session.close()
     signal.addEventListener('abort', close, { once: true })
@@ -63,7 +63,7 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
       },
       async [Symbol.asyncDispose]() {
         signal.removeEventListener('abort', close)
-        if (session.usable && deps.gate.mayKeep(destination)) deps.keeper.give(id, fingerprint, session, wait)
+        if (session.usable && deps.gate.mayKeep(destination)) deps.pool.release(id, fingerprint, session, wait)
         else await session[Symbol.asyncDispose]()
       },
     }

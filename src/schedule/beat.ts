@@ -2,7 +2,7 @@
 // one step that mends whatever became of Redis, of another worker or of the accounts meanwhile.
 import { setTimeout as wait } from 'node:timers/promises'
 import { ServiceError } from '../errors/errors.ts'
-import type { SessionKeeper } from '../fetch/session-keeper.ts'
+import type { SessionPool } from '../fetch/session-pool.ts'
 import type { Events } from '../observe/events.ts'
 import type { Health } from '../observe/health.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
@@ -14,7 +14,7 @@ export interface BeatDeps extends SchedulerDeps {
   events: Events
   health: Health
   sealing: Pick<Sealing, 'repair' | 'request'>
-  kept: Pick<SessionKeeper, 'retain' | 'counts'>
+  sessions: Pick<SessionPool, 'retain' | 'counts'>
   /** Polls an account that no job called for in time: whatever is wrong with Redis, mail comes in. */
   pollOverdue(accountId: number): void
   raw: Pick<RawStore, 'checkWritable'>
@@ -67,8 +67,8 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
     claim = await claimAccounts(deps)
     const owned = new Set(claim.owned.map(({ id }) => id))
     events.ownership(owned.size)
-    deps.kept.retain(owned)
-    events.connections({ open: deps.openConnections(), ...deps.kept.counts() })
+    deps.sessions.retain(owned)
+    events.connections({ open: deps.openConnections(), ...deps.sessions.counts() })
     health.mend('database')
     for (const { id } of claim.owned.filter(account => account.overdue)) deps.pollOverdue(id)
   } catch (error) {

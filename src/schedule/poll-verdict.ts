@@ -14,7 +14,7 @@ const longestWaitMs = 15 * 60_000
 const suspendMs = 60 * 60_000
 /** What servers ask for is done within these bounds: no mailbox is given up because a server spoke of days. */
 const leastAskedMs = 1_000
-const mostAskedMs = 60 * 60_000
+const maxAskedMs = 60 * 60_000
 
 /** `attempt` counts from 1; `random` is in [0, 1). */
 export function outcomeOf(error: unknown, attempt: number, random = Math.random()): Outcome {
@@ -58,7 +58,7 @@ export function partOutcomeOf(
 }
 
 function askedMs(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(Math.min(mostAskedMs, Math.max(leastAskedMs, ms)))
+  return ms === undefined ? undefined : Math.round(Math.min(maxAskedMs, Math.max(leastAskedMs, ms)))
 }
 
 /** Exponential, 5 s to 15 min, between half and the whole of it so that accounts of one server do not come back together. */

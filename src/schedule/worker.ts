@@ -6,14 +6,14 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import pLimit from 'p-limit'
 import { AccountError, isAbort, ServiceError } from '../errors/errors.ts'
-import type { SessionKeeper } from '../fetch/session-keeper.ts'
+import type { SessionPool } from '../fetch/session-pool.ts'
 import type { Events } from '../observe/events.ts'
 import type { Health } from '../observe/health.ts'
 import { probeStoring } from '../poll/ingest/probe-storing.ts'
 import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
 import { withServerWords } from '../server-words.ts'
 import { findAnyMailbox } from '../store/accounts/mailboxes.ts'
-import { openPollEnds, type PollEnd, type PollEnds } from '../store/accounts/poll-results.ts'
+import { openPollResults, type PollResult, type PollResults } from '../store/accounts/poll-results.ts'
 import { findDueAccount, type PolledAccount } from '../store/accounts/polled-account.ts'
 import { DatabaseError } from '../store/db/database-error.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
@@ -21,7 +21,7 @@ import { type Outcome, outcomeOf, type PartOutcome, partOutcomeOf } from './poll
 import { keepRunning, queueName, readPollJob, slotOf } from './queue.ts'
 import { createStalls, type Stalls } from './stalls.ts'
 
-export interface WorkerDeps extends Omit<PollDeps, 'isCrowded' | 'takenBack'> {
+export interface WorkerDeps extends Omit<PollDeps, 'isCrowded' | 'withdrawn'> {
   db: Knex
   /** A connection of its own: it blocks. */
   redis: Redis
@@ -30,7 +30,7 @@ export interface WorkerDeps extends Omit<PollDeps, 'isCrowded' | 'takenBack'> {
   concurrency: number
   events: Events
   health: Health
-  kept: Pick<SessionKeeper, 'isWaiting' | 'drop'>
+  sessions: Pick<SessionPool, 'isWaiting' | 'drop'>
 }
 
 export interface PollWorker extends AsyncDisposable {
@@ -49,14 +49,14 @@ export interface PollWorker extends AsyncDisposable {
 const databaseRestMs = 5_000
 /** A job takes as long as hearing it. */
 const lockDurationMs = 30_000
-const heardAtOnce = 50
+const jobConcurrency = 50
 
 export function startWorker(deps: WorkerDeps): PollWorker {
   const stop = new AbortController()
   const { signal } = stop
   const turns = pLimit(deps.concurrency)
-  const ends = openPollEnds(deps.db, deps.workerId)
-  const polling: PollDeps = { ...deps, isCrowded: () => turns.pendingCount > 0, takenBack: new Map() }
+  const ends = openPollResults(deps.db, deps.workerId)
+  const polling: PollDeps = { ...deps, isCrowded: () => turns.pendingCount > 0, withdrawn: new Map() }
   const stalls = createStalls(deps.health)
   const running = new Map<number, Promise<void>>()
   const again = new Set<number>()
@@ -70,7 +70,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     // The beat asks for the database, alone: a thousand polls would only knock at it.
     if (deps.health.isDown('database') || !stalls.lets(accountId, running))
       return void beginIn(accountId, databaseRestMs * (0.5 + Math.random()), () => true)
-    const trusted = due !== undefined && deps.kept.isWaiting(accountId)
+    const trusted = due !== undefined && deps.sessions.isWaiting(accountId)
     const done = turns(async () => {
       if (signal.aborted) return
       if (due !== undefined) deps.events.pollLate(Math.max(0, Date.now() - due))
@@ -99,7 +99,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   }
   /** Unless its server is to tell of mail by then. */
   const lookIn = (accountId: number, ms: number | undefined): void => {
-    if (ms !== undefined) beginIn(accountId, ms, () => !deps.kept.isWaiting(accountId))
+    if (ms !== undefined) beginIn(accountId, ms, () => !deps.sessions.isWaiting(accountId))
   }
   /** What a poll that worked asks for before the next slot. `trusted`: its server was to tell of mail, and did not. */
   const goOn = (accountId: number, { report, everyMs }: Ended, trusted: boolean): void => {
@@ -107,7 +107,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     const brought = report.bytes > 0
     if (brought && trusted) {
       deps.events.push('missed')
-      deps.kept.drop(accountId)
+      deps.sessions.drop(accountId)
     }
     const polls = brought ? 0 : (quiet.get(accountId) ?? null)
     const ms = lookAgainMs(everyMs, polls)
@@ -128,7 +128,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     {
       connection: deps.redis,
       prefix: deps.prefix,
-      concurrency: heardAtOnce,
+      concurrency: jobConcurrency,
       lockDuration: lockDurationMs,
       stalledInterval: lockDurationMs,
       maxStalledCount: 3,
@@ -163,7 +163,7 @@ export function startWorker(deps: WorkerDeps): PollWorker {
   }
 }
 
-type RunDeps = WorkerDeps & { ends: PollEnds; stalls: Stalls }
+type RunDeps = WorkerDeps & { ends: PollResults; stalls: Stalls }
 
 interface Ended {
   report: PollReport
@@ -253,14 +253,14 @@ function isLeaseLost(error: unknown): boolean {
 }
 
 /** What the server said stands with the account alone; the outcome is logged. */
-function toEnd(outcome: Outcome, error: unknown): PollEnd {
+function toEnd(outcome: Outcome, error: unknown): PollResult {
   const { code } = outcome
   const hint = withServerWords(outcome.hint, error instanceof AccountError ? error.said : undefined)
   if (outcome.kind === 'wait') return { state: 'waiting', code, hint, afterMs: null }
   return { state: 'failing', code, hint, afterMs: outcome.afterMs }
 }
 
-function toPartEnd({ code, hint, afterMs, worked }: PartOutcome): PollEnd {
+function toPartEnd({ code, hint, afterMs, worked }: PartOutcome): PollResult {
   return { state: 'failing', code, hint, afterMs, worked }
 }
 

@@ -10,7 +10,7 @@ import { insertAudit } from '../store/people/audit.ts'
 import { clearSuperseded } from '../store/secrets/credential-rows.ts'
 import { writePlaintextSeen } from '../store/secrets/encryption-keys.ts'
 import type { KeyFileFact } from './keys/key-file.ts'
-import { filesOf, type KeyPlace, type Keyring, proofFileOf, readKeyring } from './keys/keyring.ts'
+import { filesOf, type KeyPaths, type Keyring, proofFileOf, readKeyring } from './keys/keyring.ts'
 import { retireKeyFile } from './keys/place-key-file.ts'
 import type { States } from './keys/read-states.ts'
 import { rememberStates, rememberUnsealing } from './keys/seen-states.ts'
@@ -38,7 +38,7 @@ export interface VaultDeps {
   tokensAtOnce: number
   /** Its sessions ask for a minimal binary log. */
   sealingDb: Knex
-  place: KeyPlace
+  keyPaths: KeyPaths
   actor: string
   events: Events
   health: Health
@@ -69,7 +69,7 @@ export function openVault(deps: VaultDeps): Vault {
     openSecret: openLogins({
       db: deps.db,
       ring: () => watch.ring,
-      writeSecret: createSecretWriter(deps.place),
+      writeSecret: createSecretWriter(deps.keyPaths),
       atOnce: deps.tokensAtOnce,
     }),
     keyIds: () => watch.ring.ids,
@@ -90,16 +90,16 @@ interface Watch {
   forged: string
 }
 
-function createWatch({ place, onKeys, onWork }: VaultDeps): Watch {
+function createWatch({ keyPaths, onKeys, onWork }: VaultDeps): Watch {
   const since = { current: 0, next: 0 }
   const watch: Watch = {
-    ring: readKeyring(place),
+    ring: readKeyring(keyPaths),
     settled: { current: false, next: false },
     told: '',
     forged: '',
     look() {
       const [before, wasSettled] = [watch.ring, watch.settled]
-      const ring = readKeyring(place)
+      const ring = readKeyring(keyPaths)
       // A process without file descriptors sees nothing; that takes no key away that it has.
       if (!ring.isWhole) return
       watch.ring = ring
@@ -136,7 +136,7 @@ async function work(
     remember(deps, facts)
     if (facts.states.unsigned.length > 0 && (await signKeys(deps.db, watch.ring, deps.actor))) continue
     const isUnsealed = isUnsealing(facts, watch.ring)
-    await keepThreadSecret(deps.sealingDb, deps.place, isUnsealed ? undefined : writeKeyOf(facts))
+    await keepThreadSecret(deps.sealingDb, deps.keyPaths, isUnsealed ? undefined : writeKeyOf(facts))
     step = nextStep(facts)
     if (step === 'none' || step === before) return
     const went = await take(step, deps, watch, facts, signal, progress)
@@ -151,10 +151,10 @@ function isUnsealing({ isAskedHere, unsealing }: Facts, ring: Keyring): boolean 
 }
 
 /** /ready is red while accounts wait for a key, and while the rows of the keys are not to be believed; everything else is told by the state. */
-function report({ events, health, place }: VaultDeps, facts: Facts): void {
+function report({ events, health, keyPaths }: VaultDeps, facts: Facts): void {
   const state = encryptionState(facts)
   const forged = forgeryProblems(facts)
-  const others = [...problemsOf(facts, filesOf(place)), ...proofProblems(facts, proofFileOf(place))]
+  const others = [...problemsOf(facts, filesOf(keyPaths)), ...proofProblems(facts, proofFileOf(keyPaths))]
   events.encryptionState(state, [...forged, ...others])
   const hintOf = (problems: readonly { hint: string }[]): string => problems.map(problem => problem.hint).join('; ')
   const fail = (part: 'key' | 'key states', code: 'vault.locked' | typeof forgedCode, message: string, hint: string) =>
@@ -175,11 +175,11 @@ async function auditForgeries({ db, actor }: VaultDeps, watch: Watch, { forgerie
 }
 
 /** Notes what was seen for the first time, of keys that are still here. Where the data directory cannot be written, mail goes on. */
-function remember({ place, events }: VaultDeps, { states }: Facts & { states: States }): void {
-  const { ids } = readKeyring(place)
+function remember({ keyPaths, events }: VaultDeps, { states }: Facts & { states: States }): void {
+  const { ids } = readKeyring(keyPaths)
   const news = new Map([...states.news].filter(([keyHex, { state }]) => ids.includes(keyHex) || state === 'lost'))
   try {
-    rememberStates(place, news)
+    rememberStates(keyPaths, news)
   } catch (error) {
     events.statesNotRemembered(error)
   }
@@ -216,7 +216,7 @@ async function take(
       return await finishUnsealing(db, watch.ring, actor)
     case 'swap-files':
       // Where nobody has moved it yet, passwords are sealed all the same.
-      return moveFile(deps, current, filesOf(deps.place).next) || (await sweep(deps, watch, facts, signal, progress))
+      return moveFile(deps, current, filesOf(deps.keyPaths).next) || (await sweep(deps, watch, facts, signal, progress))
     case 'drop-superseded':
       return (await clearSuperseded(db)) > 0
     case 'retire-file':
@@ -255,9 +255,9 @@ async function pass(
   progress: (changed: number) => void,
 ): Promise<PassReport> {
   const startedAt = performance.now()
-  const { sealingDb, place, actor } = deps
+  const { sealingDb, keyPaths, actor } = deps
   try {
-    const done = await runPass({ db: sealingDb, place, actor }, which, signal, progress)
+    const done = await runPass({ db: sealingDb, keyPaths, actor }, which, signal, progress)
     if (done.changed > 0) deps.events.secretsWritten(which, done.changed, Math.round(performance.now() - startedAt))
     tell(deps, watch, done.faults)
     return done
@@ -267,23 +267,23 @@ async function pass(
   }
 }
 
-const mostTold = 20
+const maxTold = 20
 
 /** Rows that are left are told once. */
 function tell({ events }: VaultDeps, watch: Watch, faults: readonly RowFault[]): void {
   const told = faults.map(({ credentialId, code }) => `${credentialId} ${code}`).join()
   if (told === watch.told) return
   watch.told = told
-  for (const { accountId, code } of faults.slice(0, mostTold)) events.secretLeft(accountId, code)
+  for (const { accountId, code } of faults.slice(0, maxTold)) events.secretLeft(accountId, code)
 }
 
 /** Where the key's directory is read-only, the problems of the state say what to move; it is tried again. */
-function moveFile({ place, events }: VaultDeps, current: KeyFileFact, next?: string): boolean {
-  if (current.kind !== 'valid' || place.origin === 'credential') return false
+function moveFile({ keyPaths, events }: VaultDeps, current: KeyFileFact, next?: string): boolean {
+  if (current.kind !== 'valid' || keyPaths.origin === 'credential') return false
   try {
-    retireKeyFile(place.file, current.key.hex, next)
+    retireKeyFile(keyPaths.file, current.key.hex, next)
     events.keyRetired(current.key.hex)
-    if (next === undefined) removeProof(place)
+    if (next === undefined) removeProof(keyPaths)
     return true
   } catch (error) {
     events.keyNotMoved(current.key.hex, error)
@@ -292,7 +292,7 @@ function moveFile({ place, events }: VaultDeps, current: KeyFileFact, next?: str
 }
 
 /** It was good for this one request. Where it may not be removed it proves nothing for another key. */
-function removeProof(place: KeyPlace): void {
-  rmSync(proofFileOf(place), { force: true })
-  rememberUnsealing(place, undefined)
+function removeProof(keyPaths: KeyPaths): void {
+  rmSync(proofFileOf(keyPaths), { force: true })
+  rememberUnsealing(keyPaths, undefined)
 }

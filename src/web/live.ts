@@ -9,8 +9,8 @@ const lookEveryMs = 1_000
 /** Longer silence is taken for a dead connection by some proxies. */
 const heartbeatEvery = 15
 /** Then the browser asks again by itself. */
-const mostLooks = 600
-const mostOpen = 200
+const maxLooks = 600
+const maxOpen = 200
 const open = new Set<object>()
 
 /**
@@ -23,7 +23,7 @@ export async function tellChanges(
   look: () => Promise<string>,
 ): Promise<FastifyReply> {
   // 204: the browser does not ask again.
-  if (open.size >= mostOpen || request.method === 'HEAD') return reply.code(204).send()
+  if (open.size >= maxOpen || request.method === 'HEAD') return reply.code(204).send()
   const before = await look()
   reply.hijack()
   reply.raw.writeHead(200, { ...plainHeaders(reply), 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
@@ -57,7 +57,7 @@ async function follow(
   const session = sessionOf(request)
   let before = first
   reply.raw.write('retry: 3000\n\n')
-  for (let looks = 1; looks <= mostLooks && (await isStillThere(reply)); looks++) {
+  for (let looks = 1; looks <= maxLooks && (await isStillThere(reply)); looks++) {
     if (!(await isSessionAlive(site.db, session, limitsOf(site)))) return
     const now = await look()
     if (now !== before) reply.raw.write('event: changed\ndata: \n\n')

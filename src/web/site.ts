@@ -7,10 +7,10 @@ import { ServiceError } from '../errors/errors.ts'
 import type { openSession } from '../fetch/imap-session.ts'
 import type { ParsedMessage } from '../model/parsed-message.ts'
 import type { Log } from '../observe/log.ts'
-import type { RetryEnd } from '../poll/ingest/retry-quarantined.ts'
+import type { RetryOutcome } from '../poll/ingest/retry-quarantined.ts'
 import type { Session, SessionLimits } from '../store/people/sessions.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
-import type { KeyPlace } from '../vault/keys/keyring.ts'
+import type { KeyPaths } from '../vault/keys/keyring.ts'
 import type { OpenSecret } from '../vault/secrets/open-secret.ts'
 import type { FirstAdmin } from './security/first-admin.ts'
 
@@ -19,7 +19,7 @@ export interface Site {
   db: Knex
   redis: Redis
   raw: RawStore
-  keys: KeyPlace
+  keys: KeyPaths
   log: Log
   /** Lends an account's stored password or token. */
   openSecret: OpenSecret
@@ -28,7 +28,7 @@ export interface Site {
   /** In a thread, with a deadline. Throws MessageError. */
   parse(source: Uint8Array): Promise<ParsedMessage>
   /** Takes a quarantined mail in again. Throws CommandError where there is none. */
-  retry(sourceId: number): Promise<RetryEnd>
+  retry(sourceId: number): Promise<RetryOutcome>
   /** Lets somebody in who has the link of the first start; undefined where there is none. */
   firstAdmin: FirstAdmin | undefined
 }

@@ -36,12 +36,12 @@ const everySeconds = Number(values.every)
 const sizes = values.sizes.split(',').map(Number)
 const ways = values.ways.split(',')
 /** A Dovecot of this size bears no more. */
-const mostConnections = 1_000
+const maxConnections = 1_000
 const late = 'letterlock_poll_late_seconds'
 
 await using stack = new AsyncDisposableStack()
 const scene = stack.use(await openScene())
-const users = Array.from({ length: Math.min(mostConnections, Math.max(...sizes)) }, (_, i) => ({
+const users = Array.from({ length: Math.min(maxConnections, Math.max(...sizes)) }, (_, i) => ({
   name: `user${i}`,
   password: `password ${i}`,
 }))
@@ -58,7 +58,7 @@ const dovecot = stack.use(
 const rows: object[] = []
 for (const way of ways) {
   for (const size of sizes) {
-    if (way !== 'schedule' && size > mostConnections) continue
+    if (way !== 'schedule' && size > maxConnections) continue
     progress(`${way}: ${size} accounts, every ${everySeconds} s, for ${values.seconds} s …`)
     rows.push(await measure(way, size))
     progress(JSON.stringify(rows.at(-1)))

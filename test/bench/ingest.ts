@@ -9,7 +9,7 @@ import { parseArgs, promisify } from 'node:util'
 import type { Knex } from 'knex'
 import { startDovecot } from '../../src/embedded/dovecot.ts'
 import { insertAccount } from '../../src/store/accounts/account-changes.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { costOf, never, openBenchDatabase, openScene, progress, startBenchDaemon, until } from './scene.ts'
 
@@ -168,7 +168,7 @@ async function runLetterlock(
       enabled: false,
       password: user.password,
     },
-    createSecretWriter(keyPlaceOf('/nonexistent/key.bin', {})),
+    createSecretWriter(keyPathsOf('/nonexistent/key.bin', {})),
   )
   const daemon = await startBenchDaemon(scene, name, database.url, { LETTERLOCK_LOG_LEVEL: 'warn' })
   await until(async () => (await db('workers').count({ n: '*' }).first())?.n === 1)

@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Knex } from 'knex'
-import { keyPlaceOf, readKeyring } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { runPass } from '../../src/vault/sealing/seal-rows.ts'
 import { adoptKey } from '../../src/vault/sealing/transitions.ts'
 import { imapDestination, open, seal, toKey } from '../../src/vault/secrets/envelope.ts'
@@ -30,7 +30,7 @@ const envelopeBytes = 49 + 64 + 16
 
 await using stack = new AsyncDisposableStack()
 const scene = stack.use(await openScene({ redis: false }))
-const place = keyPlaceOf(path.join(scene.directory, 'encryption-key.bin'), {})
+const place = keyPathsOf(path.join(scene.directory, 'encryption-key.bin'), {})
 writeFileSync(place.file, randomBytes(32), { mode: 0o600 })
 
 /** Seconds by the clock, and of processor time, ours and the server's: on a busy machine only the latter says something. */
@@ -149,7 +149,7 @@ async function timeSealing(db: Knex, rows: number): Promise<{ time: Time; peakRs
   if (!(await adoptKey(db, current.key, 'bench'))) throw new Error('the key was not adopted')
   let peak = process.memoryUsage.rss()
   const time = await timed(db, async () => {
-    const { changed } = await runPass({ db, place, actor: 'bench' }, 'seal', never, () => {
+    const { changed } = await runPass({ db, keyPaths: place, actor: 'bench' }, 'seal', never, () => {
       peak = Math.max(peak, process.memoryUsage.rss())
     })
     if (changed !== rows) throw new Error(`${changed} rows instead of ${rows}`)

@@ -13,7 +13,7 @@ import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { recoverSources } from '../../src/poll/ingest/recover-sources.ts'
-import { createJudging } from '../../src/poll/ingest/triage-policy.ts'
+import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { randomOf } from '../support/random.ts'
 import { check } from './checks.ts'
 import { carryOut } from './faults.ts'
@@ -98,8 +98,8 @@ async function keepHelping({ db }: Scene, signal: AbortSignal): Promise<void> {
 
 /** What crashes left in the raw store alone is known or a duplicate by now: taking it in must double nothing. */
 async function recover({ db, raw, config }: Scene): Promise<{ batches: number; mails: number }> {
-  const judging = createJudging(config, async () => undefined)
-  return await insist(() => recoverSources(db, raw, source => parseMessage(source), judging))
+  const triage = createTriagePolicy(config, async () => undefined)
+  return await insist(() => recoverSources(db, raw, source => parseMessage(source), triage))
 }
 
 async function countMails({ db }: Scene): Promise<number> {

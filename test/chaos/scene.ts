@@ -9,7 +9,7 @@ import { openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import type { RawStore } from '../../src/store/raw/raw-store.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { type ChaosDaemon, startDaemonProcess } from './daemons.ts'
 import { type Disk, mountDisk, unmountDisk } from './disk.ts'
@@ -147,7 +147,7 @@ async function insertAccounts(
   servers: Servers,
   users: readonly { name: string; password: string }[],
 ): Promise<ChaosAccount[]> {
-  const write = createSecretWriter(keyPlaceOf(config.encryption.keyFile, {}))
+  const write = createSecretWriter(keyPathsOf(config.encryption.keyFile, {}))
   const accounts: ChaosAccount[] = []
   for (const [i, plan] of plans.entries()) {
     const { name, password } = users[i] as (typeof users)[number]

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { insertAccount, updateAccount } from '../../src/store/accounts/account-changes.ts'
 import { accountDefaults } from '../../src/store/accounts/account-settings.ts'
 import { getDestination } from '../../src/store/accounts/destinations.ts'
-import { keyPlaceOf, readKeyring } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { adoptKey } from '../../src/vault/sealing/transitions.ts'
 import { acceptDestination } from '../../src/vault/secrets/accept-destination.ts'
 import { bindingOf } from '../../src/vault/secrets/bound-destination.ts'
@@ -20,7 +20,7 @@ import { cleanEnv, letterlock, type Ran } from './letterlock.ts'
 
 const main = path.resolve(import.meta.dirname, '../../src/main.ts')
 const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-destinations-'))
-const place = keyPlaceOf(path.join(directory, 'encryption-key.bin'), {})
+const place = keyPathsOf(path.join(directory, 'encryption-key.bin'), {})
 const writeSecret = createSecretWriter(place)
 
 let database: TestDatabase

@@ -15,7 +15,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { readStatus } from '../../src/vault/sealing/status.ts'
 import { createWorld, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
@@ -56,7 +56,7 @@ async function encryption(...args: string[]): Promise<Ran> {
 
 /** What `encryption status --json` prints, without the process. */
 const status = async () =>
-  JSON.parse(JSON.stringify(await readStatus(world.db, keyPlaceOf(world.config.encryption.keyFile, {}), new Date())))
+  JSON.parse(JSON.stringify(await readStatus(world.db, keyPathsOf(world.config.encryption.keyFile, {}), new Date())))
 const both = ['--i-accept-key-loss', '--i-have-a-key-backup']
 const secretsOf = () => world.db('credentials').orderBy('id').select('plaintext', 'sealed')
 

@@ -122,7 +122,7 @@ test('colours are for terminals, and not for those who refuse them', async () =>
 test('bytes of a mail are not written to a terminal', async () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-terminal-'))
   const mail = { accountId: 1, mailbox: 'INBOX', uidValidity: 1, uid: 1, receivedAt: new Date(), complete: true }
-  const [place] = await openRawDirectory(path.join(directory, 'raw')).keep([{ ...mail, source: rawMail() }])
+  const [place] = await openRawDirectory(path.join(directory, 'raw')).archive([{ ...mail, source: rawMail() }])
   const [box] = await database.db('mailboxes').where({ account_id: 1 }).select('id')
   const [id] = await database.db('sources').insert({
     ...{ account_id: 1, mailbox_id: box.id, uid_validity: 1, uid: 1, result: 'quarantined', size: place?.size },

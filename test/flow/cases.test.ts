@@ -227,7 +227,7 @@ test('case 10: accounts that hang hold up no other, and none has more than one c
   for (const id of quick) expect(await ticketsOf(id)).toEqual(['mail 1'])
   await Promise.all(stuck)
   // They may have been tried again by now, each once the connection before was closed.
-  expect(silent.mostConnections()).toBe(2)
+  expect(silent.maxConnections()).toBe(2)
 })
 
 test('case 11: a failing account is shown with code, count and last success, and told once, and once when it works again', async () => {

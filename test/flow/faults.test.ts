@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { retryQuarantined } from '../../src/poll/ingest/retry-quarantined.ts'
-import { createJudging } from '../../src/poll/ingest/triage-policy.ts'
+import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { findSourceDetails } from '../../src/store/ingest/sources.ts'
 import { openRawStore } from '../../src/store/raw/open-raw-store.ts'
@@ -159,8 +159,8 @@ test('a mail that cannot be parsed in time is quarantined with its bytes, and ca
   expect(held).toMatchObject({ uid: 2, reason: 'parse_timeout', complete: true })
   expect(held?.place).not.toBeNull()
   const raw = await openRawStore(world.config)
-  const judging = createJudging(world.config, async () => undefined)
-  const retried = await retryQuarantined(world.db, raw, source => parseMessage(source), judging, Number(held?.id))
+  const triage = createTriagePolicy(world.config, async () => undefined)
+  const retried = await retryQuarantined(world.db, raw, source => parseMessage(source), triage, Number(held?.id))
   expect(retried).toMatchObject({ result: 'created', ticket: expect.any(Number) })
   expect(await ends(world.db)).toEqual({ created: 3 })
 })

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { attachmentBytes } from '../../src/parse/parse-message.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
-import { findAttachmentPlace, getRawPlace } from '../../src/store/tickets/attachment-locations.ts'
+import { findAttachmentLocation, getRawLocation } from '../../src/store/tickets/attachment-locations.ts'
 import { findTickets } from '../../src/store/tickets/tickets.ts'
 import { createWorld, ends, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
@@ -48,8 +48,8 @@ test('a mail of 30 MB comes in whole, and its attachment is written as it was', 
     const found = await findTickets(world.db, { limit: 1 })
     return found.length > 0 && found
   })
-  const place = await findAttachmentPlace(world.db, ticket?.id ?? 0, 1)
-  const source = await raw().read(await getRawPlace(world.db, place?.messageId ?? 0))
+  const place = await findAttachmentLocation(world.db, ticket?.id ?? 0, 1)
+  const source = await raw().read(await getRawLocation(world.db, place?.messageId ?? 0))
   const bytes = await attachmentBytes(source, place as NonNullable<typeof place>)
   expect(createHash('sha256').update(bytes).digest('hex')).toBe(createHash('sha256').update(content).digest('hex'))
 })

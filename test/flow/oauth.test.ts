@@ -5,7 +5,7 @@ import type { Daemon } from '../../src/daemon.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { updateAccount } from '../../src/store/accounts/account-changes.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
-import { filesOf, keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { filesOf, keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { letterlock } from '../cli/letterlock.ts'
 import {
@@ -162,7 +162,7 @@ test('consent that is withdrawn: the account says so and what to do; signing in 
   expect(found).toMatchObject({ state: 'failing', code: 'oauth.consent_needed', failures: 1 })
   expect(found.hint).toContain(`letterlock account set ${id} --oauth`)
   expect(found.nextAttemptAt?.getTime()).toBeGreaterThan(Date.now() + 50 * 60_000)
-  const writeSecret = createSecretWriter(keyPlaceOf(keyFileOf(world), {}))
+  const writeSecret = createSecretWriter(keyPathsOf(keyFileOf(world), {}))
   await updateAccount(world.db, id, { oauth: await newConsent() }, writeSecret)
   await world.poll(id)
   expect(await account(id)).toMatchObject({ state: 'active', code: null, failures: 0 })
@@ -237,7 +237,7 @@ test('refresh token and client secret are sealed, counted, resealed under anothe
   await letterlock(['encryption', 'accept-destination', String(id), '--yes'], { env })
   await pollsOn(id)
 
-  const next = writeKey(filesOf(keyPlaceOf(keyFileOf(world), {})).next)
+  const next = writeKey(filesOf(keyPathsOf(keyFileOf(world), {})).next)
   await untilAction(world.db, 'encryption.rotated')
   expect(await countWhere(world.db, `sealed_key_id = UNHEX('${hexOf(next)}')`)).toBe(2)
   await pollsOn(id)

@@ -56,7 +56,7 @@ test('leftovers are told apart from mail that has no row, and they alone are rem
   expect(left.stdout).toMatch(/note +raw mail +1 of 2 batches are leftovers of \d+ bytes.*\n.*source prune/)
   expect(left.stdout).not.toContain('source recover')
   const lost = { accountId: id, mailbox: 'INBOX', uidValidity: 1, uid: 99, receivedAt: new Date(), complete: true }
-  const [gap] = await raw.keep([{ ...lost, source: rawMail({ id: 'lost@x' }) }])
+  const [gap] = await raw.archive([{ ...lost, source: rawMail({ id: 'lost@x' }) }])
   const kept = [used, gap?.batch].sort()
   expect(await cli(world, 'source prune')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^1 batches with/) })
   expect(batchesOf(world)).toEqual(kept)

@@ -7,7 +7,7 @@ import type { Daemon } from '../../src/daemon.ts'
 import { findKeys, type KeyRow, writeKey as writeRow } from '../../src/store/secrets/encryption-keys.ts'
 import { confirmStates } from '../../src/vault/keys/confirm-state.ts'
 import { macOf } from '../../src/vault/keys/key-state.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { retiredName } from '../../src/vault/keys/place-key-file.ts'
 import { seenFileOf } from '../../src/vault/keys/seen-states.ts'
 import { readStatus } from '../../src/vault/sealing/status.ts'
@@ -59,7 +59,7 @@ beforeAll(async () => {
 })
 afterAll(() => world[Symbol.asyncDispose]())
 
-const place = () => keyPlaceOf(keyFileOf(world), {})
+const place = () => keyPathsOf(keyFileOf(world), {})
 const status = () => readStatus(world.db, place(), new Date())
 const proofFile = () => path.join(world.directory, 'can-disable-encryption.txt')
 

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { readStatus } from '../../src/vault/sealing/status.ts'
 import { keyToGiveUp, planRotation } from '../../src/vault/sealing/switches.ts'
 import { letterlock } from '../cli/letterlock.ts'
@@ -19,7 +19,7 @@ test('a key that the daemon holds and a command does not see is not lost, and no
   const daemon = await world.start({ LETTERLOCK_ENCRYPTION_KEY_FILE: given })
   await untilAction(world.db, 'encryption.on')
 
-  const place = keyPlaceOf(path.join(world.directory, 'encryption-key.bin'), {})
+  const place = keyPathsOf(path.join(world.directory, 'encryption-key.bin'), {})
   const status = await readStatus(world.db, place, new Date())
   expect(status).toMatchObject({ state: 'on', unreadable: 0 })
   expect(status.problems.map(({ code }) => code)).toEqual(['key_file.not_visible', 'backup.unproven'])

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import type { Knex } from 'knex'
 import { expect, test } from 'vitest'
 import { findCredentials } from '../../src/store/secrets/credential-rows.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { PassStopped } from '../../src/vault/sealing/seal-batch.ts'
 import { runPass } from '../../src/vault/sealing/seal-rows.ts'
 import { beginUnsealing } from '../../src/vault/sealing/transitions.ts'
@@ -75,7 +75,7 @@ function startSealer(pass: (signal: AbortSignal) => Promise<unknown>): AsyncDisp
 
 async function passOnce(world: World, pass: 'seal' | 'reseal', signal: AbortSignal): Promise<void> {
   try {
-    await runPass({ db: world.db, place: keyPlaceOf(keyFileOf(world), {}), actor: 'other' }, pass, signal)
+    await runPass({ db: world.db, keyPaths: keyPathsOf(keyFileOf(world), {}), actor: 'other' }, pass, signal)
   } catch (error) {
     if (!(error instanceof PassStopped) && !signal.aborted) throw error
   }

@@ -15,7 +15,7 @@ import { type Script, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
 
 const everyUid = '1:4294967295'
-const mostExtraMemory = 150 * 2 ** 20
+const maxExtraMemory = 150 * 2 ** 20
 const longestLiveMs = 1_000
 const longestTicketMs = 5_000
 
@@ -274,7 +274,7 @@ test('a bomb of one server costs neither the daemon nor another account anything
     process.stderr.write(`${name}: ${codes}, peak ${megabytes(peak)} of normally ${megabytes(normal)}, ${measured}\n`)
     expect(ended).toBe(false)
     expect(watch.refused).toEqual([])
-    expect.soft(peak - normal, name).toBeLessThan(mostExtraMemory)
+    expect.soft(peak - normal, name).toBeLessThan(maxExtraMemory)
     expect.soft(liveMs, name).toBeLessThan(longestLiveMs)
     expect.soft(ticketMs, name).toBeLessThan(longestTicketMs)
     measureAnew()

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { decodeCharset } from '../../src/parse/mime/charset.ts'
 import { readRtf } from '../../src/parse/mime/rtf.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import { decideEnds, type EndPolicy, type KeptMail } from '../../src/poll/ingest/decide-outcomes.ts'
+import { type ArchivedMail, decideOutcomes, type OutcomePolicy } from '../../src/poll/ingest/decide-outcomes.ts'
 import { createHeaderReader } from '../../src/poll/ingest/ingest-batch.ts'
 import { rawMail } from '../support/messages.ts'
 
@@ -82,11 +82,16 @@ test('no charset, however it is called, stops a text', () => {
   for (const name of inherited) expect(decodeCharset(Buffer.from('caf\u00e9', 'latin1'), name)).toBe('caf\u00e9')
 })
 
-function kept(uid: number, source: Buffer, message: KeptMail['parsed']): KeptMail {
-  const place = { batch: 'b', offset: 0, size: source.length, sha256: String(uid) } as unknown as KeptMail['place']
+function kept(uid: number, source: Buffer, message: ArchivedMail['parsed']): ArchivedMail {
+  const location = {
+    batch: 'b',
+    offset: 0,
+    size: source.length,
+    sha256: String(uid),
+  } as unknown as ArchivedMail['location']
   return {
-    mail: { uid, receivedAt: new Date(0), complete: true, source, size: source.length } as KeptMail['mail'],
-    place,
+    mail: { uid, receivedAt: new Date(0), complete: true, source, size: source.length } as ArchivedMail['mail'],
+    location,
     parsed: message,
     fault: null,
   }
@@ -96,7 +101,7 @@ test('a mail on which a rule breaks does not take the others of its batch along'
   const sources = ['one', 'two', 'three'].map(subject => rawMail({ subject, headers: ['X-Spam-Flag: no'] }))
   const mails = await Promise.all(sources.map(async (source, i) => kept(i + 1, source, await parseMessage(source))))
   const read = createHeaderReader()
-  const policy: EndPolicy = {
+  const policy: OutcomePolicy = {
     thread: { closed: 'reopen', opening: new Set(['human']), requester: 'sender' },
     hold: { ticketsPerHour: 0, sameSubject: 0 },
     rules: [{ name: 'spam', conditions: { header: { name: 'X-Spam-Flag', value: 'yes' } }, action: 'drop', tag: null }],
@@ -114,7 +119,7 @@ test('a mail on which a rule breaks does not take the others of its batch along'
     own: new Set<string>(),
     histories: new Map(),
   }
-  const ends = decideEnds(mails, known, { rereadBeforeUid: 0, startBeforeUid: 99, released: false }, policy)
+  const ends = decideOutcomes(mails, known, { rereadBeforeUid: 0, startBeforeUid: 99, released: false }, policy)
   expect(ends.map(({ result, reason }) => (result === 'created' ? result : reason))).toEqual([
     'created',
     'unparseable',

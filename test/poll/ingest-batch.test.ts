@@ -3,24 +3,24 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { expect, test } from 'vitest'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import type { KeptMail } from '../../src/poll/ingest/decide-outcomes.ts'
-import { endMails, judgeTokens } from '../../src/poll/ingest/ingest-batch.ts'
-import { createJudging } from '../../src/poll/ingest/triage-policy.ts'
+import type { ArchivedMail } from '../../src/poll/ingest/decide-outcomes.ts'
+import { triageMails, verifyTokens } from '../../src/poll/ingest/ingest-batch.ts'
+import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { inTransaction } from '../../src/store/db/database.ts'
 import { type MailFacts, rawMail } from '../support/messages.ts'
 import { createTestDatabase, defaults } from '../support/servers.ts'
 
 const hold = { ticketsPerHour: 100, sameSubject: 20 }
-const judging = createJudging({ ...defaults, hold }, async () => Buffer.alloc(32, 7))
+const triage = createTriagePolicy({ ...defaults, hold }, async () => Buffer.alloc(32, 7))
 let lastUid = 0
 
-async function keep(facts: MailFacts): Promise<KeptMail> {
+async function keep(facts: MailFacts): Promise<ArchivedMail> {
   lastUid += 1
   const source = rawMail({ body: `mail ${lastUid}`, ...facts })
   const sha256 = createHash('sha256').update(source).digest('hex')
   return {
     mail: { uid: lastUid, size: source.length, receivedAt: new Date('2026-11-24T10:00:00Z'), complete: true, source },
-    place: { batch: 'b', offset: 0, size: source.length, sha256 },
+    location: { batch: 'b', offset: 0, size: source.length, sha256 },
     parsed: await parseMessage(source),
     fault: null,
   }
@@ -34,10 +34,10 @@ async function take(db: Knex, mails: readonly MailFacts[]): Promise<number> {
   }
   db.on('query', count)
   const kept = await Promise.all(mails.map(keep))
-  const judged = await judgeTokens(kept, judging)
+  const judged = await verifyTokens(kept, triage)
   const place = { accountId: 1, mailboxId: 1, uidValidity: 1, afterIngest: { kind: 'keep' as const } }
   const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: false }
-  await inTransaction(db, trx => endMails(trx, { ...place, ...cursor }, judged, judging))
+  await inTransaction(db, trx => triageMails(trx, { ...place, ...cursor }, judged, triage))
   db.off('query', count)
   return statements
 }

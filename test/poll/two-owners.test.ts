@@ -8,7 +8,7 @@ import { openSession } from '../../src/fetch/imap-session.ts'
 import type { Mailbox } from '../../src/fetch/mailbox.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { createByteBudget } from '../../src/poll/batch/byte-budget.ts'
-import { createJudging } from '../../src/poll/ingest/triage-policy.ts'
+import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { type PollDeps, type PolledSession, pollAccount } from '../../src/poll/poll-account.ts'
 import { insertAccount } from '../../src/store/accounts/account-changes.ts'
 import { findDueAccount, type PolledAccount } from '../../src/store/accounts/polled-account.ts'
@@ -76,7 +76,7 @@ function depsOf(db: Knex, directory: string, wrap: Wrap): PollDeps {
     db,
     raw: openRawDirectory(directory),
     parse: parseMessage,
-    judging: createJudging(defaults, async () => undefined),
+    triage: createTriagePolicy(defaults, async () => undefined),
     limits: { bytes: 1e6, messages: 10, maxBytes: 1e6 },
     budget: createByteBudget(1e7),
     isCrowded: () => false,

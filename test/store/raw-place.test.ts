@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { openRawS3 } from '../../src/store/raw/raw-s3.ts'
-import type { RawPlace, RawStore } from '../../src/store/raw/raw-store.ts'
+import type { RawLocation, RawStore } from '../../src/store/raw/raw-store.ts'
 import { type S3Server, startS3Server } from '../support/s3-server.ts'
 
 const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-places-'))
@@ -24,7 +24,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true })
 })
 
-test.each<[string, Partial<RawPlace>]>([
+test.each<[string, Partial<RawLocation>]>([
   ['of 2 GiB', { size: 2_147_483_648 }],
   ['of the column’s greatest number', { size: 4_294_967_295 }],
   ['of 1 GB, which could be one', { size: 1_000_000_000 }],
@@ -38,11 +38,11 @@ test.each<[string, Partial<RawPlace>]>([
   ['in another file', { batch: '../../etc/passwd' }],
 ])('a mail %s is damaged, in a directory and in a bucket', async (_, change) => {
   for (const raw of stores) {
-    const [place] = await raw.keep([
+    const [place] = await raw.archive([
       { accountId: 1, mailbox: 'INBOX', uidValidity: 1, uid: 1, receivedAt: new Date(0), complete: true, source },
     ])
     // The control: the place as it was kept.
-    expect(await raw.read(place as RawPlace)).toEqual(source)
-    await expect(raw.read({ ...(place as RawPlace), ...change })).rejects.toMatchObject({ code: 'raw.damaged' })
+    expect(await raw.read(place as RawLocation)).toEqual(source)
+    await expect(raw.read({ ...(place as RawLocation), ...change })).rejects.toMatchObject({ code: 'raw.damaged' })
   }
 })

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { openRawS3 } from '../../src/store/raw/raw-s3.ts'
-import type { RawMail, RawPlace, RawStore } from '../../src/store/raw/raw-store.ts'
+import type { RawLocation, RawMail, RawStore } from '../../src/store/raw/raw-store.ts'
 import type { S3Patience } from '../../src/store/raw/s3-bucket.ts'
 import { type S3Server, startS3Server, writeCredentials } from '../support/s3-server.ts'
 
@@ -44,9 +44,9 @@ const onlyObject = (): Buffer => [...server.objects.values()][0] as Buffer
 test('a batch comes back mail by mail, with its index, in the same bytes that a directory keeps', async () => {
   const raw = open()
   const kept = mails(3)
-  const places = await raw.keep(kept)
+  const places = await raw.archive(kept)
   for (const [i, place] of places.entries()) expect(await raw.read(place)).toEqual(kept[i]?.source)
-  const [place] = places as [RawPlace, ...RawPlace[]]
+  const [place] = places as [RawLocation, ...RawLocation[]]
   const index = await raw.index(place.batch)
   expect(index.map(entry => [entry.uid, entry.offset, entry.size, entry.sha256])).toEqual(
     places.map(({ offset, size, sha256 }, i) => [i + 1, offset, size, sha256]),
@@ -54,7 +54,7 @@ test('a batch comes back mail by mail, with its index, in the same bytes that a 
   expect(await listed(raw.batches())).toEqual([place.batch])
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-raw-'))
   const beside = openRawDirectory(directory)
-  await beside.keep(kept)
+  await beside.archive(kept)
   const [file = ''] = await listed(beside.batches())
   const { readFileSync } = await import('node:fs')
   expect(readFileSync(path.join(directory, file))).toEqual(onlyObject())
@@ -65,7 +65,7 @@ test('a batch comes back mail by mail, with its index, in the same bytes that a 
 
 test('one mail is one ranged request, an index at most two', async () => {
   const raw = open()
-  const [first] = (await raw.keep(mails(2_000, 'x'.repeat(50)))) as [RawPlace]
+  const [first] = (await raw.archive(mails(2_000, 'x'.repeat(50)))) as [RawLocation]
   const before = server.requests.length
   await raw.read(first)
   expect(server.requests.slice(before).map(({ method, headers }) => [method, headers.range])).toEqual([
@@ -77,8 +77,8 @@ test('one mail is one ranged request, an index at most two', async () => {
 
 test('an empty mail and an empty page are no reason to stop', async () => {
   const raw = open()
-  const [place] = await raw.keep([{ ...(mails(1)[0] as RawMail), source: Buffer.alloc(0) }])
-  expect(await raw.read(place as RawPlace)).toEqual(Buffer.alloc(0))
+  const [place] = await raw.archive([{ ...(mails(1)[0] as RawMail), source: Buffer.alloc(0) }])
+  expect(await raw.read(place as RawLocation)).toEqual(Buffer.alloc(0))
   expect(await listed(open({ LETTERLOCK_RAW_S3_PREFIX: 'other' }).batches())).toEqual([])
 })
 
@@ -95,7 +95,7 @@ test('listings are followed through all their pages, by day too, and only batche
 })
 
 test('a batch is never written over: each PUT asks that nothing be there', async () => {
-  await open().keep(mails(1))
+  await open().archive(mails(1))
   expect(server.requests.map(({ method, headers }) => [method, headers['if-none-match']])).toEqual([['PUT', '*']])
   expect(server.requests[0]?.headers['x-amz-checksum-sha256']).toMatch(/^[\w+/]{43}=$/)
 })
@@ -103,8 +103,8 @@ test('a batch is never written over: each PUT asks that nothing be there', async
 test('a service that does not know conditional writes is written to without them', async () => {
   server.script.conditional = 'unknown'
   const raw = open()
-  await raw.keep(mails(1))
-  await raw.keep(mails(1))
+  await raw.archive(mails(1))
+  await raw.archive(mails(1))
   expect(server.requests.map(({ headers }) => headers['if-none-match'])).toEqual(['*', undefined, undefined])
 })
 
@@ -112,15 +112,15 @@ test('slow down, a connection cut in the upload: tried again, and kept once', as
   const raw = open()
   server.script.fault = ({ number }) =>
     number === 0 ? { answer: { status: 503, code: 'SlowDown' } } : number === 1 ? 'cut upload' : undefined
-  const [place] = await raw.keep(mails(1, 'x'.repeat(200_000)))
+  const [place] = await raw.archive(mails(1, 'x'.repeat(200_000)))
   expect(server.objects.size).toBe(1)
-  expect((await raw.read(place as RawPlace)).length).toBeGreaterThan(200_000)
+  expect((await raw.read(place as RawLocation)).length).toBeGreaterThan(200_000)
 })
 
 test('an answer that is lost after the bytes were kept: the second try finds them, compares them and is content', async () => {
   const raw = open()
   server.script.fault = ({ number }) => (number === 0 ? 'lost answer' : undefined)
-  await raw.keep(mails(2))
+  await raw.archive(mails(2))
   expect(server.requests.map(({ method }) => method)).toEqual(['PUT', 'PUT', 'GET'])
   expect(server.objects.size).toBe(1)
 })
@@ -130,9 +130,9 @@ test.each(['keep half', 'keep nothing'] as const)(
   async fault => {
     server.script.checksums = false
     const raw = open()
-    await raw.keep(mails(1))
+    await raw.archive(mails(1))
     server.script.fault = ({ method }) => (method === 'PUT' ? fault : undefined)
-    await expect(raw.keep(mails(1))).rejects.toMatchObject({ code: 'raw.unwritable', temporary: true })
+    await expect(raw.archive(mails(1))).rejects.toMatchObject({ code: 'raw.unwritable', temporary: true })
   },
 )
 
@@ -147,7 +147,7 @@ test.each([
 ])('%s: nothing is kept, it is temporary, and the hint says what to do', async (code, status, why, hint) => {
   const raw = open({}, { attempts: 1 })
   server.script.fault = () => ({ answer: { status, code, headers: { 'retry-after': '7' } } })
-  const failure = await raw.keep(mails(1)).catch(error => error)
+  const failure = await raw.archive(mails(1)).catch(error => error)
   expect(failure).toMatchObject({ code: 'raw.unwritable', temporary: true, retryAfterMs: 7_000 })
   expect(failure.message).toContain(why)
   expect(failure.hint).toContain(hint)
@@ -158,16 +158,16 @@ test.each([
 test('a service that is silent or not there is left after a while', async () => {
   const silent = open({}, { attempts: 2, silenceMs: 300 })
   server.script.fault = () => 'hang'
-  const failure = await silent.keep(mails(1)).catch(error => error)
+  const failure = await silent.archive(mails(1)).catch(error => error)
   expect(failure).toMatchObject({ code: 'raw.unwritable', temporary: true })
   expect(failure.message).toContain('no answer in time')
   const absent = open({ LETTERLOCK_RAW_S3_ENDPOINT: 'http://127.0.0.1:1' }, { attempts: 1 })
-  await expect(absent.keep(mails(1))).rejects.toThrow('it cannot be reached (ECONNREFUSED)')
+  await expect(absent.archive(mails(1))).rejects.toThrow('it cannot be reached (ECONNREFUSED)')
 })
 
 test('an answer that breaks off is asked for again; one that always does is unreadable, not damaged', async () => {
   const raw = open({}, { attempts: 3 })
-  const [place] = (await raw.keep(mails(1))) as [RawPlace]
+  const [place] = (await raw.archive(mails(1))) as [RawLocation]
   server.script.fault = ({ number }) => (number === 1 ? 'cut answer' : undefined)
   expect(await raw.read(place)).toEqual(mails(1)[0]?.source)
   server.script.fault = () => 'cut answer'
@@ -178,7 +178,7 @@ test('an answer that breaks off is asked for again; one that always does is unre
 
 test('what is missing, cut, changed or named oddly is damaged', async () => {
   const raw = open()
-  const [first, second] = (await raw.keep(mails(2))) as [RawPlace, RawPlace]
+  const [first, second] = (await raw.archive(mails(2))) as [RawLocation, RawLocation]
   const key = `desk/${first.batch}`
   const whole = onlyObject()
   const damages: [Buffer | undefined, RegExp][] = [
@@ -216,7 +216,7 @@ test('the id is written once, whoever comes second; and the right to write is tr
 test('the wrong secret is refused, and neither it nor the key’s id is in what is thrown', async () => {
   writeCredentials(server.credentialsFile, 'wrong-secret')
   const failure = await open({}, { attempts: 1 })
-    .keep(mails(1))
+    .archive(mails(1))
     .catch(error => error)
   expect(failure.message).toContain('the secret key is wrong')
   const { inspect } = await import('node:util')
@@ -228,7 +228,7 @@ test('a credentials file that is missing, incomplete or ambiguous is told with i
     if (text === undefined) rmSync(server.credentialsFile)
     else writeFileSync(server.credentialsFile, text)
     return open({}, { attempts: 1 })
-      .keep(mails(1))
+      .archive(mails(1))
       .catch(error => `${error.code}: ${error.message}: ${error.hint}`)
   }
   expect(await told('[a]\naws_access_key_id=x\n')).toMatch(/config.invalid.*lacks a key.*aws_secret_access_key/)
@@ -258,10 +258,10 @@ test('over TLS: a certificate of an own CA is trusted where the CA is named, and
   await using secure = await startS3Server({ tls: true })
   const config = configOf({ ...secure.env(), LETTERLOCK_RAW_S3_CA_FILE: secure.caFile })
   const raw = openRawS3(config)
-  const [place] = (await raw.keep(mails(1))) as [RawPlace]
+  const [place] = (await raw.archive(mails(1))) as [RawLocation]
   expect(await raw.read(place)).toEqual(mails(1)[0]?.source)
   const untrusting = openRawS3(configOf(secure.env()), { attempts: 1 })
-  const failure = await untrusting.keep(mails(1)).catch(error => error)
+  const failure = await untrusting.archive(mails(1)).catch(error => error)
   expect(failure.message).toContain('its certificate is not trusted')
   expect(failure.hint).toContain('raw.s3_ca_file')
   expect(secure.requests.filter(({ method }) => method === 'PUT')).toHaveLength(1)

@@ -10,7 +10,7 @@ import { createLog } from '../../src/observe/log.ts'
 import { requestPoll } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { createTestDatabase, type TestDatabase, testRedis } from './servers.ts'
 import { until } from './until.ts'
@@ -108,7 +108,7 @@ export async function createWorld(env: Record<string, string> = {}, server?: str
           ...destination,
           ...change,
         },
-        createSecretWriter(keyPlaceOf(config.encryption.keyFile, {})),
+        createSecretWriter(keyPathsOf(config.encryption.keyFile, {})),
       )
     },
     async poll(accountId) {

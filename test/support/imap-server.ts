@@ -69,7 +69,7 @@ export interface ScriptedServer extends AsyncDisposable {
   commands: string[]
   connections(): number
   /** The most that there were at once. */
-  mostConnections(): number
+  maxConnections(): number
   /** Connections that there ever were. */
   accepted(): number
   /** Connections in IDLE. */
@@ -151,7 +151,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     script: full,
     commands,
     connections: () => sockets.size,
-    mostConnections: () => most,
+    maxConnections: () => most,
     accepted: () => accepted,
     idling: () => idling.size,
     deliver(source) {

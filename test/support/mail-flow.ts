@@ -8,7 +8,7 @@ import type { Destination } from '../../src/fetch/mailbox.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { findSourceDetails } from '../../src/store/ingest/sources.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
-import { getRawPlace } from '../../src/store/tickets/attachment-locations.ts'
+import { getRawLocation } from '../../src/store/tickets/attachment-locations.ts'
 import { findTickets, getTicket } from '../../src/store/tickets/tickets.ts'
 import { createWorld, ends, until, type World } from './daemon.ts'
 import type { FlowServer } from './flow-server.ts'
@@ -58,7 +58,7 @@ function testMailFlow(server: () => FlowServer): void {
     expect((await getTicket(world.db, String(tickets[0]?.id))).linkedTicket).toBe(ticket.id)
     const raw = openRawDirectory(`${world.directory}/raw`)
     const kept = await Promise.all(
-      ticket.messages.map(async message => raw.read(await getRawPlace(world.db, message.id))),
+      ticket.messages.map(async message => raw.read(await getRawLocation(world.db, message.id))),
     )
     expect(kept).toEqual([first, reply])
     expect((await server().mails(box)).map(mail => mail.flags.includes('\\Seen'))).toEqual([false, false, false])

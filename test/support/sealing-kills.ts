@@ -118,13 +118,13 @@ async function reachMoment(run: Run, phase: Phase): Promise<void> {
     await held(run)
     await wait(lookEveryMs)
   }
-  await wait(random() * mostLaterMs)
+  await wait(random() * maxLaterMs)
 }
 
 const latestRowsMs = 30_000
 const latestKillMs = 4_000
 const lookEveryMs = 2
-const mostLaterMs = 20
+const maxLaterMs = 20
 
 async function countDone({ world, dropped }: Run, phase: Phase): Promise<number> {
   if (phase === 'sealing') return await countWhere(world.db, 'plaintext IS NULL')

@@ -7,7 +7,7 @@ import type { Daemon } from '../../src/daemon.ts'
 import { addSweep, openSealingQueue, requestedSweep } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { findCredentials } from '../../src/store/secrets/credential-rows.ts'
-import { type Keyring, keyPlaceOf, proofName, readKeyring } from '../../src/vault/keys/keyring.ts'
+import { type Keyring, keyPathsOf, proofName, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { imapDestination, keyBytes, open, toKey } from '../../src/vault/secrets/envelope.ts'
 import { openStored } from '../../src/vault/secrets/open-secret.ts'
 import { until, type World } from './daemon.ts'
@@ -44,7 +44,7 @@ export const hexOf = (bytes: Buffer): string => toKey(Buffer.from(bytes)).hex
 export const keyFileOf = (world: World): string => world.config.encryption.keyFile
 
 /** The keys of its host, now. */
-export const ringOf = (world: World): Keyring => readKeyring(keyPlaceOf(keyFileOf(world), {}))
+export const ringOf = (world: World): Keyring => readKeyring(keyPathsOf(keyFileOf(world), {}))
 
 /** What `encryption disable` asks for: the key's id in the data directory. */
 export function writeProof(world: World, keyHex: string): void {
@@ -80,7 +80,7 @@ export async function countWhere(db: Knex, condition: string): Promise<number> {
 
 /** The account's password as a poll of this host gets it, or the code of the refusal. */
 export async function secretOf(db: Knex, keyFile: string, id: number, destination: Destination): Promise<string> {
-  const place = keyPlaceOf(keyFile, {})
+  const place = keyPathsOf(keyFile, {})
   try {
     const { value } = await openStored(db, () => readKeyring(place))({ id, destination })
     return value.toString()
@@ -102,7 +102,7 @@ export const pausedDestination = (id: number): Destination => ({
 
 /** Of the accounts of `insertPaused`: those whose password is not this one. One query for all, the same rules as a poll's. */
 export async function wrongOf(db: Knex, keyFile: string, secrets: ReadonlyMap<number, string>): Promise<number[]> {
-  const ring = readKeyring(keyPlaceOf(keyFile, {}))
+  const ring = readKeyring(keyPathsOf(keyFile, {}))
   const right = new Set<number>()
   for (const filter of [{ with: 'plaintext' }, { with: 'sealed' }] as const) {
     for (const row of await findCredentials(db, filter, 0, everything)) {

@@ -5,7 +5,7 @@ import { inject } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
 import { openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { createSecretWriter, type WriteSecret } from '../../src/vault/secrets/write-secret.ts'
 
 export interface TestDatabase extends AsyncDisposable {
@@ -41,4 +41,4 @@ export function testRedis(): { url: string; prefix: string } {
 }
 
 /** Writes passwords as a host without a key does. */
-export const writeWithoutKey: WriteSecret = createSecretWriter(keyPlaceOf('/nonexistent/key.bin', {}))
+export const writeWithoutKey: WriteSecret = createSecretWriter(keyPathsOf('/nonexistent/key.bin', {}))

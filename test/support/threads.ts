@@ -1,18 +1,18 @@
-// Short stories of mails, run through the parser and `decideEnds` with an in-memory database that grows as the real one does.
+// Short stories of mails, run through the parser and `decideOutcomes` with an in-memory database that grows as the real one does.
 import { createHash } from 'node:crypto'
 import type { Kind, ParsedMessage } from '../../src/model/parsed-message.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { type BatchTicket, untouchedTicket } from '../../src/poll/ingest/batch-ticket.ts'
 import {
-  decideEnds,
-  type EndingCursor,
-  type EndPolicy,
-  type KeptMail,
+  type ArchivedMail,
+  decideOutcomes,
   type Known,
-  type MailEnd,
+  type MailOutcome,
   type Original,
+  type OutcomeCursor,
+  type OutcomePolicy,
 } from '../../src/poll/ingest/decide-outcomes.ts'
-import { createHeaderReader, judgeTokens } from '../../src/poll/ingest/ingest-batch.ts'
+import { createHeaderReader, verifyTokens } from '../../src/poll/ingest/ingest-batch.ts'
 import { emptyHistory, noteMail } from '../../src/thread/hold.ts'
 import { personOf, threadIds } from '../../src/thread/thread-message.ts'
 import { createTokens } from '../../src/thread/token.ts'
@@ -40,9 +40,9 @@ export type Step =
 export interface StorySettings {
   closed?: 'reopen' | 'new'
   opening?: string
-  hold?: Partial<EndPolicy['hold']>
-  rules?: (EndPolicy['rules'][number] & { account?: number })[]
-  cursor?: Partial<EndingCursor>
+  hold?: Partial<OutcomePolicy['hold']>
+  rules?: (OutcomePolicy['rules'][number] & { account?: number })[]
+  cursor?: Partial<OutcomeCursor>
   /** The secret for tokens cannot be opened. */
   locked?: true
 }
@@ -109,15 +109,15 @@ export class StoryWorld {
 
   async take(mails: readonly StoryMail[]): Promise<string[]> {
     const account = mails[0]?.account ?? 1
-    const kept: KeptMail[] = []
+    const kept: ArchivedMail[] = []
     for (const mail of mails) kept.push(await this.keep(mail))
     const policy = this.policy(account)
     const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: false, ...this.settings.cursor }
-    const ends = decideEnds(kept, await this.known(account, kept), cursor, policy)
+    const ends = decideOutcomes(kept, await this.known(account, kept), cursor, policy)
     return ends.map(end => this.write(account, end))
   }
 
-  private async keep(mail: StoryMail): Promise<KeptMail> {
+  private async keep(mail: StoryMail): Promise<ArchivedMail> {
     const filled = Object.fromEntries(
       Object.entries(mail).map(([name, value]) => [name, fill(value, text => this.fillIn(text))]),
     ) as StoryMail
@@ -127,7 +127,7 @@ export class StoryWorld {
     const receivedAt = new Date(storyStart + (mail.minute ?? this.uid) * 60_000)
     return {
       mail: { uid: this.uid, size: source.length, receivedAt, complete: true, source },
-      place: { batch: 'b', offset: 0, size: source.length, sha256 },
+      location: { batch: 'b', offset: 0, size: source.length, sha256 },
       parsed: await parseMessage(source),
       fault: null,
     }
@@ -146,7 +146,7 @@ export class StoryWorld {
     })
   }
 
-  private policy(account: number): EndPolicy {
+  private policy(account: number): OutcomePolicy {
     const { closed = 'reopen', opening = 'human,list,auto-generated', hold = {}, rules = [] } = this.settings
     return {
       thread: { closed, opening: new Set(opening.split(',') as Kind[]), requester: 'sender' },
@@ -157,10 +157,10 @@ export class StoryWorld {
   }
 
   /** What `findKnown` finds in the database. */
-  private async known(account: number, kept: readonly KeptMail[]): Promise<Known> {
+  private async known(account: number, kept: readonly ArchivedMail[]): Promise<Known> {
     const messages = kept.flatMap(({ parsed }) => parsed ?? [])
     const openTokens = async () => (this.settings.locked ? undefined : tokens)
-    const { refs } = await judgeTokens(kept, { ...this.policy(account), openTokens })
+    const { refs } = await verifyTokens(kept, { ...this.policy(account), openTokens })
     const batch = new Map<number, BatchTicket>()
     const one = (id: number): BatchTicket => {
       const { participants, requester, closed } = this.ticket(id)
@@ -211,15 +211,15 @@ export class StoryWorld {
   }
 
   /** What `insertMails` writes. */
-  private write(account: number, end: MailEnd): string {
-    const { kept, result, reason, ticket, waiting } = end
+  private write(account: number, end: MailOutcome): string {
+    const { archived, result, reason, ticket, waiting } = end
     if (result !== 'duplicate')
-      this.contents.set(`${account} ${kept.place.sha256}`, {
-        id: kept.mail.uid,
+      this.contents.set(`${account} ${archived.location.sha256}`, {
+        id: archived.mail.uid,
         ticketId: ticket?.id ?? null,
-        end: null,
+        outcome: null,
       })
-    const message = kept.parsed
+    const message = archived.parsed
     if (ticket === null || message === null) return `${result} ${reason}`
     ticket.id ??= this.insert(account, ticket)
     const row = this.ticket(ticket.id)
@@ -230,7 +230,7 @@ export class StoryWorld {
     if (message.messageId !== '') this.ids.push([account, message.messageId, row.id])
     for (const id of ticket.awaits) this.awaited.push([account, id, row.id])
     for (const other of waiting) this.ticket(other.id ?? 0).linked ??= row.id
-    this.taken.push({ message, at: kept.mail.receivedAt, opened: result === 'created' })
+    this.taken.push({ message, at: archived.mail.receivedAt, opened: result === 'created' })
     const linked = result === 'created' && row.linked !== null ? ` -> ${row.linked}` : ''
     return `${result} ${row.id} ${reason}${linked}`
   }

@@ -122,7 +122,7 @@ async function sessionOf(url: string, name: string): Promise<ReadonlyMap<string,
   return client.cookies
 }
 
-const mostBytes = 60_000
+const maxBytes = 60_000
 
 /**
  * Goes to the page and returns what is wrong with it: what axe finds, what the browser complains of (a broken policy, a script that failed),
@@ -148,7 +148,7 @@ export async function faultsOfPage(page: Page, path: string): Promise<string[]> 
       .reduce((sum, entry) => sum + entry.encodedBodySize + 300, 0),
     sideways: document.documentElement.scrollWidth > document.documentElement.clientWidth,
   })`)) as { bytes: number; sideways: boolean }
-  if (bytes > mostBytes || bytes < 1_000) faults.push(`${bytes} bytes at the first load`)
+  if (bytes > maxBytes || bytes < 1_000) faults.push(`${bytes} bytes at the first load`)
   if (sideways) faults.push('scrolls sideways')
   page.off('console', complain).off('pageerror', crash).off('request', request)
   return faults.map(fault => `${path}: ${fault}`)

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AccountError, CommandError } from '../../src/errors/errors.ts'
 import { insertAccount, updateAccount } from '../../src/store/accounts/account-changes.ts'
 import { getDestination } from '../../src/store/accounts/destinations.ts'
-import { keyPlaceOf, readKeyring } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { openLogins } from '../../src/vault/oauth/access-tokens.ts'
 import { toRetryAfterMs } from '../../src/vault/oauth/token-endpoint.ts'
 import { adoptKey } from '../../src/vault/sealing/transitions.ts'
@@ -53,7 +53,7 @@ async function scene(change: { issuer?: string; tokenEndpoint?: string } = {}): 
   Object.assign(server, { fault: undefined, rotates: false, lifetimeSeconds: 3_600 })
   const { refreshToken } = await consentAt(server)
   const { db } = database
-  const place = keyPlaceOf(path.join(directory, 'none.bin'), {})
+  const place = keyPathsOf(path.join(directory, 'none.bin'), {})
   const writeSecret = createSecretWriter(place)
   const client = {
     issuer: server.issuer,
@@ -170,7 +170,7 @@ test('a new refresh token that cannot be stored is kept, not used, and stored at
   const { process, stored, refreshes } = await scene()
   server.rotates = true
   const before = await stored()
-  const real = createSecretWriter(keyPlaceOf(path.join(directory, 'none.bin'), {}))
+  const real = createSecretWriter(keyPathsOf(path.join(directory, 'none.bin'), {}))
   const faults: Error[] = [new CommandError('the key is away')]
   const writeSecret: WriteSecret = async (...args) => {
     const fault = faults.shift()
@@ -329,7 +329,7 @@ test('a sealed account that is moved by SQL gets no token, not even one that is 
   const { id, openSecret, refreshes } = await scene()
   const { db } = database
   await using _ = await sealAll()
-  const place = keyPlaceOf(keyFile(), {})
+  const place = keyPathsOf(keyFile(), {})
   const opens = openSecret({ ring: () => readKeyring(place), writeSecret: createSecretWriter(place) })
   await opens()
   const before = await db('accounts').where({ id }).first()
@@ -353,7 +353,7 @@ test('a rotated token is sealed, bound to what the old one was opened for', asyn
   const { db } = database
   await using key = await sealAll()
   server.rotates = true
-  const place = keyPlaceOf(keyFile(), {})
+  const place = keyPathsOf(keyFile(), {})
   const opens = openSecret({ ring: () => readKeyring(place), writeSecret: createSecretWriter(place) })
   const held = server.hold()
   const asked = opens()
@@ -399,7 +399,7 @@ async function sealAll() {
 test('one who gives a password gives OAuth up, and the other way round; nothing of the other way stays', async () => {
   const { id } = await scene()
   const { db } = database
-  const writeSecret = createSecretWriter(keyPlaceOf(path.join(directory, 'none.bin'), {}))
+  const writeSecret = createSecretWriter(keyPathsOf(path.join(directory, 'none.bin'), {}))
   const kinds = () => db('credentials').where({ account_id: id }).orderBy('kind').pluck('kind')
   await updateAccount(db, id, { password: 'a password' }, writeSecret)
   expect(await kinds()).toEqual(['password'])

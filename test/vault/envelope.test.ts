@@ -8,6 +8,7 @@ import { expect, type TestContext, test } from 'vitest'
 import { opensCanary, sealCanary } from '../../src/vault/keys/canary.ts'
 import {
   type Destination16,
+  type EnvelopeContext,
   type ImapDestination,
   imapDestination,
   type Key,
@@ -15,14 +16,13 @@ import {
   noDestination,
   oauthDestination,
   open,
-  type Place,
   seal,
   toKey,
 } from '../../src/vault/secrets/envelope.ts'
 
 interface Vector {
   name: string
-  place: Place
+  place: EnvelopeContext
   destination: (ImapDestination & { oauth: { tokenEndpoint: string; clientId: string } | null }) | null
   destination16: string
   secret: string
@@ -38,7 +38,7 @@ interface Vectors {
   key: string
   keyId: string
   sealed: Vector[]
-  refusedIn: Place
+  refusedIn: EnvelopeContext
   refused: { name: string; end: string; envelope: string }[]
 }
 
@@ -55,7 +55,7 @@ const held =
   (keyHex: string) =>
     keys.find(each => each.hex === keyHex)
 
-const place: Place = { table: 'credentials', kind: 'password', accountId: 42 }
+const place: EnvelopeContext = { table: 'credentials', kind: 'password', accountId: 42 }
 const server: ImapDestination = {
   host: 'imap.example.com',
   port: 993,
@@ -227,7 +227,7 @@ test.each([4, 8, 12, 15])('a tag of %i bytes is refused, though the cipher would
   expect(open(held(key), place, filled).end).toBe('tampered')
 })
 
-const places: readonly (readonly [string, Place])[] = [
+const places: readonly (readonly [string, EnvelopeContext])[] = [
   ['another row', { ...place, accountId: 43 }],
   ['a row whose number begins alike', { ...place, accountId: 4 }],
   ['another kind', { ...place, kind: 'oauth-refresh-token' }],
@@ -241,7 +241,7 @@ test.each(places)('opens in its own row only: not in %s', (_name, elsewhere) => 
 })
 
 test('two rows that were exchanged open in neither', () => {
-  const [a, b]: readonly Place[] = [
+  const [a, b]: readonly EnvelopeContext[] = [
     { ...place, accountId: 1 },
     { ...place, accountId: 2 },
   ]
@@ -288,7 +288,7 @@ test('a canary is of its own key and of its own row', () => {
   expect(opensCanary(otherKey, { keyHex: otherKey.hex, canary })).toBe(false)
   expect(opensCanary(key, { keyHex: otherKey.hex, canary })).toBe(false)
   expect(opensCanary(key, { keyHex: key.hex, canary: sealCanary(otherKey) })).toBe(false)
-  const ofRow: Place = { table: 'encryption_keys', keyHex: key.hex }
+  const ofRow: EnvelopeContext = { table: 'encryption_keys', keyHex: key.hex }
   const otherWord = seal(key, ofRow, noDestination, Buffer.from('letterlocK'))
   expect(opensCanary(key, { keyHex: key.hex, canary: otherWord })).toBe(false)
   expect(opensCanary(key, { keyHex: key.hex, canary: Buffer.alloc(0) })).toBe(false)

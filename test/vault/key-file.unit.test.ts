@@ -24,7 +24,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, type TestContext, test } from 'vitest'
 import { type KeyFileFact, readKeyFile } from '../../src/vault/keys/key-file.ts'
-import { filesOf, keyPlaceOf, readKeyring } from '../../src/vault/keys/keyring.ts'
+import { filesOf, keyPathsOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { createKeyFile, nextName, retiredName, retireKeyFile } from '../../src/vault/keys/place-key-file.ts'
 import { toKey } from '../../src/vault/secrets/envelope.ts'
 
@@ -570,7 +570,7 @@ test('a file that is no key any more stays where it is', () => {
 })
 
 test('a key ring holds the key, the next one and the retired ones, and forgets what is gone', () => {
-  const place = keyPlaceOf(file, {})
+  const place = keyPathsOf(file, {})
   expect(readKeyring(place)).toMatchObject({ current: { kind: 'absent' }, next: { kind: 'absent' }, ids: [] })
   put()
   const nextHex = putOther(next())
@@ -588,18 +588,18 @@ test('a key ring holds the key, the next one and the retired ones, and forgets w
 
 test('the place is the configured one, unless systemd gave a key', () => {
   const given = { CREDENTIALS_DIRECTORY: directory }
-  expect(keyPlaceOf('/etc/keys/k.bin', {})).toEqual({
+  expect(keyPathsOf('/etc/keys/k.bin', {})).toEqual({
     file: '/etc/keys/k.bin',
     origin: 'file',
     dataDirectory: '/etc/keys',
   })
-  expect(keyPlaceOf('/etc/keys/k.bin', given)).toEqual({
+  expect(keyPathsOf('/etc/keys/k.bin', given)).toEqual({
     file: '/etc/keys/k.bin',
     origin: 'file',
     dataDirectory: '/etc/keys',
   })
   put()
-  expect(keyPlaceOf('/etc/keys/k.bin', given)).toEqual({ file, origin: 'credential', dataDirectory: '/etc/keys' })
-  expect(filesOf(keyPlaceOf(file, {}))).toMatchObject({ current: file, next: next() })
-  expect(filesOf(keyPlaceOf(file, {})).retired(keyHex)).toBe(retired())
+  expect(keyPathsOf('/etc/keys/k.bin', given)).toEqual({ file, origin: 'credential', dataDirectory: '/etc/keys' })
+  expect(filesOf(keyPathsOf(file, {}))).toMatchObject({ current: file, next: next() })
+  expect(filesOf(keyPathsOf(file, {})).retired(keyHex)).toBe(retired())
 })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { adoptKey, recover } from '../../src/vault/sealing/transitions.ts'
 import { toKey } from '../../src/vault/secrets/envelope.ts'
 import { keepThreadSecret, openThreadSecret } from '../../src/vault/secrets/thread-secret.ts'
@@ -14,7 +14,7 @@ test('a key that is lost for good takes the secret along, and a new one is made;
   const { db } = database
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-secret-'))
   const keyFile = path.join(directory, 'encryption-key.bin')
-  const place = keyPlaceOf(keyFile, {})
+  const place = keyPathsOf(keyFile, {})
   try {
     const first = await openThreadSecret(db, place)
     const lost = toKey(writeKey(keyFile))

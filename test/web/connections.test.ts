@@ -102,9 +102,9 @@ test('a process without file descriptors does not take a key for missing', () =>
   writeFileSync(file, randomBytes(32), { mode: 0o600 })
   const program = `
     import { openSync } from 'node:fs'
-    import { keyPlaceOf, readKeyring } from './src/vault/keys/keyring.ts'
+    import { keyPathsOf, readKeyring } from './src/vault/keys/keyring.ts'
     import { openVault } from './src/vault/vault.ts'
-    const place = keyPlaceOf(${JSON.stringify(file)}, {})
+    const place = keyPathsOf(${JSON.stringify(file)}, {})
     const lost = []
     const vault = openVault({ place, tokensAtOnce: 1, onKeys: () => lost.push('keys'), onWork: () => {} })
     const before = vault.keyIds().join()

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
-import { keyPlaceOf } from '../../src/vault/keys/keyring.ts'
+import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { readStatus } from '../../src/vault/sealing/status.ts'
 import { proveBackup } from '../../src/vault/sealing/switches.ts'
 import { openChromium } from '../support/chromium.ts'
@@ -35,7 +35,7 @@ afterAll(async () => {
 })
 
 const place = (name: string) => path.join(world.directory, name)
-const keys = () => keyPlaceOf(world.config.encryption.keyFile, {})
+const keys = () => keyPathsOf(world.config.encryption.keyFile, {})
 const status = () => readStatus(world.db, keys(), new Date())
 const secrets = () => world.db('credentials').orderBy('id').select('plaintext', 'sealed')
 const text = async (page: Page) => (await page.locator('main').textContent()) ?? ''

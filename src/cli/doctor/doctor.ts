@@ -209,15 +209,15 @@ async function checkEncryption(db: Knex, config: Config): Promise<Finding[]> {
 }
 
 const lateSeconds = 900
-const mostListed = 20
+const maxListed = 20
 
 async function checkAccounts(db: Knex): Promise<Finding[]> {
   const accounts = await findAccounts(db)
   const found = accounts.flatMap(toTrouble)
   if (found.length === 0) return [ok('accounts', `${accounts.length}, none in trouble`)]
-  const more = found.length - mostListed
+  const more = found.length - maxListed
   return [
-    ...found.slice(0, mostListed),
+    ...found.slice(0, maxListed),
     ...(more > 0 ? [fault('accounts', `${more} more are in trouble`, '`letterlock account list` shows all')] : []),
   ]
 }

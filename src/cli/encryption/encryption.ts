@@ -3,7 +3,7 @@
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
 import { visible } from '../../foreign-text.ts'
-import { filesOf, type KeyPlace, keysOf, readKeyring } from '../../vault/keys/keyring.ts'
+import { filesOf, type KeyPaths, keysOf, readKeyring } from '../../vault/keys/keyring.ts'
 import { meanings } from '../../vault/sealing/encryption-state.ts'
 import { inspectRows } from '../../vault/sealing/inspect-rows.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../../vault/sealing/status.ts'
@@ -51,7 +51,7 @@ const colours: Record<EncryptionStatus['state'], Style> = {
 }
 
 /** Lends a database and the place of the keys. */
-export async function withKeys<T>(options: GlobalOptions, use: (db: Knex, place: KeyPlace) => Promise<T>): Promise<T> {
+export async function withKeys<T>(options: GlobalOptions, use: (db: Knex, place: KeyPaths) => Promise<T>): Promise<T> {
   return await withDatabase(options, (db, config) => use(db, keysOf(config)))
 }
 
@@ -145,7 +145,7 @@ function refuseWithoutAcknowledgements(options: Acknowledgements): void {
   )
 }
 
-async function askAcknowledgements(options: Acknowledgements, place: KeyPlace): Promise<void> {
+async function askAcknowledgements(options: Acknowledgements, place: KeyPaths): Promise<void> {
   if (!options.iAcceptKeyLoss) {
     await askToType(
       `The key file will be ${place.file}. Whoever loses it loses all sealed passwords: nothing can bring them back.`,
@@ -170,7 +170,7 @@ async function warnOfResidue(db: Knex): Promise<void> {
   for (const warning of await warnings(db)) remark(warning)
 }
 
-async function leaveToDaemon(db: Knex, place: KeyPlace, options: EncryptionOptions): Promise<void> {
+async function leaveToDaemon(db: Knex, place: KeyPaths, options: EncryptionOptions): Promise<void> {
   if (options.json) return await printJson([await readStatus(db, place, new Date())])
   await print('no daemon runs now: it goes on as soon as one does')
 }

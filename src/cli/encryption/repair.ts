@@ -74,10 +74,10 @@ async function printLoss(
 ): Promise<void> {
   if (json) return await printJson([{ keyId, accounts }])
   if (accounts.length === 0) return await print(`the key ${keyId} is not lost: every sealed password finds its key`)
-  const keyFile = ring.place.file
+  const keyFile = ring.keyPaths.file
   if (ring.find(keyId) !== undefined) {
     await print(`${accounts.length} passwords are sealed under keys that are not here; the active one, ${keyId}, is.`)
-    await print(`Put their key back as ${filesOf(ring.place).retired('ID')}, or enter the passwords again:`)
+    await print(`Put their key back as ${filesOf(ring.keyPaths).retired('ID')}, or enter the passwords again:`)
     return await printAccounts(db, accounts)
   }
   await print(
@@ -93,7 +93,7 @@ async function printLoss(
 }
 
 /** Never a command that would overwrite a key. */
-function stepToNewKey({ current, place: { file } }: Keyring): string {
+function stepToNewKey({ current, keyPaths: { file } }: Keyring): string {
   const make = `make a new key: ${lineThatMakesKey(file)}`
   if (current.kind === 'absent') return make
   if (current.kind === 'refused') return `give ${file} another name, and ${make}`

@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { KeyPlace } from '../../vault/keys/keyring.ts'
+import type { KeyPaths } from '../../vault/keys/keyring.ts'
 import { type EncryptionStatus, readStatus } from '../../vault/sealing/status.ts'
 import { type ProgressBar, progressBar, remark } from '../terminal.ts'
 
@@ -19,7 +19,7 @@ const lastingMs = 8_000
  */
 export async function waitForDaemon(
   db: Knex,
-  place: KeyPlace,
+  place: KeyPaths,
   label: string,
   isDone: (status: EncryptionStatus) => boolean,
 ): Promise<EncryptionStatus | undefined> {

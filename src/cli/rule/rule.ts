@@ -156,12 +156,12 @@ function answerOf({ name, action, tag, conditionsJson }: StoredRule, subject: Ru
   }
 }
 
-const mostShown = 10
+const maxShown = 10
 
 /** What the mail has in the place that the condition looks at. */
 function foundFor(name: keyof Conditions, conditions: Conditions, { message, size, header }: RuleSubject): string {
   const list = (values: readonly string[]): string =>
-    [...values.slice(0, mostShown), ...(values.length > mostShown ? ['…'] : [])].join(', ') || 'nothing'
+    [...values.slice(0, maxShown), ...(values.length > maxShown ? ['…'] : [])].join(', ') || 'nothing'
   switch (name) {
     case 'from':
       return message.from?.address || 'nobody'

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { Config } from '../../config/config.ts'
 import { CommandError, ServiceError } from '../../errors/errors.ts'
 import { visible } from '../../foreign-text.ts'
-import type { Judging } from '../../poll/ingest/ingest-batch.ts'
+import type { TriagePolicy } from '../../poll/ingest/ingest-batch.ts'
 import { findQuarantinedIds } from '../../store/ingest/quarantine.ts'
 import { findSources, getSource, type SourceFilter, type SourceView } from '../../store/ingest/sources.ts'
 import { keysOf } from '../../vault/keys/keyring.ts'
@@ -144,13 +144,13 @@ export async function retryMails(which: readonly string[], options: RetryOptions
   await withDatabase(options, async (db, config) => {
     const { retryQuarantined } = await import('../../poll/ingest/retry-quarantined.ts')
     const { parseMessage } = await import('../../parse/parse-message.ts')
-    const judging = await openJudging(db, config)
+    const triage = await openTriagePolicy(db, config)
     await using raw = await openRaw(config)
     let none = true
     for await (const id of ids.length > 0 ? ids : quarantinedIds(db, options.reason)) {
       none = false
       try {
-        const end = await retryQuarantined(db, raw, source => parseMessage(source), judging, id)
+        const end = await retryQuarantined(db, raw, source => parseMessage(source), triage, id)
         const ticket = end.ticket === null ? '' : `, ticket ${end.ticket}`
         await print(`mail ${id}: ${end.result} (${end.reason})${ticket}`)
       } catch (error) {
@@ -190,13 +190,13 @@ export async function recoverMails(options: GlobalOptions): Promise<void> {
   await withDatabase(options, async (db, config) => {
     const { recoverSources } = await import('../../poll/ingest/recover-sources.ts')
     const { parseMessage } = await import('../../parse/parse-message.ts')
-    const judging = await openJudging(db, config)
+    const triage = await openTriagePolicy(db, config)
     let day = ''
     const progress = (batch: string): void => {
       if (!batch.startsWith(day) || day === '') remark(`reading the mail of ${batch.slice(0, 10)} …`)
       day = batch.slice(0, 10)
     }
-    const done = await recoverSources(db, await openRaw(config), source => parseMessage(source), judging, progress)
+    const done = await recoverSources(db, await openRaw(config), source => parseMessage(source), triage, progress)
     await print(`${done.mails} mails of ${done.batches} batches had no row and were taken in`)
     if (done.strangers > 0)
       await print(
@@ -215,8 +215,8 @@ export async function pruneRaw(options: GlobalOptions): Promise<void> {
   })
 }
 
-async function openJudging(db: Knex, config: Config): Promise<Judging> {
-  const { createJudging } = await import('../../poll/ingest/triage-policy.ts')
+async function openTriagePolicy(db: Knex, config: Config): Promise<TriagePolicy> {
+  const { createTriagePolicy } = await import('../../poll/ingest/triage-policy.ts')
   const { openThreadSecret } = await import('../../vault/secrets/thread-secret.ts')
-  return createJudging(config, () => openThreadSecret(db, keysOf(config)))
+  return createTriagePolicy(config, () => openThreadSecret(db, keysOf(config)))
 }

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { Config } from '../../config/config.ts'
 import { CommandError } from '../../errors/errors.ts'
 import { visible } from '../../foreign-text.ts'
-import { findAttachmentPlace, getRawPlace } from '../../store/tickets/attachment-locations.ts'
+import { findAttachmentLocation, getRawLocation } from '../../store/tickets/attachment-locations.ts'
 import type { MessageView } from '../../store/tickets/ticket-messages.ts'
 import {
   changeTicketStatus,
@@ -100,7 +100,7 @@ function toNumber(option: string, text: string): number {
 }
 
 async function writeAttachment(db: Knex, config: Config, ticket: TicketDetail, number: number): Promise<void> {
-  const place = await findAttachmentPlace(db, ticket.id, number)
+  const place = await findAttachmentLocation(db, ticket.id, number)
   if (place === undefined) {
     throw new CommandError(
       `ticket ${ticket.id} has no attachment ${number}`,
@@ -108,12 +108,12 @@ async function writeAttachment(db: Knex, config: Config, ticket: TicketDetail, n
     )
   }
   const { attachmentBytes } = await import('../../parse/parse-message.ts')
-  const source = await (await openRaw(config)).read(await getRawPlace(db, place.messageId))
+  const source = await (await openRaw(config)).read(await getRawLocation(db, place.messageId))
   await printBytes(await attachmentBytes(source, place))
 }
 
 async function writeOriginal(db: Knex, config: Config, message: MessageView): Promise<void> {
-  await printBytes(await (await openRaw(config)).read(await getRawPlace(db, message.id)))
+  await printBytes(await (await openRaw(config)).read(await getRawLocation(db, message.id)))
 }
 
 /** The message with this number (from 1). */

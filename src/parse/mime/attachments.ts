@@ -1,6 +1,6 @@
 // Attachments: which leaves of the tree they are, what they are called, and where their bytes lie in the raw mail.
 import { createHash } from 'node:crypto'
-import type { Attachment, PartPlace } from '../../model/parsed-message.ts'
+import type { Attachment, PartLocation } from '../../model/parsed-message.ts'
 import { decodeBody, leavesOf, type Part } from './boundary-scan.ts'
 import { contentKey, withoutPercents } from './content-key.ts'
 import type { Enclosed, EnclosedFile, Found } from './enclosed.ts'
@@ -126,13 +126,13 @@ function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, show
   }
 }
 
-function placeOf(leaf: Part): PartPlace {
+function placeOf(leaf: Part): PartLocation {
   const encoding = leaf.encoding === 'base64' || leaf.encoding === 'quoted-printable' ? leaf.encoding : 'identity'
   return { offset: leaf.start, length: leaf.end - leaf.start, encoding }
 }
 
 /** Decoded bytes of a part of the raw mail. */
-export function readPlace(source: Buffer, place: PartPlace): Buffer {
+export function readPlace(source: Buffer, place: PartLocation): Buffer {
   return decodeBody(source.subarray(place.offset, place.offset + place.length), place.encoding)
 }
 

@@ -1,10 +1,10 @@
-// PURE. What becomes of the mails of a batch, each with its reason: the only place where a mail gets its end. Mails are taken
-// in the order given; a mail may belong to a ticket that an earlier mail of the same batch opens.
+// PURE. What becomes of the mails of a batch, each with its reason: the only place where a mail gets its outcome. Mails are decided
+// in the order given, because a mail may belong to a ticket that an earlier mail of the same batch opens.
 import { createHash } from 'node:crypto'
 import type { FetchedMessage } from '../../fetch/mailbox.ts'
 import type { ParsedMessage } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
-import type { RawPlace } from '../../store/raw/raw-store.ts'
+import type { RawLocation } from '../../store/raw/raw-store.ts'
 import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../../thread/hold.ts'
 import { applyRules, type Rule, type RuleVerdict } from '../../thread/rules.ts'
 import {
@@ -19,23 +19,23 @@ import {
 import { tokensIn, tokensOf } from '../../thread/token.ts'
 import { type BatchTicket, join, openTicket } from './batch-ticket.ts'
 
-/** A mail whose bytes are kept: parsed, or with the reason why it could not be. */
-export interface KeptMail {
+/** A mail whose bytes are archived: parsed, or with the reason why it could not be. */
+export interface ArchivedMail {
   mail: FetchedMessage
-  place: RawPlace
+  location: RawLocation
   parsed: ParsedMessage | null
   fault: string | null
 }
 
-/** A source that a mail repeats: one of an earlier batch (`id`), or of this one (`end`). */
+/** A source that a mail repeats: one of an earlier batch (`id`), or of this one (`outcome`). */
 export interface Original {
   id: number | null
   ticketId: number | null
-  end: MailEnd | null
+  outcome: MailOutcome | null
 }
 
-export interface MailEnd {
-  kept: KeptMail
+export interface MailOutcome {
+  archived: ArchivedMail
   fingerprint: Buffer | null
   result: 'created' | 'appended' | 'ignored' | 'duplicate' | 'quarantined'
   reason: string
@@ -63,8 +63,8 @@ export interface Known {
   histories: Map<string, SenderHistory>
 }
 
-/** How mails are judged. */
-export interface EndPolicy {
+/** What decides: threading, holds, rules. */
+export interface OutcomePolicy {
   thread: ThreadPolicy
   hold: HoldLimits
   rules: readonly Rule[]
@@ -73,56 +73,61 @@ export interface EndPolicy {
 }
 
 /** Where the mailbox stood before: mail below these UIDs is a backlog, or is read again. */
-export interface EndingCursor {
+export interface OutcomeCursor {
   rereadBeforeUid: number
   startBeforeUid: number
-  /** An operator releases them: no rule, no flood and no loop keeps them. */
+  /** An operator released them: no rule, flood limit or loop check applies. */
   released: boolean
 }
 
-/** Decides the ends. `known` is added to as the batch goes on. */
-export function decideEnds(
-  mails: readonly KeptMail[],
+/** Decides the outcomes. `known` grows as the batch goes on. */
+export function decideOutcomes(
+  mails: readonly ArchivedMail[],
   known: Known,
-  cursor: EndingCursor,
-  policy: EndPolicy,
-): MailEnd[] {
-  return mails.map(kept => {
-    const end = decideEnd(kept, known, cursor, policy)
-    if (end.result !== 'duplicate' && kept.mail.complete) remember(known, end)
-    return end
+  cursor: OutcomeCursor,
+  policy: OutcomePolicy,
+): MailOutcome[] {
+  return mails.map(archived => {
+    const outcome = decideOutcome(archived, known, cursor, policy)
+    if (outcome.result !== 'duplicate' && archived.mail.complete) remember(known, outcome)
+    return outcome
   })
 }
 
-function decideEnd(kept: KeptMail, known: Known, cursor: EndingCursor, policy: EndPolicy): MailEnd {
-  const fingerprint = kept.parsed === null ? null : fingerprintOf(kept.parsed)
-  const none = { kept, fingerprint, ticket: null, waiting: [], original: null }
-  if (!kept.mail.complete) return { ...none, result: 'quarantined', reason: kept.fault ?? 'too_large' }
-  const same = known.contents.get(kept.place.sha256)
+function decideOutcome(
+  archived: ArchivedMail,
+  known: Known,
+  cursor: OutcomeCursor,
+  policy: OutcomePolicy,
+): MailOutcome {
+  const fingerprint = archived.parsed === null ? null : fingerprintOf(archived.parsed)
+  const none = { archived, fingerprint, ticket: null, waiting: [], original: null }
+  if (!archived.mail.complete) return { ...none, result: 'quarantined', reason: archived.fault ?? 'too_large' }
+  const same = known.contents.get(archived.location.sha256)
   if (same !== undefined) return { ...none, result: 'duplicate', reason: 'content', original: same }
   const rewritten =
-    fingerprint !== null && kept.mail.uid < cursor.rereadBeforeUid
+    fingerprint !== null && archived.mail.uid < cursor.rereadBeforeUid
       ? known.fingerprints.get(fingerprint.toString('hex'))
       : undefined
   if (rewritten !== undefined) return { ...none, result: 'duplicate', reason: 'rewritten', original: rewritten }
-  if (kept.parsed === null || kept.fault !== null)
-    return { ...none, result: 'quarantined', reason: kept.fault ?? 'unparseable' }
-  return { ...none, ...judge(kept.parsed, kept, known, cursor, policy) }
+  if (archived.parsed === null || archived.fault !== null)
+    return { ...none, result: 'quarantined', reason: archived.fault ?? 'unparseable' }
+  return { ...none, ...triageMessage(archived.parsed, archived, known, cursor, policy) }
 }
 
-type Judgement = Pick<MailEnd, 'result' | 'reason' | 'ticket' | 'waiting'>
+type Triage = Pick<MailOutcome, 'result' | 'reason' | 'ticket' | 'waiting'>
 
 /** Our own mail that came back, then the admin's rules, then floods and loops, then the ticket. */
-function judge(
+function triageMessage(
   message: ParsedMessage,
-  { mail, place }: KeptMail,
+  { mail, location }: ArchivedMail,
   known: Known,
-  cursor: EndingCursor,
-  policy: EndPolicy,
-): Judgement {
+  cursor: OutcomeCursor,
+  policy: OutcomePolicy,
+): Triage {
   const without = { ticket: null, waiting: [] }
   if (isOwnMail(message, known)) return { ...without, result: 'ignored', reason: 'own-mail' }
-  const verdict = ruleVerdict(message, mail, place.size, policy)
+  const verdict = ruleVerdict(message, mail, location.size, policy)
   if (verdict === undefined) return { ...without, result: 'quarantined', reason: 'unparseable' }
   const { decided, tags } = verdict
   if (decided !== null && !cursor.released) {
@@ -149,7 +154,7 @@ function ruleVerdict(
   message: ParsedMessage,
   mail: FetchedMessage,
   size: number,
-  { rules, header }: EndPolicy,
+  { rules, header }: OutcomePolicy,
 ): RuleVerdict | undefined {
   try {
     return applyRules(rules, { message, size, header: name => header(mail.source, name) })
@@ -206,7 +211,7 @@ function carryOut(
   at: Date,
   known: Known,
   policy: ThreadPolicy,
-): Judgement {
+): Triage {
   const { reason } = decision
   const opens = decision.kind === 'open'
   const ticket = opens ? openTicket(message, at, decision.linked, policy) : decision.ticket
@@ -232,12 +237,12 @@ function awaitParents(ticket: BatchTicket, message: ParsedMessage, known: Known)
 /** The newest references of a mail whose parent has not come. */
 const maxAwaited = 5
 
-function remember(known: Known, end: MailEnd): void {
-  const original: Original = { id: null, ticketId: null, end }
-  known.contents.set(end.kept.place.sha256, original)
-  if (end.fingerprint !== null) known.fingerprints.set(end.fingerprint.toString('hex'), original)
-  const id = end.kept.parsed?.messageId ?? ''
-  if (end.ticket !== null && id !== '') known.threads.set(id, [...(known.threads.get(id) ?? []), end.ticket])
+function remember(known: Known, outcome: MailOutcome): void {
+  const original: Original = { id: null, ticketId: null, outcome }
+  known.contents.set(outcome.archived.location.sha256, original)
+  if (outcome.fingerprint !== null) known.fingerprints.set(outcome.fingerprint.toString('hex'), original)
+  const id = outcome.archived.parsed?.messageId ?? ''
+  if (outcome.ticket !== null && id !== '') known.threads.set(id, [...(known.threads.get(id) ?? []), outcome.ticket])
 }
 
 /** SHA-256 of Message-ID, Date and From: what stays when a server rewrites other headers. Null without a Message-ID. */

@@ -1,4 +1,4 @@
-// A batch of mail becomes ours: its bytes are durable before anything else is said about it (`keepBatch`), then every mail gets
+// A batch of mail becomes ours: its bytes are durable before anything else is said about it (`archiveBatch`), then every mail gets
 // its end, and the rows and the cursor move in one transaction (`commitBatch`). A crash between the two leaves a raw batch
 // without rows, and the mail is fetched again.
 import type { Knex } from 'knex'
@@ -21,7 +21,7 @@ import {
   releaseUids,
   type UidRow,
 } from '../../store/ingest/find-duplicates.ts'
-import { type BatchPlace, insertMails } from '../../store/ingest/ingest-messages.ts'
+import { type IngestTarget, insertMails } from '../../store/ingest/ingest-messages.ts'
 import { findHistories, findOwnAddresses, findRules } from '../../store/ingest/triage-data.ts'
 import type { RawStore } from '../../store/raw/raw-store.ts'
 import { type HoldLimits, hourMs } from '../../thread/hold.ts'
@@ -32,12 +32,12 @@ import { type Tokens, tokensIn, tokensOf } from '../../thread/token.ts'
 import type { Cursor } from '../cursor.ts'
 import { type BatchTicket, untouchedTicket } from './batch-ticket.ts'
 import {
-  decideEnds,
-  type EndingCursor,
+  type ArchivedMail,
+  decideOutcomes,
   fingerprintOf,
-  type KeptMail,
   type Known,
-  type MailEnd,
+  type MailOutcome,
+  type OutcomeCursor,
 } from './decide-outcomes.ts'
 import { relationOf } from './known-uid.ts'
 
@@ -46,11 +46,11 @@ export interface IngestDeps {
   raw: RawStore
   /** Throws MessageError for a mail that cannot be parsed. */
   parse(source: Buffer, account?: number): Promise<ParsedMessage>
-  judging: Judging
+  triage: TriagePolicy
 }
 
-/** How mails are judged, but for the rules, which are read with every batch. */
-export interface Judging {
+/** How mails are triaged. Rules are not part of it: they are read with every batch. */
+export interface TriagePolicy {
   thread: ThreadPolicy
   hold: HoldLimits
   /** What checks ticket tokens; undefined where the secret for it cannot be opened now. */
@@ -61,23 +61,23 @@ export interface BatchContext {
   account: PolledAccount
   mailbox: { id: number; name: string }
   cursor: Cursor
-  /** An operator asked for these mails again: they are let in, in place of their rows in quarantine. */
+  /** An operator released these mails: they replace their rows in quarantine, and no rule or hold applies. */
   released?: true
-  /** The try before died or failed: the mails may be kept already. */
+  /** The last attempt failed: the mails may be archived already. */
   again?: boolean
 }
 
 /** Writes the raw batch and parses the mails meanwhile. Resolves once the bytes are durable. */
-export async function keepBatch(
+export async function archiveBatch(
   deps: IngestDeps,
   context: BatchContext,
   mails: readonly FetchedMessage[],
-): Promise<KeptMail[]> {
+): Promise<ArchivedMail[]> {
   const { account, mailbox, cursor } = context
   const parsing = Promise.all(mails.map(mail => parseMail(deps, mail.source, account.id)))
   parsing.catch(() => {})
   const { uidValidity } = cursor
-  const places = await deps.raw.keep(
+  const locations = await deps.raw.archive(
     mails.map(({ uid, receivedAt, complete, source }) => ({
       accountId: account.id,
       mailbox: mailbox.name,
@@ -90,10 +90,10 @@ export async function keepBatch(
     { again: context.again === true },
   )
   const results = await parsing
-  return mails.map((mail, i) => ({ mail, place: placeAt(places, i), ...placeAt(results, i) }))
+  return mails.map((mail, i) => ({ mail, location: itemAt(locations, i), ...itemAt(results, i) }))
 }
 
-function placeAt<T>(list: readonly T[], i: number): T {
+function itemAt<T>(list: readonly T[], i: number): T {
   const item = list[i]
   if (item === undefined) throw new Error('a batch came back shorter than it went in')
   return item
@@ -113,79 +113,86 @@ export async function parseMail(
   }
 }
 
-/** Gives every mail its end and writes it all down, with `change` of the mailbox's row. Throws `lease.lost`. */
+/** Decides the outcome of every mail and commits it together with `change` of the mailbox's row. Throws `lease.lost`. */
 export async function commitBatch(
   deps: IngestDeps,
   context: BatchContext,
-  kept: readonly KeptMail[],
+  archived: readonly ArchivedMail[],
   change: MailboxChange,
-): Promise<MailEnd[]> {
+): Promise<MailOutcome[]> {
   const { account, mailbox, cursor, released = false } = context
-  const place = { accountId: account.id, mailboxId: mailbox.id, afterIngest: account.afterIngest, ...cursor }
-  const judged = await judgeTokens(kept, deps.judging)
+  const target = { accountId: account.id, mailboxId: mailbox.id, afterIngest: account.afterIngest, ...cursor }
+  const triaged = await verifyTokens(archived, deps.triage)
   return await inTransaction(deps.db, async trx => {
     await lockLease(trx, account.lease)
-    const ends = await endMails(trx, { ...place, released }, judged, deps.judging)
+    const outcomes = await triageMails(trx, { ...target, released }, triaged, deps.triage)
     await updateMailbox(trx, mailbox.id, account.lease, change)
-    return ends
+    return outcomes
   })
 }
 
-export type EndingPlace = BatchPlace & EndingCursor
+export type OutcomeTarget = IngestTarget & OutcomeCursor
 
 /** Mails, and the references that the tokens in them prove. */
-export interface JudgedMails {
-  kept: readonly KeptMail[]
+export interface TriagedMails {
+  archived: readonly ArchivedMail[]
   refs: ReadonlyMap<string, string | undefined>
 }
 
 /** Checks what looks like a token. Before the transaction: the secret may have to be opened. */
-export async function judgeTokens(kept: readonly KeptMail[], judging: Judging): Promise<JudgedMails> {
-  const found = messagesOf(kept).flatMap(message => [...tokensIn(message), ...tokensOf(message.messageId)])
-  const tokens = found.length === 0 ? undefined : await judging.openTokens()
+export async function verifyTokens(archived: readonly ArchivedMail[], triage: TriagePolicy): Promise<TriagedMails> {
+  const found = messagesOf(archived).flatMap(message => [...tokensIn(message), ...tokensOf(message.messageId)])
+  const tokens = found.length === 0 ? undefined : await triage.openTokens()
   const refs = tokens === undefined ? [] : unique(found).map(token => [token, tokens.verify(token)] as const)
-  return { kept, refs: new Map(refs) }
+  return { archived, refs: new Map(refs) }
 }
 
-function messagesOf(kept: readonly KeptMail[]): ParsedMessage[] {
-  return kept.flatMap(({ parsed }) => parsed ?? [])
+function messagesOf(archived: readonly ArchivedMail[]): ParsedMessage[] {
+  return archived.flatMap(({ parsed }) => parsed ?? [])
 }
 
-/** The part inside the transaction: what is known, the ends, the rows. A mail that already has its row is passed over, unless a retry was asked for, by `released` or in the row. */
-export async function endMails(
+/**
+ * The part inside the transaction: looks up what is known, decides the outcomes, inserts the rows. A mail that already has its row is skipped,
+ * unless a retry was asked for, by `released` or in the row.
+ */
+export async function triageMails(
   trx: Knex.Transaction,
-  place: EndingPlace,
-  { kept, refs }: JudgedMails,
-  judging: Judging,
-): Promise<MailEnd[]> {
+  target: OutcomeTarget,
+  { archived, refs }: TriagedMails,
+  triage: TriagePolicy,
+): Promise<MailOutcome[]> {
   const rows = await findUids(
     trx,
-    place,
-    kept.map(({ mail }) => mail.uid),
+    target,
+    archived.map(({ mail }) => mail.uid),
   )
-  const relation = (mail: KeptMail) => toRow(mail, rows.get(mail.mail.uid), place)
-  const fresh = kept.filter(mail => relation(mail) !== 'same')
+  const relation = (mail: ArchivedMail) => toRow(mail, rows.get(mail.mail.uid), target)
+  const fresh = archived.filter(mail => relation(mail) !== 'same')
   if (fresh.length === 0) return []
   const rowsOf = (wanted: 'replaces' | 'reuses') =>
     fresh.flatMap(mail => (relation(mail) === wanted ? (rows.get(mail.mail.uid) ?? []) : []))
   await releaseUids(
     trx,
-    place.mailboxId,
+    target.mailboxId,
     rowsOf('reuses').map(row => row.id),
   )
   const replaced = new Map(rowsOf('replaces').map(row => [row.uid, row.id]))
-  const known = await findKnown(trx, place, { kept: fresh, refs }, new Set(replaced.values()))
-  const rules = await findRules(trx, place.accountId, toConditions)
-  const ends = decideEnds(fresh, known, place, { ...judging, rules, header: createHeaderReader() })
-  await insertMails(trx, place, ends, replaced)
-  return ends
+  const known = await findKnown(trx, target, { archived: fresh, refs }, new Set(replaced.values()))
+  const rules = await findRules(trx, target.accountId, toConditions)
+  const outcomes = decideOutcomes(fresh, known, target, { ...triage, rules, header: createHeaderReader() })
+  await insertMails(trx, target, outcomes, replaced)
+  return outcomes
 }
 
-function toRow(kept: KeptMail, row: UidRow | undefined, { released }: EndingPlace): ReturnType<typeof relationOf> {
+function toRow(
+  archived: ArchivedMail,
+  row: UidRow | undefined,
+  { released }: OutcomeTarget,
+): ReturnType<typeof relationOf> {
   if (row === undefined) return 'new'
-  const fingerprint = kept.parsed === null ? null : fingerprintOf(kept.parsed)
+  const fingerprint = archived.parsed === null ? null : fingerprintOf(archived.parsed)
   const retry = row.retry || (released && row.quarantined)
-  return relationOf({ ...kept.place, ...kept.mail, fingerprint }, { ...row, retry })
+  return relationOf({ ...archived.location, ...archived.mail, fingerprint }, { ...row, retry })
 }
 
 const maxHeaderBytes = 262_144
@@ -202,21 +209,21 @@ export function createHeaderReader(): (source: Buffer, name: string) => readonly
 /** Up to the empty line: what stands in the text is no field. */
 function headerOf(source: Buffer): Buffer {
   const head = source.subarray(0, maxHeaderBytes)
-  const end = /\S[^\S\r\n]*(?:\r{0,9}\n\r{0,9}\n|\r\r(?!\r{0,9}\n))/.exec(head.toString('latin1'))?.index
-  return end === undefined ? head : head.subarray(0, end + 1)
+  const outcome = /\S[^\S\r\n]*(?:\r{0,9}\n\r{0,9}\n|\r\r(?!\r{0,9}\n))/.exec(head.toString('latin1'))?.index
+  return outcome === undefined ? head : head.subarray(0, outcome + 1)
 }
 
 async function findKnown(
   trx: Knex,
-  place: EndingPlace,
-  { kept: mails, refs }: JudgedMails,
+  target: OutcomeTarget,
+  { archived: mails, refs }: TriagedMails,
   replaced: ReadonlySet<number>,
 ): Promise<Known> {
   const messages = messagesOf(mails)
-  const reread = mails.filter(({ mail }) => mail.uid < place.rereadBeforeUid)
+  const reread = mails.filter(({ mail }) => mail.uid < target.rereadBeforeUid)
   const prints = reread.flatMap(({ parsed }) => (parsed === null ? [] : (fingerprintOf(parsed) ?? [])))
-  const hashes = mails.filter(({ mail }) => mail.complete).map(({ place: { sha256 } }) => sha256)
-  const live = mails.filter(mail => isLive(mail, place))
+  const hashes = mails.filter(({ mail }) => mail.complete).map(({ location: { sha256 } }) => sha256)
+  const live = mails.filter(mail => isLive(mail, target))
   const ownIds = messages.map(message => message.messageId).filter(id => id !== '')
   const named = await findByRefs(
     trx,
@@ -224,23 +231,23 @@ async function findKnown(
   )
   const tickets = createTickets()
   const threads = tickets.all(
-    await findThreads(trx, place.accountId, unique([...messages.flatMap(threadIds), ...ownIds])),
+    await findThreads(trx, target.accountId, unique([...messages.flatMap(threadIds), ...ownIds])),
   )
-  const awaited = tickets.all(await findThreads(trx, place.accountId, unique(ownIds), 'awaited_ids'))
+  const awaited = tickets.all(await findThreads(trx, target.accountId, unique(ownIds), 'awaited_ids'))
   return {
-    contents: await findContents(trx, place.accountId, hashes, replaced),
-    fingerprints: await findFingerprints(trx, place.mailboxId, prints, replaced),
+    contents: await findContents(trx, target.accountId, hashes, replaced),
+    fingerprints: await findFingerprints(trx, target.mailboxId, prints, replaced),
     threads,
     awaited,
     tokens: new Map(
       [...refs].map(([token, ref]): [string, BatchTicket | 'forged' | 'elsewhere'] => {
         const found = ref === undefined ? undefined : named.get(ref)
         if (found === undefined) return [token, 'forged']
-        return [token, found.accountId === place.accountId ? tickets.one(found.ticket) : 'elsewhere']
+        return [token, found.accountId === target.accountId ? tickets.one(found.ticket) : 'elsewhere']
       }),
     ),
     own: await findOwn(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
-    histories: await findLately(trx, place.accountId, live),
+    histories: await findLately(trx, target.accountId, live),
   }
 }
 
@@ -251,7 +258,7 @@ async function findOwn(trx: Knex, keys: readonly string[]): Promise<Set<string>>
 }
 
 /** What the senders of these mails did around the times at which they came. */
-async function findLately(trx: Knex, accountId: number, live: readonly KeptMail[]): Promise<Known['histories']> {
+async function findLately(trx: Knex, accountId: number, live: readonly ArchivedMail[]): Promise<Known['histories']> {
   const times = live.map(({ mail }) => mail.receivedAt.getTime())
   if (times.length === 0) return new Map()
   const senders = unique(messagesOf(live).map(message => personOf(message)?.address ?? ''))
@@ -265,8 +272,8 @@ function unique(ids: readonly string[]): string[] {
 }
 
 /** A backlog needs no history: it is not held. */
-function isLive({ mail }: KeptMail, place: EndingPlace): boolean {
-  return mail.uid >= Math.max(place.startBeforeUid, place.rereadBeforeUid) && !place.released
+function isLive({ mail }: ArchivedMail, target: OutcomeTarget): boolean {
+  return mail.uid >= Math.max(target.startBeforeUid, target.rereadBeforeUid) && !target.released
 }
 
 function sendersOf(messages: readonly ParsedMessage[]): string[] {

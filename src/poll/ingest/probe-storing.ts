@@ -5,17 +5,17 @@ import type { ParsedMessage } from '../../model/parsed-message.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { insertMails } from '../../store/ingest/ingest-messages.ts'
 import { type BatchTicket, join, openTicket, untouchedTicket } from './batch-ticket.ts'
-import type { MailEnd } from './decide-outcomes.ts'
+import type { MailOutcome } from './decide-outcomes.ts'
 
 /** No server gives this UIDVALIDITY (RFC 9051 §2.3.1.1), and rows that let go of their UIDs have small numbers under it. */
-const place = { uidValidity: 0, afterIngest: { kind: 'keep' } } as const
+const location = { uidValidity: 0, afterIngest: { kind: 'keep' } } as const
 const uids = { opening: 2 ** 32 - 2, joining: 2 ** 32 - 1 }
 
 /** Throws what the database says if it does not store mail of this mailbox now. Nothing of the probe stays. */
 export async function probeStoring(db: Knex, mailbox: { id: number; accountId: number }): Promise<void> {
   const { parseMessage } = await import('../../parse/parse-message.ts')
   const message = await parseMessage(probe)
-  const at = { ...place, accountId: mailbox.accountId, mailboxId: mailbox.id }
+  const at = { ...location, accountId: mailbox.accountId, mailboxId: mailbox.id }
   const opened = openTicket(message, new Date(), null, { closed: 'new', opening: new Set(), requester: 'from' })
   opened.awaits.add('probe-parent@letterlock.invalid')
   try {
@@ -55,13 +55,13 @@ const probe = Buffer.from(
   ].join('\r\n'),
 )
 
-function toEnd(message: ParsedMessage, uid: number, ticket: BatchTicket): MailEnd {
+function toEnd(message: ParsedMessage, uid: number, ticket: BatchTicket): MailOutcome {
   const receivedAt = new Date()
   join(ticket, message, receivedAt)
   const mail = { uid, size: probe.length, source: probe, complete: true, receivedAt }
   const raw = { batch: 'probe', offset: 0, size: probe.length, sha256: '0'.repeat(64) }
   return {
-    kept: { mail, place: raw, parsed: message, fault: null },
+    archived: { mail, location: raw, parsed: message, fault: null },
     fingerprint: null,
     result: ticket.opened === null ? 'appended' : 'created',
     reason: 'probe',

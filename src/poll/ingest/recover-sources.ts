@@ -2,9 +2,9 @@
 // after the backup from which the database was restored. A mail that has its row by now, or whose content is known, is not doubled.
 import type { Knex } from 'knex'
 import { inTransaction } from '../../store/db/database.ts'
-import { findRecovered, type RecoveryPlace } from '../../store/ingest/recovery.ts'
+import { findRecovered, type RecoveryTarget } from '../../store/ingest/recovery.ts'
 import type { RawIndexEntry, RawStore } from '../../store/raw/raw-store.ts'
-import { endMails, type IngestDeps, type Judging, judgeTokens, parseMail } from './ingest-batch.ts'
+import { type IngestDeps, parseMail, type TriagePolicy, triageMails, verifyTokens } from './ingest-batch.ts'
 
 export interface Recovered {
   /** Batches that had mails without rows. */
@@ -20,46 +20,46 @@ export async function recoverSources(
   db: Knex,
   raw: RawStore,
   parse: IngestDeps['parse'],
-  judging: Judging,
+  triage: TriagePolicy,
   progress: (batch: string) => void = () => {},
 ): Promise<Recovered> {
   const recovered: Recovered = { batches: 0, mails: 0, strangers: 0 }
   for await (const batch of raw.batches()) {
     progress(batch)
     const before = recovered.mails
-    for (const entry of await raw.index(batch)) await recoverMail({ db, raw, parse, judging }, batch, entry, recovered)
+    for (const entry of await raw.index(batch)) await recoverMail({ db, raw, parse, triage }, batch, entry, recovered)
     if (recovered.mails > before) recovered.batches += 1
   }
   return recovered
 }
 
 async function recoverMail(deps: IngestDeps, batch: string, entry: RawIndexEntry, recovered: Recovered): Promise<void> {
-  const place = await findRecovered(deps.db, entry)
-  if (place === 'known') return
-  if (place === 'no account') {
+  const target = await findRecovered(deps.db, entry)
+  if (target === 'known') return
+  if (target === 'no account') {
     recovered.strangers += 1
     return
   }
-  if (await takeInAgain(deps, batch, entry, place)) recovered.mails += 1
+  if (await takeInAgain(deps, batch, entry, target)) recovered.mails += 1
 }
 
 async function takeInAgain(
   deps: IngestDeps,
   batch: string,
   entry: RawIndexEntry,
-  place: RecoveryPlace,
+  target: RecoveryTarget,
 ): Promise<boolean> {
   const { uid, offset, size, sha256, complete } = entry
   const at = { batch, offset, size, sha256 }
   const source = await deps.raw.read(at)
   const mail = { uid, size, source, complete, receivedAt: new Date(entry.receivedAt) }
-  const kept = { mail, place: at, ...(await parseMail(deps, source)) }
-  const judged = await judgeTokens([kept], deps.judging)
-  const ends = await inTransaction(deps.db, async trx => {
+  const archived = { mail, location: at, ...(await parseMail(deps, source)) }
+  const triaged = await verifyTokens([archived], deps.triage)
+  const outcomes = await inTransaction(deps.db, async trx => {
     await trx('accounts').where({ id: entry.accountId }).forUpdate().first('id')
     // What was let in once is not held now.
     const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: true }
-    return await endMails(trx, { ...place, ...cursor }, judged, deps.judging)
+    return await triageMails(trx, { ...target, ...cursor }, triaged, deps.triage)
   })
-  return ends.length > 0
+  return outcomes.length > 0
 }

@@ -5,12 +5,19 @@ import { CommandError } from '../../errors/errors.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../../store/ingest/quarantine.ts'
 import type { RawStore } from '../../store/raw/raw-store.ts'
-import type { MailEnd } from './decide-outcomes.ts'
-import { endMails, type IngestDeps, type JudgedMails, type Judging, judgeTokens, parseMail } from './ingest-batch.ts'
+import type { MailOutcome } from './decide-outcomes.ts'
+import {
+  type IngestDeps,
+  parseMail,
+  type TriagedMails,
+  type TriagePolicy,
+  triageMails,
+  verifyTokens,
+} from './ingest-batch.ts'
 
-export interface RetryEnd {
+export interface RetryOutcome {
   /** The mail's new end; `pending` where it must be fetched first. */
-  result: MailEnd['result'] | 'pending'
+  result: MailOutcome['result'] | 'pending'
   reason: string
   /** tickets.id */
   ticket: number | null
@@ -21,24 +28,29 @@ export async function retryQuarantined(
   db: Knex,
   raw: RawStore,
   parse: IngestDeps['parse'],
-  judging: Judging,
+  triage: TriagePolicy,
   sourceId: number,
-): Promise<RetryEnd> {
+): Promise<RetryOutcome> {
   const mail = await findQuarantined(db, sourceId)
   if (mail === undefined) {
     throw new CommandError(`source ${sourceId} is not in quarantine`, '`letterlock quarantine list` shows what is')
   }
-  if (mail.place === null) return await fetchAgain(db, mail)
-  const source = await raw.read(mail.place)
-  const kept = { mail: { ...mail, source, complete: true }, place: mail.place, ...(await parseMail({ parse }, source)) }
-  const judged = await judgeTokens([kept], judging)
-  const [end] = await inTransaction(db, trx => endAgain(trx, mail, judged, judging))
-  if (end === undefined) throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
-  return { result: end.result, reason: end.reason, ticket: end.ticket?.id ?? null }
+  if (mail.location === null) return await fetchAgain(db, mail)
+  const source = await raw.read(mail.location)
+  const archived = {
+    mail: { ...mail, source, complete: true },
+    location: mail.location,
+    ...(await parseMail({ parse }, source)),
+  }
+  const triaged = await verifyTokens([archived], triage)
+  const [outcome] = await inTransaction(db, trx => triageAgain(trx, mail, triaged, triage))
+  if (outcome === undefined)
+    throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
+  return { result: outcome.result, reason: outcome.reason, ticket: outcome.ticket?.id ?? null }
 }
 
 /** Only the worker that owns the account asks its server. */
-async function fetchAgain(db: Knex, mail: QuarantinedMail): Promise<RetryEnd> {
+async function fetchAgain(db: Knex, mail: QuarantinedMail): Promise<RetryOutcome> {
   if (!(await isFetchable(db, mail))) {
     throw new CommandError(
       `source ${mail.id} cannot be fetched again: the server renumbered its mailbox, or the mailbox is not read any more`,
@@ -50,12 +62,12 @@ async function fetchAgain(db: Knex, mail: QuarantinedMail): Promise<RetryEnd> {
 }
 
 /** Whoever retries does not own the account: the account's row is locked all the same, so that no poll threads beside it. */
-async function endAgain(
+async function triageAgain(
   trx: Knex.Transaction,
   mail: QuarantinedMail,
-  judged: JudgedMails,
-  judging: Judging,
-): Promise<MailEnd[]> {
+  triaged: TriagedMails,
+  triage: TriagePolicy,
+): Promise<MailOutcome[]> {
   await trx('accounts').where({ id: mail.accountId }).forUpdate().first('id')
-  return await endMails(trx, { ...mail, rereadBeforeUid: 0, startBeforeUid: 0, released: true }, judged, judging)
+  return await triageMails(trx, { ...mail, rereadBeforeUid: 0, startBeforeUid: 0, released: true }, triaged, triage)
 }

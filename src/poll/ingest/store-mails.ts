@@ -4,7 +4,7 @@
 import { IngestError, MessageError } from '../../errors/errors.ts'
 import type { MailboxChange } from '../../store/accounts/mailboxes.ts'
 import { DatabaseError } from '../../store/db/database-error.ts'
-import type { KeptMail, MailEnd } from './decide-outcomes.ts'
+import type { ArchivedMail, MailOutcome } from './decide-outcomes.ts'
 import { type BatchContext, commitBatch, type IngestDeps } from './ingest-batch.ts'
 import { probeStoring } from './probe-storing.ts'
 
@@ -40,29 +40,29 @@ function whyOf(cause: unknown): string {
 export async function storeMails(
   deps: IngestDeps,
   context: BatchContext,
-  kept: readonly KeptMail[],
+  archived: readonly ArchivedMail[],
   change: MailboxChange,
-  stored: (ends: readonly MailEnd[], change: MailboxChange) => void,
+  stored: (outcomes: readonly MailOutcome[], change: MailboxChange) => void,
 ): Promise<void> {
-  const commit = async () => stored(await commitBatch(deps, context, kept, change), change)
+  const commit = async () => stored(await commitBatch(deps, context, archived, change), change)
   try {
     return await commit()
   } catch (error) {
-    if (kept.length === 0 || !mayBeOfMail(error)) throw error
+    if (archived.length === 0 || !mayBeOfMail(error)) throw error
   }
   await probeStoring(deps.db, { id: context.mailbox.id, accountId: context.account.id })
-  const [first] = kept
-  if (kept.length === 1) {
+  const [first] = archived
+  if (archived.length === 1) {
     return await commit().catch(error => {
       throw first !== undefined && mayBeOfMail(error)
         ? new RefusedMail(context.account.id, first.mail.uid, error)
         : error
     })
   }
-  const [before, after] = halves(kept)
+  const [before, after] = halves(archived)
   const next = { uid: after[0]?.mail.uid ?? 0, size: after.length, failures: 0 }
   const upTo = Math.min(before.at(-1)?.mail.uid ?? 0, change.lastUid ?? 0)
-  await storeMails(deps, context, before, { lastUid: upTo, trying: next }, stored)
+  await storeMails(deps, context, before, { lastUid: upTo, inFlight: next }, stored)
   await storeMails(deps, context, after, change, stored)
 }
 
@@ -72,7 +72,7 @@ function mayBeOfMail(error: unknown): boolean {
   return !(error instanceof IngestError)
 }
 
-function halves(kept: readonly KeptMail[]): [readonly KeptMail[], readonly KeptMail[]] {
-  const middle = Math.ceil(kept.length / 2)
-  return [kept.slice(0, middle), kept.slice(middle)]
+function halves(archived: readonly ArchivedMail[]): [readonly ArchivedMail[], readonly ArchivedMail[]] {
+  const middle = Math.ceil(archived.length / 2)
+  return [archived.slice(0, middle), archived.slice(middle)]
 }

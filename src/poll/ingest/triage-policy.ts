@@ -2,16 +2,16 @@
 import type { Config } from '../../config/config.ts'
 import type { Kind } from '../../model/parsed-message.ts'
 import { createTokens } from '../../thread/token.ts'
-import type { Judging } from './ingest-batch.ts'
+import type { TriagePolicy } from './ingest-batch.ts'
 
 /**
  * `openSecret`: undefined while its key is away; then the one that was opened last goes on being used, and without one no token proves
  * anything. It is asked for again with each batch that has tokens, because a lost key brings a new secret.
  */
-export function createJudging(
+export function createTriagePolicy(
   config: Pick<Config, 'thread' | 'hold'>,
   openSecret: () => Promise<Buffer | undefined>,
-): Judging {
+): TriagePolicy {
   let last: Buffer | undefined
   const opening = config.thread.opening.split(',').map(kind => kind.trim() as Kind)
   return {

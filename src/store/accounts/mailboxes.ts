@@ -1,10 +1,10 @@
-// The cursor of a mailbox, and the note of what is being tried. The note is written before a batch is tried and cleared by
-// the transaction that makes the batch ours: whoever finds one knows that the last try died.
+// The cursor of a mailbox, and the mark of the batch that is in flight. The mark is written before a batch is fetched, and the transaction
+// that ingests the batch clears it. A poll that finds a mark knows that the last attempt died.
 import type { Knex } from 'knex'
 import type { Lease } from './leases.ts'
 
-/** First UID and number of mails of the batch that is being tried, and how many tries of it alone died. */
-export interface Trying {
+/** First UID and number of mails of the batch that is being fetched, and how many attempts at it alone have failed. */
+export interface InFlight {
   uid: number
   size: number
   failures: number
@@ -24,7 +24,7 @@ export interface StoredMailbox {
   seenMessages: number | null
   /** How long ago the server was asked for its UIDs, in seconds; null: never. */
   listedSecondsAgo: number | null
-  trying: Trying | null
+  inFlight: InFlight | null
 }
 
 /** The enabled mailboxes of an account; where it has none at all, INBOX is made its mailbox. */
@@ -95,7 +95,7 @@ function toMailbox(row: Row): StoredMailbox {
     seenUidNext: row.seen_uid_next,
     seenMessages: row.seen_messages,
     listedSecondsAgo: row.listed_seconds_ago,
-    trying:
+    inFlight:
       row.trying_uid === null
         ? null
         : { uid: row.trying_uid, size: row.trying_size ?? 1, failures: row.trying_failures },
@@ -108,20 +108,20 @@ export interface MailboxChange {
   lastUid?: number
   startBeforeUid?: number
   rereadBeforeUid?: number
-  trying?: Trying | null
+  inFlight?: InFlight | null
   /** The server's state when nothing was left to fetch; also notes that its UIDs were listed now. */
   seen?: { uidNext: number | null; messages: number }
 }
 
 /** Changes the row, if the lease still holds (in a transaction the caller has locked it already). An empty change asks for nothing. */
 export async function updateMailbox(db: Knex, mailboxId: number, lease: Lease, change: MailboxChange): Promise<void> {
-  const { trying, seen, ...cursor } = change
+  const { inFlight, seen, ...cursor } = change
   const values = {
     ...(cursor.uidValidity === undefined ? {} : { uid_validity: cursor.uidValidity }),
     ...(cursor.lastUid === undefined ? {} : { last_uid: cursor.lastUid }),
     ...(cursor.startBeforeUid === undefined ? {} : { start_before_uid: cursor.startBeforeUid }),
     ...(cursor.rereadBeforeUid === undefined ? {} : { reread_before_uid: cursor.rereadBeforeUid }),
-    ...(trying === undefined ? {} : tryingColumns(trying)),
+    ...(inFlight === undefined ? {} : inFlightColumns(inFlight)),
     ...(seen === undefined
       ? {}
       : { seen_uid_next: seen.uidNext, seen_messages: seen.messages, listed_at: db.raw('UTC_TIMESTAMP(3)') }),
@@ -135,10 +135,10 @@ export async function updateMailbox(db: Knex, mailboxId: number, lease: Lease, c
     .update(values)
 }
 
-function tryingColumns(trying: Trying | null): object {
+function inFlightColumns(inFlight: InFlight | null): object {
   return {
-    trying_uid: trying?.uid ?? null,
-    trying_size: trying?.size ?? null,
-    trying_failures: trying?.failures ?? 0,
+    trying_uid: inFlight?.uid ?? null,
+    trying_size: inFlight?.size ?? null,
+    trying_failures: inFlight?.failures ?? 0,
   }
 }

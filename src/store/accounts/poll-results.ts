@@ -4,19 +4,19 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
 
 /** How a poll ended. `afterMs`: no attempt before then; null: at the next slot. `worked`: it counts as one that did. */
-export type PollEnd =
+export type PollResult =
   | { state: 'active' }
   | { state: 'failing' | 'waiting'; code: string; hint: string; afterMs: number | null; worked?: boolean }
 
-export interface PollEnds {
+export interface PollResults {
   /** Resolves when it is written, if the account still has this owner. `before`: the code that it had. */
-  write(accountId: number, end: PollEnd, before: string | null): Promise<void>
+  write(accountId: number, end: PollResult, before: string | null): Promise<void>
 }
 
 /** So long ends are gathered. */
 const gatherMs = 20
 
-export function openPollEnds(db: Knex, owner: string): PollEnds {
+export function openPollResults(db: Knex, owner: string): PollResults {
   const update = async (ids: readonly number[], values: object): Promise<void> =>
     void (await db('accounts').where({ lease_owner: owner }).whereIn('id', ids).update(values))
   const active = gather(ids => update(ids, activeColumns(db)))
@@ -65,7 +65,7 @@ function unchangedColumns(db: Knex): object {
   return { failures: oneMore(db), last_attempt_at: db.raw('UTC_TIMESTAMP(3)'), next_attempt_at: null }
 }
 
-function failedColumns(db: Knex, end: Exclude<PollEnd, { state: 'active' }>): object {
+function failedColumns(db: Knex, end: Exclude<PollResult, { state: 'active' }>): object {
   return {
     state: end.state,
     code: end.code,

@@ -4,22 +4,22 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { ServiceError } from '../../errors/errors.ts'
 import { findUnusedBatches } from '../raw/raw-leftovers.ts'
-import type { RawIndexEntry, RawMail, RawPlace, RawStore } from '../raw/raw-store.ts'
+import type { RawIndexEntry, RawLocation, RawMail, RawStore } from '../raw/raw-store.ts'
 
 const maxRemembered = 20_000
 const searchEveryMs = 3_600_000
 /** Days that are searched, the newest first. */
 const searchedDays = 30
 
-/** The store, with a `keep` that keeps nothing twice. */
-export function keepOnce(db: Knex, raw: RawStore): RawStore {
-  const kept = new Map<string, RawPlace>()
+/** The store, with an `archive` that writes nothing twice. */
+export function archiveOnce(db: Knex, raw: RawStore): RawStore {
+  const archived = new Map<string, RawLocation>()
   let searchedAt = Number.NEGATIVE_INFINITY
-  const remember = (mail: Identity, place: RawPlace): void => {
-    kept.set(keyOf(mail), place)
-    for (const oldest of kept.keys()) {
-      if (kept.size <= maxRemembered) return
-      kept.delete(oldest)
+  const remember = (mail: Identity, place: RawLocation): void => {
+    archived.set(keyOf(mail), place)
+    for (const oldest of archived.keys()) {
+      if (archived.size <= maxRemembered) return
+      archived.delete(oldest)
     }
   }
   const search = async (): Promise<void> => {
@@ -32,14 +32,14 @@ export function keepOnce(db: Knex, raw: RawStore): RawStore {
   }
   return {
     ...raw,
-    async keep(mails, { again = false } = {}) {
+    async archive(mails, { again = false } = {}) {
       if (again) await search()
-      const found = await Promise.all(mails.map(mail => findKept(raw, mail, kept.get(keyOf(mail)))))
+      const found = await Promise.all(mails.map(mail => findKept(raw, mail, archived.get(keyOf(mail)))))
       const fresh = mails.filter((_, i) => found[i] === undefined)
-      const places = fresh.length === 0 ? [] : await raw.keep(fresh)
+      const places = fresh.length === 0 ? [] : await raw.archive(fresh)
       for (const [i, mail] of fresh.entries()) if (places[i] !== undefined) remember(mail, places[i])
       const written = places.values()
-      return found.map(place => place ?? (written.next().value as RawPlace))
+      return found.map(place => place ?? (written.next().value as RawLocation))
     },
   }
 }
@@ -54,8 +54,8 @@ function keyOf({ accountId, mailbox, uidValidity, uid }: Identity): string {
 async function findKept(
   raw: RawStore,
   { source }: RawMail,
-  place: RawPlace | undefined,
-): Promise<RawPlace | undefined> {
+  place: RawLocation | undefined,
+): Promise<RawLocation | undefined> {
   if (place === undefined || place.size !== source.length) return undefined
   if (createHash('sha256').update(source).digest('hex') !== place.sha256) return undefined
   return await raw.read(place).then(

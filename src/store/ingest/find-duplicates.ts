@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { personKey } from '../../model/person-key.ts'
 import type { Original } from '../../poll/ingest/decide-outcomes.ts'
-import type { BatchPlace } from './ingest-messages.ts'
+import type { IngestTarget } from './ingest-messages.ts'
 
 /** A ticket that a Message-ID leads to. */
 export interface FoundTicket {
@@ -30,13 +30,13 @@ export interface UidRow {
 }
 
 /** The rows that these UIDs already have, by UID. */
-export async function findUids(trx: Knex, place: BatchPlace, uids: readonly number[]): Promise<Map<number, UidRow>> {
+export async function findUids(trx: Knex, target: IngestTarget, uids: readonly number[]): Promise<Map<number, UidRow>> {
   const rows: (Omit<UidRow, 'retry' | 'quarantined' | 'complete'> & {
     retry: number
     complete: number
     result: string
   })[] = await trx('sources')
-    .where({ mailbox_id: place.mailboxId, uid_validity: place.uidValidity })
+    .where({ mailbox_id: target.mailboxId, uid_validity: target.uidValidity })
     .whereIn('uid', uids)
     .select('id', 'uid', 'sha256', 'fingerprint', 'complete', 'result', trx.raw('(retry_at IS NOT NULL) AS retry'))
   return new Map(
@@ -108,7 +108,7 @@ export async function findFingerprints(
 }
 
 function toOriginals(rows: readonly [string, { id: number; ticket_id: number | null }][]): Map<string, Original> {
-  return new Map(rows.map(([key, { id, ticket_id }]) => [key, { id, ticketId: ticket_id, end: null }]))
+  return new Map(rows.map(([key, { id, ticket_id }]) => [key, { id, ticketId: ticket_id, outcome: null }]))
 }
 
 /** Tickets of the account that these Message-IDs belong to, or (`awaited_ids`) that wait for them, with who takes part in them. */

@@ -1,9 +1,9 @@
 // The rows of a batch, once its mails have their ends. All of it runs inside the transaction that also moves the cursor. Ids are read back
-// instead of reckoned from the first one: servers in a cluster do not count by one.
+// instead of calculated from the first one: servers in a cluster do not count by one.
 import type { Knex } from 'knex'
 import type { AfterIngest, MessageMeta } from '../../fetch/mailbox.ts'
 import type { Address, ParsedMessage } from '../../model/parsed-message.ts'
-import type { MailEnd } from '../../poll/ingest/decide-outcomes.ts'
+import type { MailOutcome } from '../../poll/ingest/decide-outcomes.ts'
 import { cut, insertRows, type Row } from '../db/insert-rows.ts'
 import { hashOf } from './find-duplicates.ts'
 import {
@@ -15,7 +15,7 @@ import {
   updateTickets,
 } from './ingest-tickets.ts'
 
-export interface BatchPlace {
+export interface IngestTarget {
   accountId: number
   mailboxId: number
   uidValidity: number
@@ -25,62 +25,62 @@ export interface BatchPlace {
 /** Writes tickets, sources, messages and what hangs on them. `replaced`: rows, by UID, in whose place a new one comes, under its id. */
 export async function insertMails(
   trx: Knex.Transaction,
-  place: BatchPlace,
-  ends: readonly MailEnd[],
+  target: IngestTarget,
+  outcomes: readonly MailOutcome[],
   replaced: ReadonlyMap<number, number>,
 ): Promise<void> {
   if (replaced.size > 0)
     await trx('sources')
       .whereIn('id', [...replaced.values()])
       .delete()
-  const tickets = [...new Set(ends.map(end => end.ticket).filter(ticket => ticket !== null))]
-  await insertTickets(trx, place.accountId, tickets)
-  const sourceIds = await insertSources(trx, place, ends, replaced)
-  await insertMessages(trx, place.accountId, ends, sourceIds)
+  const tickets = [...new Set(outcomes.map(outcome => outcome.ticket).filter(ticket => ticket !== null))]
+  await insertTickets(trx, target.accountId, tickets)
+  const sourceIds = await insertSources(trx, target, outcomes, replaced)
+  await insertMessages(trx, target.accountId, outcomes, sourceIds)
   await insertParticipants(trx, tickets)
   await updateTickets(
     trx,
     tickets.filter(ticket => ticket.opened === null),
   )
-  await insertAwaited(trx, place.accountId, tickets)
-  await linkWaiting(trx, ends)
+  await insertAwaited(trx, target.accountId, tickets)
+  await linkWaiting(trx, outcomes)
   await updateBounced(trx, tickets)
-  await nameOriginals(trx, ends, sourceIds)
+  await nameOriginals(trx, outcomes, sourceIds)
 }
 
 async function insertSources(
   trx: Knex.Transaction,
-  place: BatchPlace,
-  ends: readonly MailEnd[],
+  target: IngestTarget,
+  outcomes: readonly MailOutcome[],
   replaced: ReadonlyMap<number, number>,
 ): Promise<Map<number, number>> {
-  const rows = ends.map(({ kept, fingerprint, result, reason, ticket, original }) => ({
-    id: replaced.get(kept.mail.uid) ?? null,
-    account_id: place.accountId,
-    mailbox_id: place.mailboxId,
-    uid_validity: place.uidValidity,
-    uid: kept.mail.uid,
-    sha256: kept.place.sha256,
-    size: kept.mail.complete ? kept.place.size : kept.mail.size,
-    complete: kept.mail.complete,
-    message_id: cut(kept.parsed?.messageId ?? '', 1000),
+  const rows = outcomes.map(({ archived, fingerprint, result, reason, ticket, original }) => ({
+    id: replaced.get(archived.mail.uid) ?? null,
+    account_id: target.accountId,
+    mailbox_id: target.mailboxId,
+    uid_validity: target.uidValidity,
+    uid: archived.mail.uid,
+    sha256: archived.location.sha256,
+    size: archived.mail.complete ? archived.location.size : archived.mail.size,
+    complete: archived.mail.complete,
+    message_id: cut(archived.parsed?.messageId ?? '', 1000),
     fingerprint,
     result,
     reason,
-    ticket_id: ticket?.id ?? original?.ticketId ?? original?.end?.ticket?.id ?? null,
+    ticket_id: ticket?.id ?? original?.ticketId ?? original?.outcome?.ticket?.id ?? null,
     duplicate_of: original?.id ?? null,
-    batch: kept.place.batch,
-    batch_offset: kept.place.offset,
-    stored_size: kept.place.size,
-    received_at: kept.mail.receivedAt,
-    after_ingest: toText(place.afterIngest),
-    settled_at: place.afterIngest.kind,
+    batch: archived.location.batch,
+    batch_offset: archived.location.offset,
+    stored_size: archived.location.size,
+    received_at: archived.mail.receivedAt,
+    after_ingest: toText(target.afterIngest),
+    settled_at: target.afterIngest.kind,
   }))
   await insertRows(trx, 'sources', rows, {
     expressions: { settled_at: "IF(? = 'keep', UTC_TIMESTAMP(3), NULL)" },
   })
   const ids: { id: number; uid: number }[] = await trx('sources')
-    .where({ mailbox_id: place.mailboxId, uid_validity: place.uidValidity })
+    .where({ mailbox_id: target.mailboxId, uid_validity: target.uidValidity })
     .whereIn(
       'uid',
       rows.map(row => row.uid),
@@ -90,12 +90,12 @@ async function insertSources(
 }
 
 /** A mail that the server cannot hand over: its row says so, with what the server says of it. */
-export async function insertUnfetchable(trx: Knex, place: BatchPlace, meta: MessageMeta): Promise<void> {
+export async function insertUnfetchable(trx: Knex, target: IngestTarget, meta: MessageMeta): Promise<void> {
   await trx('sources')
     .insert({
-      account_id: place.accountId,
-      mailbox_id: place.mailboxId,
-      uid_validity: place.uidValidity,
+      account_id: target.accountId,
+      mailbox_id: target.mailboxId,
+      uid_validity: target.uidValidity,
       uid: meta.uid,
       size: meta.size,
       complete: false,
@@ -108,12 +108,16 @@ export async function insertUnfetchable(trx: Knex, place: BatchPlace, meta: Mess
 }
 
 /** A duplicate of a mail of the same batch learns the other's id once it has one. */
-async function nameOriginals(trx: Knex, ends: readonly MailEnd[], sourceIds: Map<number, number>): Promise<void> {
-  for (const { kept, original } of ends) {
-    if (!original?.end) continue
-    const id = sourceIds.get(original.end.kept.mail.uid)
+async function nameOriginals(
+  trx: Knex,
+  outcomes: readonly MailOutcome[],
+  sourceIds: Map<number, number>,
+): Promise<void> {
+  for (const { archived, original } of outcomes) {
+    if (!original?.outcome) continue
+    const id = sourceIds.get(original.outcome.archived.mail.uid)
     await trx('sources')
-      .where({ id: sourceIds.get(kept.mail.uid) })
+      .where({ id: sourceIds.get(archived.mail.uid) })
       .update({ duplicate_of: id })
   }
 }
@@ -121,19 +125,19 @@ async function nameOriginals(trx: Knex, ends: readonly MailEnd[], sourceIds: Map
 async function insertMessages(
   trx: Knex.Transaction,
   accountId: number,
-  ends: readonly MailEnd[],
+  outcomes: readonly MailOutcome[],
   sourceIds: Map<number, number>,
 ): Promise<void> {
-  const mails = ends.flatMap(end => {
-    const sourceId = sourceIds.get(end.kept.mail.uid)
-    return end.ticket?.id && end.kept.parsed && sourceId !== undefined
+  const mails = outcomes.flatMap(outcome => {
+    const sourceId = sourceIds.get(outcome.archived.mail.uid)
+    return outcome.ticket?.id && outcome.archived.parsed && sourceId !== undefined
       ? [
           {
-            ticketId: end.ticket.id,
+            ticketId: outcome.ticket.id,
             sourceId,
-            message: end.kept.parsed,
-            reason: end.reason,
-            at: end.kept.mail.receivedAt,
+            message: outcome.archived.parsed,
+            reason: outcome.reason,
+            at: outcome.archived.mail.receivedAt,
           },
         ]
       : []

@@ -1,10 +1,10 @@
-// The rows of tickets that a batch opens or adds to. Ids are read back instead of reckoned from the first one: servers in a cluster do not
+// The rows of tickets that a batch opens or adds to. Ids are read back instead of calculated from the first one: servers in a cluster do not
 // count by one.
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { spellingsOf } from '../../model/person-key.ts'
 import type { BatchTicket } from '../../poll/ingest/batch-ticket.ts'
-import type { MailEnd } from '../../poll/ingest/decide-outcomes.ts'
+import type { MailOutcome } from '../../poll/ingest/decide-outcomes.ts'
 import { cut, insertRows } from '../db/insert-rows.ts'
 import { readTags } from '../db/json-columns.ts'
 import { hashOf } from './find-duplicates.ts'
@@ -68,8 +68,8 @@ export async function insertAwaited(
 }
 
 /** Tickets that waited for a mail which went into another one link to that, as if it had come first. */
-export async function linkWaiting(trx: Knex, ends: readonly MailEnd[]): Promise<void> {
-  for (const { ticket, waiting } of ends) {
+export async function linkWaiting(trx: Knex, outcomes: readonly MailOutcome[]): Promise<void> {
+  for (const { ticket, waiting } of outcomes) {
     const ids = waiting.flatMap(({ id }) => id ?? [])
     if (ticket === null || ids.length === 0) continue
     await trx('tickets').whereIn('id', ids).whereNull('linked_ticket_id').update({ linked_ticket_id: ticket.id })
@@ -124,9 +124,9 @@ async function addTags(trx: Knex, tickets: readonly BatchTicket[]): Promise<void
   const before = new Map(rows.map(row => [row.id, row.tags_json ?? '[]']))
   for (const { id, tags } of tickets) {
     const had = before.get(id ?? 0) ?? '[]'
-    const has = JSON.stringify([...new Set([...readTags(had), ...tags])].slice(0, mostTags))
+    const has = JSON.stringify([...new Set([...readTags(had), ...tags])].slice(0, maxTags))
     if (has !== had) await trx('tickets').where({ id }).update({ tags_json: has })
   }
 }
 
-const mostTags = 50
+const maxTags = 50

@@ -2,7 +2,7 @@
 import type { Knex } from 'knex'
 import type { AfterIngest } from '../../fetch/mailbox.ts'
 import { toAfterIngest } from '../accounts/polled-account.ts'
-import type { RawPlace } from '../raw/raw-store.ts'
+import type { RawLocation } from '../raw/raw-store.ts'
 
 /** A quarantined mail that an operator asked for again and whose bytes must come from the server. */
 export interface Retry {
@@ -37,7 +37,7 @@ export interface QuarantinedMail {
   receivedAt: Date
   afterIngest: AfterIngest
   /** Null: not all of its bytes are kept. */
-  place: RawPlace | null
+  location: RawLocation | null
 }
 
 /** The quarantined mail with this sources.id. */
@@ -69,7 +69,7 @@ export async function findQuarantined(db: Knex, id: number): Promise<Quarantined
     size: row.size,
     receivedAt: row.received_at ?? row.created_at,
     afterIngest: toAfterIngest(row.after_ingest, row.account_id),
-    place:
+    location:
       row.complete === 1
         ? { batch: row.batch, offset: row.batch_offset, size: row.stored_size, sha256: row.sha256 }
         : null,

@@ -3,12 +3,12 @@ import type { Knex } from 'knex'
 import { findMailboxes } from '../accounts/mailboxes.ts'
 import { toAfterIngest } from '../accounts/polled-account.ts'
 import type { RawIndexEntry } from '../raw/raw-store.ts'
-import type { BatchPlace } from './ingest-messages.ts'
+import type { IngestTarget } from './ingest-messages.ts'
 
-export type RecoveryPlace = BatchPlace
+export type RecoveryTarget = IngestTarget
 
 /** The place for the row that is missing; a mailbox that the database does not know is made, without being polled. */
-export async function findRecovered(db: Knex, entry: RawIndexEntry): Promise<RecoveryPlace | 'known' | 'no account'> {
+export async function findRecovered(db: Knex, entry: RawIndexEntry): Promise<RecoveryTarget | 'known' | 'no account'> {
   const account = await db('accounts').where({ id: entry.accountId }).first('id', 'after_ingest')
   if (account === undefined) return 'no account'
   const mailboxId = await ensureMailbox(db, entry.accountId, entry.mailbox)

@@ -1,7 +1,7 @@
 // Every mail ever taken in, and its end, as operators look them up.
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { RawPlace } from '../raw/raw-store.ts'
+import type { RawLocation } from '../raw/raw-store.ts'
 
 /** As `source list --json` prints it. */
 export interface SourceView {
@@ -28,7 +28,7 @@ export interface SourceDetail extends SourceView {
   retryAt: Date | null
   takenInAt: Date
   /** Null where no bytes are kept. */
-  place: RawPlace | null
+  place: RawLocation | null
 }
 
 export interface SourceFilter {
@@ -99,7 +99,7 @@ interface Row {
 
 function toDetail(row: Row): SourceDetail {
   const { batch, batch_offset: offset, stored_size: size, sha256 } = row
-  const kept = batch !== null && offset !== null && size !== null && sha256 !== null
+  const archived = batch !== null && offset !== null && size !== null && sha256 !== null
   return {
     ...toView(row),
     complete: row.complete === 1,
@@ -108,7 +108,7 @@ function toDetail(row: Row): SourceDetail {
     settledAt: row.settled_at,
     retryAt: row.retry_at,
     takenInAt: row.created_at,
-    place: kept ? { batch, offset, size, sha256 } : null,
+    place: archived ? { batch, offset, size, sha256 } : null,
   }
 }
 

@@ -29,7 +29,7 @@ export async function findRules(
   })
 }
 
-const mostCounted = 5_000
+const maxCounted = 5_000
 const minuteOf = (column: string) => `TIMESTAMPDIFF(MINUTE, '1970-01-01', ${column})`
 const minuteMs = 60_000
 
@@ -56,7 +56,7 @@ export async function findHistories(
     .whereBetween('created_at', [from, until])
     .groupBy('requester_address', db.raw(minuteOf('created_at')))
     .orderBy('minute', 'desc')
-    .limit(mostCounted)
+    .limit(maxCounted)
     .select({ sender: 'requester_address' }, db.raw(`${minuteOf('created_at')} AS minute`))
     .count({ count: '*' })
   for (const { sender, minute, count } of opened)
@@ -68,7 +68,7 @@ export async function findHistories(
     .whereBetween('messages.created_at', [from, until])
     .groupBy('messages.from_address', 'messages.subject', db.raw(minuteOf('messages.created_at')))
     .orderBy('minute', 'desc')
-    .limit(mostCounted)
+    .limit(maxCounted)
     .select(
       { sender: 'messages.from_address' },
       'messages.subject',

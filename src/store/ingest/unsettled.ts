@@ -5,7 +5,7 @@ import type { AfterIngest } from '../../fetch/mailbox.ts'
 import { type Lease, lockLease } from '../accounts/leases.ts'
 import { toAfterIngest } from '../accounts/polled-account.ts'
 import { inTransaction } from '../db/database.ts'
-import type { RawPlace } from '../raw/raw-store.ts'
+import type { RawLocation } from '../raw/raw-store.ts'
 
 export interface UnsettledGroup {
   action: AfterIngest
@@ -14,7 +14,7 @@ export interface UnsettledGroup {
 
 export interface UnsettledMail {
   uid: number
-  place: RawPlace
+  place: RawLocation
 }
 
 /** Up to `limit` mails that wait, with UIDs after `range.after` and up to `range.last`, ascending, by what is to be done with them. */

@@ -111,14 +111,14 @@ export async function writePictureKey(db: Knex, id: number, publicKey: Buffer): 
   await db('sessions').where({ id }).whereRaw('NOT (picture_key <=> ?)', [publicKey]).update({ picture_key: publicKey })
 }
 
-const mostFlashBytes = 2_000
+const maxFlashBytes = 2_000
 
 export async function writeFlash(db: Knex, id: number, flash: readonly Flash[]): Promise<void> {
   const shown = flash.map(({ tone, text }) => ({ tone, text: text.slice(0, 600) })).slice(-3)
   const json = shown.length === 0 ? null : JSON.stringify(shown)
   await db('sessions')
     .where({ id })
-    .update({ flash_json: json !== null && json.length > mostFlashBytes ? JSON.stringify(shown.slice(-1)) : json })
+    .update({ flash_json: json !== null && json.length > maxFlashBytes ? JSON.stringify(shown.slice(-1)) : json })
 }
 
 /** Those that last, the latest first; of one user, or of all. */
@@ -134,7 +134,7 @@ export async function findSessions(db: Knex, limits: SessionLimits, userId?: num
   }[] = await lasting(db, limits)
     .where(userId === undefined ? {} : { user_id: userId })
     .orderBy('last_seen_at', 'desc')
-    .limit(mostListed)
+    .limit(maxListed)
     .select('sessions.id', 'users.name', 'sessions.created_at', 'last_seen_at', 'expires_at', 'address', 'agent')
   return rows.map(row => ({
     id: row.id,
@@ -147,7 +147,7 @@ export async function findSessions(db: Knex, limits: SessionLimits, userId?: num
   }))
 }
 
-const mostListed = 200
+const maxListed = 200
 
 /** `userId`: only if it is this user's. Resolves to whose it was, or undefined where there is none. */
 export async function deleteSession(db: Knex, id: number, userId?: number): Promise<string | undefined> {

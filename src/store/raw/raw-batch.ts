@@ -3,7 +3,7 @@
 // so that names are in the order of time and nobody can overwrite another's.
 import { createHash, randomBytes } from 'node:crypto'
 import { ServiceError } from '../../errors/errors.ts'
-import type { RawIndexEntry, RawMail, RawPlace } from './raw-store.ts'
+import type { RawIndexEntry, RawLocation, RawMail } from './raw-store.ts'
 
 const mark = Buffer.from('LLRAW1\r\n', 'latin1')
 export const footerBytes = 8 + mark.length
@@ -13,7 +13,7 @@ export interface NewBatch {
   name: string
   /** In this order they are the batch. */
   parts: Buffer[]
-  places: RawPlace[]
+  places: RawLocation[]
 }
 
 export function toBatch(mails: readonly RawMail[], now: Date): NewBatch {
@@ -50,7 +50,7 @@ function sha256Of(bytes: Buffer): string {
 }
 
 /** The bytes themselves if they are the mail's. Throws `raw.damaged`. */
-export function checkedMail(store: string, place: RawPlace, bytes: Buffer): Buffer {
+export function checkedMail(store: string, place: RawLocation, bytes: Buffer): Buffer {
   if (sha256Of(bytes) === place.sha256) return bytes
   throw damaged(store, place.batch, 'a mail in it does not have the recorded hash')
 }
@@ -95,7 +95,7 @@ const maxMailBytes = 1_073_741_824
  * The place comes from the database, which others can write: nothing is allocated or asked for by its numbers before they are known to be
  * those of a mail of ours. Whether the batch is so long is seen where it is opened. Throws `raw.damaged`.
  */
-export function checkPlace(store: string, { batch, offset, size }: RawPlace): void {
+export function checkPlace(store: string, { batch, offset, size }: RawLocation): void {
   const isCount = [offset, size].every(number => Number.isSafeInteger(number) && number >= 0)
   if (!isCount || size > maxMailBytes) throw damaged(store, batch, 'the recorded place is none of a mail')
 }

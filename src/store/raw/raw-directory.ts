@@ -18,7 +18,7 @@ import {
   toBatch,
 } from './raw-batch.ts'
 import { missingStore } from './raw-identity.ts'
-import type { RawIndexEntry, RawMail, RawPlace, RawStore } from './raw-store.ts'
+import type { RawIndexEntry, RawLocation, RawMail, RawStore } from './raw-store.ts'
 
 const temporary = '.writing-'
 const idFile = 'store-id'
@@ -28,7 +28,7 @@ export function openRawDirectory(directory: string): RawStore {
   const state: State = { seen: false, unwrittenBytes: 0 }
   return {
     where: directory,
-    keep: mails => keep(directory, mails, new Date(), state),
+    archive: mails => archive(directory, mails, new Date(), state),
     read: place => read(directory, place),
     days: () => days(directory),
     batches: day => batches(directory, day),
@@ -54,7 +54,7 @@ async function seeing<T extends string | undefined>(state: State, read: Promise<
   return id
 }
 
-async function keep(directory: string, mails: readonly RawMail[], now: Date, state: State): Promise<RawPlace[]> {
+async function archive(directory: string, mails: readonly RawMail[], now: Date, state: State): Promise<RawLocation[]> {
   const batch = toBatch(mails, now)
   if (state.seen) await checkMounted(directory)
   try {
@@ -116,7 +116,7 @@ async function syncDirectory(folder: string): Promise<void> {
   await handle.sync()
 }
 
-async function read(directory: string, place: RawPlace): Promise<Buffer> {
+async function read(directory: string, place: RawLocation): Promise<Buffer> {
   checkPlace(directory, place)
   return checkedMail(directory, place, await readBytes(directory, place.batch, place.offset, place.size))
 }

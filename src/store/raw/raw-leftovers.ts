@@ -4,7 +4,7 @@ import type { Knex } from 'knex'
 import { ServiceError } from '../../errors/errors.ts'
 import { inTransaction } from '../db/database.ts'
 import { findUsedBatches } from './raw-rows.ts'
-import type { RawIndexEntry, RawPlace, RawStore } from './raw-store.ts'
+import type { RawIndexEntry, RawLocation, RawStore } from './raw-store.ts'
 
 /** A batch without rows, by what its mails are. */
 export interface UnusedBatch {
@@ -12,7 +12,7 @@ export interface UnusedBatch {
   /** Of all mails in it. */
   bytes: number
   /** Where the mails that have a row are kept by now. */
-  copies: { id: number; place: RawPlace }[]
+  copies: { id: number; place: RawLocation }[]
   /** Mails without a row: `source recover` takes them in. */
   gaps: number
   /** Mails of accounts that the database does not know. */

@@ -1,7 +1,7 @@
 // What the rows say of the raw store: which batches they count on, day by day, so that however large the store is, it can be
 // compared with what is there in small steps.
 import type { Knex } from 'knex'
-import type { RawPlace } from './raw-store.ts'
+import type { RawLocation } from './raw-store.ts'
 
 /** The days of the batches that rows count on, oldest first: one step in the index a day. */
 export async function* findBatchDays(db: Knex): AsyncIterable<string> {
@@ -56,7 +56,7 @@ export async function findUsedBatches(db: Knex, batches: readonly string[]): Pro
 export interface SampledMail {
   id: number
   accountId: number
-  place: RawPlace
+  place: RawLocation
 }
 
 /** About `count` mails from all over, the newest among them. */

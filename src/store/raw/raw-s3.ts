@@ -16,7 +16,7 @@ import {
   parseIndex,
   toBatch,
 } from './raw-batch.ts'
-import type { RawIndexEntry, RawMail, RawPlace, RawStore } from './raw-store.ts'
+import type { RawIndexEntry, RawLocation, RawMail, RawStore } from './raw-store.ts'
 import {
   type Bucket,
   deleteObject,
@@ -40,7 +40,7 @@ export function openRawS3(config: Config['raw'], limits: Partial<S3Patience> = {
   const bucket = toBucket(config, limits)
   return {
     where: bucket.where,
-    keep: mails => keep(bucket, mails, new Date()),
+    archive: mails => archive(bucket, mails, new Date()),
     read: place => readMail(bucket, place),
     days: () => days(bucket),
     batches: day => batches(bucket, day),
@@ -59,7 +59,7 @@ function keyOf(bucket: Bucket, batch: string): string {
   return bucket.prefix + checkedName(bucket.where, batch)
 }
 
-async function keep(bucket: Bucket, mails: readonly RawMail[], now: Date): Promise<RawPlace[]> {
+async function archive(bucket: Bucket, mails: readonly RawMail[], now: Date): Promise<RawLocation[]> {
   const batch = toBatch(mails, now)
   try {
     await putOnce(bucket, keyOf(bucket, batch.name), Buffer.concat(batch.parts))
@@ -69,7 +69,7 @@ async function keep(bucket: Bucket, mails: readonly RawMail[], now: Date): Promi
   return batch.places
 }
 
-async function readMail(bucket: Bucket, place: RawPlace): Promise<Buffer> {
+async function readMail(bucket: Bucket, place: RawLocation): Promise<Buffer> {
   const { batch, offset, size } = place
   checkPlace(bucket.where, place)
   return checkedMail(bucket.where, place, size === 0 ? Buffer.alloc(0) : await readBytes(bucket, batch, offset, size))

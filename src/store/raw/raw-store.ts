@@ -1,4 +1,4 @@
-// PORT: the original mails, kept byte for byte in immutable batches. `keep` returns only after the batch is durable: the rows
+// PORT: the original mails, kept byte for byte in immutable batches. `archive` returns only after the batch is durable: the rows
 // that point at it come after. Every reading checks the hash. Two implementations: a directory, and a bucket of an S3-compatible
 // service (raw-s3.ts).
 
@@ -16,7 +16,7 @@ export interface RawMail {
 }
 
 /** Where a mail lies. */
-export interface RawPlace {
+export interface RawLocation {
   /** `2026-11-23/<id>`. */
   batch: string
   /** Bytes from the start of the batch. */
@@ -46,9 +46,9 @@ export interface RawStore extends AsyncDisposable {
    * Keeps a batch; returns the places in the order given. `again`: it may have been kept before (archive-once.ts). Throws ServiceError
    * `raw.unwritable` or `raw.missing` (temporary).
    */
-  keep(mails: readonly RawMail[], options?: { again?: boolean }): Promise<RawPlace[]>
+  archive(mails: readonly RawMail[], options?: { again?: boolean }): Promise<RawLocation[]>
   /** The bytes of one mail. Throws `raw.damaged` if they are missing or their hash differs, `raw.unreadable` (temporary) if nobody can tell now. */
-  read(place: RawPlace): Promise<Buffer>
+  read(place: RawLocation): Promise<Buffer>
   /** The days that have batches, oldest first. */
   days(): AsyncIterable<string>
   /** Names of all batches, or of those of a day, oldest first. */

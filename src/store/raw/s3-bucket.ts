@@ -1,5 +1,5 @@
 // The requests to an S3-compatible service. Each has a limit in time and is tried a few times. What was put counts as kept when the service
-// has answered with the SHA-256 that we reckoned; one that answers without is not taken at its word: it is read back and compared.
+// has answered with the SHA-256 that we calculated; one that answers without is not taken at its word: it is read back and compared.
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import {
@@ -68,7 +68,7 @@ function clientConfig(config: Config['raw'], limits: S3Patience): S3ClientConfig
     ...(file === undefined ? {} : { credentials: async () => readCredentials(file) }),
     forcePathStyle: config.s3PathStyle,
     maxAttempts: limits.attempts,
-    // We reckon the checksums that we send, and check the hash of every mail that we read.
+    // We calculate the checksums that we send, and check the hash of every mail that we read.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {

@@ -1,10 +1,10 @@
 // Where the bytes of mails and their attachments lie.
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { RawPlace } from '../raw/raw-store.ts'
+import type { RawLocation } from '../raw/raw-store.ts'
 
 /** Where the raw mail of a message lies. Throws CommandError where not all of its bytes are kept. */
-export async function getRawPlace(db: Knex, messageId: number): Promise<RawPlace> {
+export async function getRawLocation(db: Knex, messageId: number): Promise<RawLocation> {
   const row = await db('messages')
     .join('sources', 'sources.id', 'messages.source_id')
     .where('messages.id', messageId)
@@ -14,18 +14,18 @@ export async function getRawPlace(db: Knex, messageId: number): Promise<RawPlace
 }
 
 /** Where an attachment stands in the raw mail; without `part` it is found by its hash. */
-export interface AttachmentPlace {
+export interface AttachmentLocation {
   messageId: number
   sha256: string
   part: { offset: number; length: number; encoding: 'identity' | 'base64' | 'quoted-printable' } | null
 }
 
 /** The ticket's attachment with this number (from 1). */
-export async function findAttachmentPlace(
+export async function findAttachmentLocation(
   db: Knex,
   ticketId: number,
   number: number,
-): Promise<AttachmentPlace | undefined> {
+): Promise<AttachmentLocation | undefined> {
   const row = await db('attachments')
     .join('messages', 'messages.id', 'attachments.of_message')
     .where('messages.ticket_id', ticketId)
@@ -37,7 +37,7 @@ export async function findAttachmentPlace(
   return toPlace(row)
 }
 
-export interface FoundFile extends AttachmentPlace {
+export interface FoundFile extends AttachmentLocation {
   filename: string | null
   size: number
   ticketId: number
@@ -67,10 +67,10 @@ interface PlaceRow {
   sha256: string
   part_offset: number | null
   part_length: number
-  part_encoding: NonNullable<AttachmentPlace['part']>['encoding']
+  part_encoding: NonNullable<AttachmentLocation['part']>['encoding']
 }
 
-function toPlace(row: PlaceRow): AttachmentPlace {
+function toPlace(row: PlaceRow): AttachmentLocation {
   const { message_id: messageId, sha256, part_offset: offset, part_length: length, part_encoding: encoding } = row
   return { messageId, sha256, part: offset === null ? null : { offset, length, encoding } }
 }

@@ -26,7 +26,7 @@ export interface ConversationHead extends TicketName {
   bounced: { address: string; status: string | null; at: Date }[]
 }
 
-const mostNamed = 50
+const maxNamed = 50
 
 /** `which` is an id or a ref (LL-…). Undefined where there is none. */
 export async function findConversationHead(db: Knex, which: string): Promise<ConversationHead | undefined> {
@@ -67,7 +67,7 @@ export async function findConversationHead(db: Knex, which: string): Promise<Con
     linked:
       row.linked_id === null ? undefined : { id: row.linked_id, ref: row.linked_ref, subject: row.linked_subject },
     linking: await findLinking(db, row.id),
-    bounced: await findBounced(db, row.id, mostNamed),
+    bounced: await findBounced(db, row.id, maxNamed),
   }
 }
 
@@ -75,6 +75,6 @@ async function findLinking(db: Knex, ticketId: number): Promise<TicketName[]> {
   return await db('tickets')
     .where({ linked_ticket_id: ticketId })
     .orderBy('id', 'desc')
-    .limit(mostNamed)
+    .limit(maxNamed)
     .select('id', 'ref', 'subject')
 }

@@ -76,7 +76,7 @@ interface Row {
   complete: number
 }
 
-const mostLetters = 20_000
+const maxLetters = 20_000
 
 /** The last messages, or the last of those before `beforeId`. */
 export async function findConversation(
@@ -122,8 +122,8 @@ async function findRows(db: Knex, ids: readonly number[]): Promise<Row[]> {
       'kind',
       'messages.subject',
       'messages.message_id',
-      db.raw('LEFT(COALESCE(reply, text), ?) AS reply', [mostLetters + 1]),
-      db.raw('LEFT(text, ?) AS text', [mostLetters + 1]),
+      db.raw('LEFT(COALESCE(reply, text), ?) AS reply', [maxLetters + 1]),
+      db.raw('LEFT(text, ?) AS text', [maxLetters + 1]),
       db.raw('(reply IS NOT NULL AND TRIM(reply) <> TRIM(text)) AS more'),
       db.raw('(html IS NOT NULL) AS has_html'),
       'html_notes_json',
@@ -165,7 +165,7 @@ function toMessage(row: Row, files: ConversationFile[]): ConversationMessage {
 
 /** MariaDB counts letters; beyond the first plane one is two of ours. */
 function toExcerpt(text: string): Excerpt {
-  return { text: text.slice(0, mostLetters).toWellFormed(), cut: text.length > mostLetters }
+  return { text: text.slice(0, maxLetters).toWellFormed(), cut: text.length > maxLetters }
 }
 
 async function findFiles(db: Knex, messageIds: readonly number[]): Promise<Map<number, ConversationFile[]>> {

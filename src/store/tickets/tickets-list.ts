@@ -15,12 +15,12 @@ export interface TicketsWanted {
 }
 
 /** Where a ticket stands in the list: the newest first, those of one instant by their id. */
-export interface ListPlace {
+export interface PageCursor {
   updatedAt: Date
   id: number
 }
 
-export interface ListedTicket extends ListPlace {
+export interface ListedTicket extends PageCursor {
   ref: string
   subject: string
   requester: Address
@@ -44,7 +44,7 @@ export interface TicketPage {
 export async function findTicketPage(
   db: Knex,
   wanted: TicketsWanted,
-  { before, after, limit }: { before?: ListPlace; after?: ListPlace; limit: number },
+  { before, after, limit }: { before?: PageCursor; after?: PageCursor; limit: number },
 ): Promise<TicketPage> {
   if (after !== undefined) {
     const places = await findPlaces(db, wanted, { from: after, towards: 'newer', limit: limit + 1 })
@@ -71,12 +71,12 @@ export async function findListMark(db: Knex, { status: _, ...wanted }: TicketsWa
 }
 
 interface Reach {
-  from?: ListPlace
+  from?: PageCursor
   towards: 'newer' | 'older'
   limit: number
 }
 
-async function findPlaces(db: Knex, wanted: TicketsWanted, reach: Reach): Promise<ListPlace[]> {
+async function findPlaces(db: Knex, wanted: TicketsWanted, reach: Reach): Promise<PageCursor[]> {
   const parts = (wanted.accountIds ?? [undefined]).flatMap(accountId =>
     statusesOf(wanted).map(status => placesOf(db, { status, accountId, kind: wanted.kind }, reach)),
   )
@@ -133,7 +133,7 @@ interface Row {
   updated_at: Date
 }
 
-async function findListed(db: Knex, places: readonly ListPlace[]): Promise<ListedTicket[]> {
+async function findListed(db: Knex, places: readonly PageCursor[]): Promise<ListedTicket[]> {
   const ids = places.map(({ id }) => id)
   if (ids.length === 0) return []
   const rows: Row[] = await db('tickets')

@@ -53,7 +53,7 @@ export async function confirmStates(db: Knex, ring: Keyring, which: Confirmed, a
     const planned = await planConfirmation(trx, ring, which)
     if (planned.length === 0)
       throw new CommandError('nothing is in doubt: this host believes what the database says of the keys')
-    const seen = readSeen(ring.place).states
+    const seen = readSeen(ring.keyPaths).states
     // A request alone is about no key's state.
     const ofKeys = planned.filter(({ kind }) => kind !== 'unsealing')
     await writeUnsealing(trx, undefined)
@@ -70,7 +70,7 @@ export async function confirmStates(db: Knex, ring: Keyring, which: Confirmed, a
     }
     return { decisions: planned, remembered: states }
   })
-  replaceStates(ring.place, remembered)
+  replaceStates(ring.keyPaths, remembered)
   return decisions
 }
 

@@ -131,7 +131,7 @@ function serviceGroup(directory: string): number {
   return process.geteuid?.() === 0 ? statSync(directory).gid : (process.getegid?.() ?? 0)
 }
 
-const mostLinks = 40
+const maxLinks = 40
 
 /**
  * Walks from the root to the file: in no directory on the way, and through no symbolic link, may others put another file in its place.
@@ -155,7 +155,7 @@ function faultOfWay(file: string): KeyFileFact | undefined {
       continue
     }
     links += 1
-    if (links > mostLinks || !owners.has(found.uid))
+    if (links > maxLinks || !owners.has(found.uid))
       return refused(
         'key_file.symlink',
         `${next} on the way to the key is a symbolic link of user ${found.uid}: replace it by the directory`,

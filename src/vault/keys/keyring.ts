@@ -9,7 +9,7 @@ import { isShortage, type KeyFileFact, type KeyFileOrigin, readKeyFile } from '.
 import { nextName, retiredName } from './place-key-file.ts'
 
 /** Where the keys are. `credential`: systemd gave them; they are read-only and the same until a restart. */
-export interface KeyPlace {
+export interface KeyPaths {
   file: string
   origin: KeyFileOrigin
   /** Where the proof for `encryption disable` lies. */
@@ -19,7 +19,7 @@ export interface KeyPlace {
 }
 
 export interface Keyring {
-  readonly place: KeyPlace
+  readonly keyPaths: KeyPaths
   readonly current: KeyFileFact
   readonly next: KeyFileFact
   /** False where something could not be looked at for want of file descriptors or memory: what is not seen may be there. */
@@ -32,16 +32,16 @@ export interface Keyring {
 }
 
 /** The place of the keys as configured. */
-export function keysOf(config: Pick<Config, 'data' | 'encryption'>): KeyPlace {
-  return keyPlaceOf(config.encryption.keyFile, process.env, config.data.directory)
+export function keysOf(config: Pick<Config, 'data' | 'encryption'>): KeyPaths {
+  return keyPathsOf(config.encryption.keyFile, process.env, config.data.directory)
 }
 
 /** The place as configured, or what systemd gave under $CREDENTIALS_DIRECTORY. */
-export function keyPlaceOf(
+export function keyPathsOf(
   keyFile: string,
   env: NodeJS.ProcessEnv,
   dataDirectory: string = path.dirname(keyFile),
-): KeyPlace {
+): KeyPaths {
   const given = findCredential('encryption-key.bin', env.CREDENTIALS_DIRECTORY ?? '')
   return given === undefined
     ? { file: keyFile, origin: 'file', dataDirectory }
@@ -52,7 +52,7 @@ export function keyPlaceOf(
 export const proofName = 'can-disable-encryption.txt'
 
 /** Its path. */
-export function proofFileOf({ dataDirectory }: KeyPlace): string {
+export function proofFileOf({ dataDirectory }: KeyPaths): string {
   return path.join(dataDirectory, proofName)
 }
 
@@ -65,8 +65,8 @@ export interface Proof {
 }
 
 /** Undefined where there is none that can be read. */
-export function readProof(place: KeyPlace): Proof | undefined {
-  const file = proofFileOf(place)
+export function readProof(keyPaths: KeyPaths): Proof | undefined {
+  const file = proofFileOf(keyPaths)
   try {
     const stats = statSync(file)
     if (!stats.isFile() || stats.size > longestProof) return undefined
@@ -77,26 +77,26 @@ export function readProof(place: KeyPlace): Proof | undefined {
 }
 
 /** Where which key lies. */
-export function filesOf({ file }: KeyPlace): { current: string; next: string; retired(keyHex: string): string } {
+export function filesOf({ file }: KeyPaths): { current: string; next: string; retired(keyHex: string): string } {
   return { current: file, next: nextName(file), retired: keyHex => retiredName(file, keyHex) }
 }
 
 /** One look at all key files. Never throws. */
-export function readKeyring(place: KeyPlace): Keyring {
+export function readKeyring(keyPaths: KeyPaths): Keyring {
   // In the order in which a rotation moves them, so that a look in between misses none.
-  const next = readKeyFile(nextName(place.file), place.origin)
-  const current = readKeyFile(place.file, place.origin)
-  const retired = retiredFiles(place.file)
-  const facts = [current, next, ...(retired ?? []).map(file => readKeyFile(file, place.origin))]
+  const next = readKeyFile(nextName(keyPaths.file), keyPaths.origin)
+  const current = readKeyFile(keyPaths.file, keyPaths.origin)
+  const retired = retiredFiles(keyPaths.file)
+  const facts = [current, next, ...(retired ?? []).map(file => readKeyFile(file, keyPaths.origin))]
   const keys = new Map(facts.flatMap(fact => (fact.kind === 'valid' ? [[fact.key.hex, fact.key] as const] : [])))
   return {
-    place,
+    keyPaths,
     current,
     next,
     isWhole: retired !== undefined && !facts.some(fact => fact.kind === 'refused' && fact.code === 'key_file.shortage'),
     ids: [...keys.keys()],
     find: keyHex => keys.get(keyHex),
-    proves: keyHex => readProof(place)?.text === keyHex,
+    proves: keyHex => readProof(keyPaths)?.text === keyHex,
   }
 }
 

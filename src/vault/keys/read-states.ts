@@ -15,7 +15,7 @@ export interface States extends Judgement {
 
 export async function readStates(db: Knex, ring: Keyring): Promise<States> {
   // First what was seen, then the rows: they can only be newer.
-  const seen = readSeen(ring.place)
+  const seen = readSeen(ring.keyPaths)
   const rows = await findKeys(db)
   const asked = await readUnsealing(db)
   const { find, current, next } = ring

@@ -17,7 +17,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { isShortage, toShortageError } from './key-file.ts'
 import type { SeenState } from './key-state.ts'
-import type { KeyPlace } from './keyring.ts'
+import type { KeyPaths } from './keyring.ts'
 
 export interface Seen {
   states: ReadonlyMap<string, SeenState>
@@ -41,43 +41,43 @@ const schema = z.object({
 })
 
 /** Its path. */
-export function seenFileOf({ dataDirectory }: Pick<KeyPlace, 'dataDirectory'>): string {
+export function seenFileOf({ dataDirectory }: Pick<KeyPaths, 'dataDirectory'>): string {
   return path.join(dataDirectory, seenName)
 }
 
 /** Throws ServiceError where it cannot be looked at for now: what was seen must not be taken for never seen. */
-export function readSeen(place: KeyPlace): Seen {
+export function readSeen(keyPaths: KeyPaths): Seen {
   try {
-    const { keys, unsealing } = schema.parse(JSON.parse(readFileSync(seenFileOf(place), 'utf8')))
+    const { keys, unsealing } = schema.parse(JSON.parse(readFileSync(seenFileOf(keyPaths), 'utf8')))
     return { states: new Map(Object.entries(keys)), unsealing }
   } catch (cause) {
-    if (isShortage(cause)) throw toShortageError(seenFileOf(place), cause)
+    if (isShortage(cause)) throw toShortageError(seenFileOf(keyPaths), cause)
     return { states: new Map(), unsealing: undefined }
   }
 }
 
 /** Remembers these states as well. Throws the system's error. */
-export function rememberStates(place: KeyPlace, news: ReadonlyMap<string, SeenState>): void {
+export function rememberStates(keyPaths: KeyPaths, news: ReadonlyMap<string, SeenState>): void {
   if (news.size === 0) return
-  const { states, unsealing } = readSeen(place)
+  const { states, unsealing } = readSeen(keyPaths)
   // Another process of this host may have seen more meanwhile.
   const newer = [...news].filter(([keyHex, { epoch }]) => epoch >= (states.get(keyHex)?.epoch ?? 0))
-  write(place, { states: new Map([...states, ...newer]), unsealing })
+  write(keyPaths, { states: new Map([...states, ...newer]), unsealing })
 }
 
 /** What a person on this host has said: these states hold, however old they are, and no others. */
-export function replaceStates(place: KeyPlace, states: ReadonlyMap<string, SeenState>): void {
-  write(place, { states, unsealing: undefined })
+export function replaceStates(keyPaths: KeyPaths, states: ReadonlyMap<string, SeenState>): void {
+  write(keyPaths, { states, unsealing: undefined })
 }
 
 /** Notes that turning off was asked for here, or (undefined) is no longer. */
-export function rememberUnsealing(place: KeyPlace, unsealing: Seen['unsealing']): void {
-  const { states, unsealing: before } = readSeen(place)
-  if (unsealing !== undefined || before !== undefined) write(place, { states, unsealing })
+export function rememberUnsealing(keyPaths: KeyPaths, unsealing: Seen['unsealing']): void {
+  const { states, unsealing: before } = readSeen(keyPaths)
+  if (unsealing !== undefined || before !== undefined) write(keyPaths, { states, unsealing })
 }
 
-function write(place: KeyPlace, { states, unsealing }: Seen): void {
-  const file = seenFileOf(place)
+function write(keyPaths: KeyPaths, { states, unsealing }: Seen): void {
+  const file = seenFileOf(keyPaths)
   const beside = `${file}.${randomBytes(6).toString('hex')}.new`
   try {
     const fd = openSync(beside, 'wx', 0o600)

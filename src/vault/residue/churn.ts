@@ -20,13 +20,13 @@ export interface ChurnOptions {
 const MiB = 2 ** 20
 const wakeBytes = 16 * MiB
 const leastUndoBytes = 48 * MiB
-const mostUndoBytes = 2048 * MiB
+const maxUndoBytes = 2048 * MiB
 /** What sealing a row wrote into the undo log, with room; our updates write as much redo again as undo. */
 const undoPerRow = 2 * 256
 
 /** How much overwrites a redo log of that size, and the undo log of sealing that many rows. */
 export function churnVolume(redoBytes: number, rows: number): ChurnVolume {
-  const undoBytes = Math.min(Math.max(rows * undoPerRow, leastUndoBytes), mostUndoBytes)
+  const undoBytes = Math.min(Math.max(rows * undoPerRow, leastUndoBytes), maxUndoBytes)
   return { volumeBytes: wakeBytes + undoBytes + Math.ceil(redoBytes * 1.5), undoBytes }
 }
 

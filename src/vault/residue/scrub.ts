@@ -36,7 +36,7 @@ export interface ScrubReport {
 
 const MiB = 2 ** 20
 /** A row with its indexes, for the second copy that a rebuild makes. */
-const mostPerRow = 2048
+const maxPerRow = 2048
 
 /** What a scrub would write, and where. */
 export async function planScrub(db: Knex): Promise<ScrubPlan> {
@@ -52,7 +52,7 @@ async function toPlan(db: Knex, facts: ServerFacts): Promise<ScrubPlan> {
   const volume = churnVolume(facts.redoBytes, Number(table.count))
   return {
     ...volume,
-    tableBytes: Number(table.count) * mostPerRow,
+    tableBytes: Number(table.count) * maxPerRow,
     binaryLog: facts.binaryLog.on,
     freeBytes: freeBytesOf(facts.dataDirectory, table.host),
   }

@@ -29,7 +29,7 @@ export async function readFacts(
     foreignNext,
     unsealing: active?.unsealingAt ? active.keyHex : undefined,
     isAskedHere,
-    proof: readProof(ring.place),
+    proof: readProof(ring.keyPaths),
     sealedUnder,
     superseded: named.length > sealedUnder.length,
     anyPlaintext: await isAnyToSeal(db),
@@ -47,6 +47,6 @@ export async function readFactsOfCommand(db: Knex, ring: Keyring): Promise<Facts
   const { current, workers, here } = facts
   const activeHex = facts.states.active?.keyHex
   const isHidden = current.kind === 'absent' || (current.kind === 'refused' && current.code === 'key_file.unreadable')
-  if (ring.place.isService || activeHex === undefined || !isHidden || facts.held.includes(activeHex)) return facts
+  if (ring.keyPaths.isService || activeHex === undefined || !isHidden || facts.held.includes(activeHex)) return facts
   return { ...facts, isNotVisible: workers.some(({ host, keyIds }) => host === here && keyIds.includes(activeHex)) }
 }

@@ -16,7 +16,7 @@ import {
   updateSealed,
   updateUnsealed,
 } from '../../store/secrets/credential-rows.ts'
-import { type KeyPlace, type Keyring, readKeyring } from '../keys/keyring.ts'
+import { type KeyPaths, type Keyring, readKeyring } from '../keys/keyring.ts'
 import { type Destination16, destinationOf, type Envelope, open, seal } from '../secrets/envelope.ts'
 import { lockWriteKey } from '../secrets/write-key.ts'
 
@@ -25,7 +25,7 @@ export type Pass = 'seal' | 'reseal' | 'unseal'
 export interface SealDeps {
   /** Where the minimal binary log image is asked for, if the rights allow it. */
   db: Knex
-  place: KeyPlace
+  keyPaths: KeyPaths
   /** A worker's id, for the audit log. */
   actor: string
 }
@@ -97,7 +97,7 @@ interface Batch {
 
 /** Locks the key's row and reads the key from disk, now. */
 async function begin(trx: Knex.Transaction, deps: SealDeps, pass: Pass): Promise<Batch & { filter: CredentialFilter }> {
-  const ring = readKeyring(deps.place)
+  const ring = readKeyring(deps.keyPaths)
   const write = await lockWriteKey(trx, ring)
   if (write.form === 'lacking') throw new PassStopped('the key is gone, or is another one')
   if (write.unsealing !== (pass === 'unseal')) throw new PassStopped('encryption is being turned off, or on again')

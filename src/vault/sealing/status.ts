@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
 import { countPlaintext, countSealed, findCredentials } from '../../store/secrets/credential-rows.ts'
 import { readPlaintextSeen } from '../../store/secrets/encryption-keys.ts'
-import { filesOf, type KeyPlace, proofFileOf, readKeyring } from '../keys/keyring.ts'
+import { filesOf, type KeyPaths, proofFileOf, readKeyring } from '../keys/keyring.ts'
 import { forgeryProblems, type Problem, problemsOf, proofProblems } from './encryption-problems.ts'
 import { type EncryptionState, encryptionState, type Facts } from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
@@ -30,24 +30,24 @@ export interface EncryptionStatus {
 }
 
 /** Above so many rows, only those are counted as unreadable whose key is not here: opening all is `encryption verify`. */
-const mostOpened = 20_000
+const maxOpened = 20_000
 const recentMs = 86_400_000
 
 /** `counts` opens no row: for those who ask again and again. */
 export async function readStatus(
   db: Knex,
-  place: KeyPlace,
+  keyPaths: KeyPaths,
   now: Date,
   depth: 'counts' | 'rows' = 'rows',
 ): Promise<EncryptionStatus> {
-  const ring = readKeyring(place)
+  const ring = readKeyring(keyPaths)
   const facts = await readFactsOfCommand(db, ring)
   const { active, next } = facts.states
   const sealedBy = await countSealed(db)
   const sealed = [...sealedBy.values()].reduce((sum, count) => sum + count, 0)
   const plaintext = await countPlaintext(db)
   const isOpening = depth === 'rows' && !facts.isNotVisible
-  const { faults, whole } = await inspectRows(db, ring, { limit: isOpening ? mostOpened : 0 })
+  const { faults, whole } = await inspectRows(db, ring, { limit: isOpening ? maxOpened : 0 })
   const isHere = (keyHex: string): boolean => facts.isNotVisible || ring.find(keyHex) !== undefined
   const withoutKey = [...sealedBy].reduce((sum, [keyHex, count]) => (isHere(keyHex) ? sum : sum + count), 0)
   const seen = await readPlaintextSeen(db)
@@ -55,8 +55,8 @@ export async function readStatus(
   const unreadable = faults.filter(fault => fault.code !== 'vault.destination_changed').length
   const problems = [
     ...forgeryProblems(facts),
-    ...problemsOf(facts, filesOf(place)),
-    ...proofProblems(facts, proofFileOf(place)),
+    ...problemsOf(facts, filesOf(keyPaths)),
+    ...proofProblems(facts, proofFileOf(keyPaths)),
     ...(state === 'locked' ? [] : rowProblems(faults)),
     ...waitProblems(facts, state, plaintext),
     ...(await plaintextProblems(db, state, plaintext)),
@@ -72,7 +72,7 @@ export async function readStatus(
   ]
   return {
     state,
-    keyFile: place.file,
+    keyFile: keyPaths.file,
     keyId: active?.keyHex ?? null,
     nextKeyId: next?.keyHex ?? newKeyId(facts) ?? null,
     sealed,
@@ -124,8 +124,8 @@ function waitProblems(facts: Facts, state: EncryptionState, plaintext: number): 
 
 /** The last few are named: what stays is a row that cannot be sealed. */
 async function plaintextProblems(db: Knex, state: EncryptionState, plaintext: number): Promise<Problem[]> {
-  if ((state !== 'sealing' && state !== 'on') || plaintext === 0 || plaintext > mostNamed) return []
-  const rows = await findCredentials(db, { with: 'plaintext' }, 0, mostNamed * 2)
+  if ((state !== 'sealing' && state !== 'on') || plaintext === 0 || plaintext > maxNamed) return []
+  const rows = await findCredentials(db, { with: 'plaintext' }, 0, maxNamed * 2)
   const filled = rows.filter(row => (row.plaintext?.length ?? 0) > 0)
   for (const row of rows) row.plaintext?.fill(0)
   const named = [...new Set(filled.map(row => row.accountId))]
@@ -147,13 +147,13 @@ const rowHints: Record<RowFaultCode, string> = {
   'vault.refused': 'the database changed or refused what was written: look for a trigger on the table credentials',
 }
 
-const mostNamed = 20
+const maxNamed = 20
 
 /** One problem for each way in which rows fail, with the accounts. */
 export function rowProblems(faults: readonly RowFault[]): Problem[] {
   const byCode = Map.groupBy(faults, fault => fault.code)
   return [...byCode].map(([code, rows]) => {
-    const named = rows.slice(0, mostNamed).map(row => row.accountId)
+    const named = rows.slice(0, maxNamed).map(row => row.accountId)
     const more = rows.length > named.length ? ` and ${rows.length - named.length} more` : ''
     return { code, hint: `${rows.length === 1 ? 'account' : 'accounts'} ${named.join(', ')}${more}: ${rowHints[code]}` }
   })

@@ -9,7 +9,7 @@ import { inTransaction } from '../../store/db/database.ts'
 import { insertAudit } from '../../store/people/audit.ts'
 import { lockKeyChanges, lockKeys, readClock } from '../../store/secrets/encryption-keys.ts'
 import { readKeyFile } from '../keys/key-file.ts'
-import { filesOf, type KeyPlace, proofFileOf, readKeyring, readProof } from '../keys/keyring.ts'
+import { filesOf, type KeyPaths, proofFileOf, readKeyring, readProof } from '../keys/keyring.ts'
 import { createKeyFile } from '../keys/place-key-file.ts'
 import { readStates } from '../keys/read-states.ts'
 import { rememberUnsealing } from '../keys/seen-states.ts'
@@ -26,46 +26,46 @@ export interface EnablePlan {
 }
 
 /** What turning on would do now. */
-export async function planEnable(db: Knex, place: KeyPlace): Promise<EnablePlan> {
-  const facts = await readFactsOfCommand(db, readKeyring(place))
+export async function planEnable(db: Knex, keyPaths: KeyPaths): Promise<EnablePlan> {
+  const facts = await readFactsOfCommand(db, readKeyring(keyPaths))
   const state = encryptionState(facts)
-  const [problem] = problemsOf(facts, filesOf(place))
+  const [problem] = problemsOf(facts, filesOf(keyPaths))
   if (state === 'locked') throw new CommandError('encryption is locked, and no key is made now', problem?.hint)
   const isMadeUp = facts.forgeries?.some(({ kind }) => kind === 'unsealing')
   if (state === 'unsealing' || isMadeUp) return { state, step: 'take-back' }
   if (state !== 'off') return { state, step: 'wait' }
   if (facts.current.kind === 'refused') throw new CommandError('the key file in place is refused', problem?.hint)
   if (facts.current.kind === 'valid') return { state, step: 'wait' }
-  refuseReadOnly(place, 'encryption-key.bin')
+  refuseReadOnly(keyPaths, 'encryption-key.bin')
   return { state, step: 'make-key' }
 }
 
 /** Turns on. Only after both acknowledgements: whoever asks for it has shown them to a person. */
-export async function enable(db: Knex, place: KeyPlace, actor: string): Promise<EnablePlan> {
-  const plan = await planEnable(db, place)
+export async function enable(db: Knex, keyPaths: KeyPaths, actor: string): Promise<EnablePlan> {
+  const plan = await planEnable(db, keyPaths)
   if (plan.step === 'make-key') {
-    makeKeyFile(place.file)
+    makeKeyFile(keyPaths.file)
     await insertAudit(db, { actor, action: 'encryption.enable' })
   }
-  if (plan.step === 'take-back') await takeBack(db, place, actor)
+  if (plan.step === 'take-back') await takeBack(db, keyPaths, actor)
   return plan
 }
 
 /** On second thoughts: the request goes, and the proof with it. */
-async function takeBack(db: Knex, place: KeyPlace, actor: string): Promise<void> {
-  if (!(await cancelUnsealing(db, readKeyring(place), actor)))
+async function takeBack(db: Knex, keyPaths: KeyPaths, actor: string): Promise<void> {
+  if (!(await cancelUnsealing(db, readKeyring(keyPaths), actor)))
     throw new CommandError('encryption was turned off in this moment', tryAgain)
-  rmSync(proofFileOf(place), { force: true })
-  rememberUnsealing(place, undefined)
+  rmSync(proofFileOf(keyPaths), { force: true })
+  rememberUnsealing(keyPaths, undefined)
 }
 
 const tryAgain = 'look again, and repeat it if it is still wanted'
 
 /** What systemd gives can be changed only there. */
-function refuseReadOnly(place: KeyPlace, name: string): void {
-  if (place.origin !== 'credential') return
+function refuseReadOnly(keyPaths: KeyPaths, name: string): void {
+  if (keyPaths.origin !== 'credential') return
   throw new CommandError(
-    `the keys are given by systemd (${path.dirname(place.file)}) and cannot be written here`,
+    `the keys are given by systemd (${path.dirname(keyPaths.file)}) and cannot be written here`,
     `make the file \`(umask 077; head -c 32 /dev/urandom > ${name})\`, name it in the unit with LoadCredential=${name}:PATH, and restart the service`,
   )
 }
@@ -94,7 +94,7 @@ export function refuseNotVisible({ problems }: Pick<Standing, 'problems'>): void
 }
 
 /** What a new key would do now; `wait`: the daemon is at it. */
-export function planRotation(status: Standing, place: KeyPlace): 'make-key' | 'wait' {
+export function planRotation(status: Standing, keyPaths: KeyPaths): 'make-key' | 'wait' {
   const { state, nextKeyId, problems } = status
   refuseNotVisible(status)
   if (state !== 'on' && state !== 'rotating') {
@@ -104,14 +104,14 @@ export function planRotation(status: Standing, place: KeyPlace): 'make-key' | 'w
     )
   }
   if (state === 'rotating' || nextKeyId !== null) return 'wait'
-  refuseReadOnly(place, 'encryption-key.next.bin')
+  refuseReadOnly(keyPaths, 'encryption-key.next.bin')
   return 'make-key'
 }
 
 /** Makes the next key. */
-export async function rotate(db: Knex, status: Standing, place: KeyPlace, actor: string): Promise<void> {
-  if (planRotation(status, place) === 'wait') return
-  makeKeyFile(filesOf(place).next)
+export async function rotate(db: Knex, status: Standing, keyPaths: KeyPaths, actor: string): Promise<void> {
+  if (planRotation(status, keyPaths) === 'wait') return
+  makeKeyFile(filesOf(keyPaths).next)
   await insertAudit(db, { actor, action: 'encryption.rotate', detail: { from: status.keyId } })
 }
 
@@ -129,11 +129,11 @@ export function keyToGiveUp(status: Standing): string {
 }
 
 /** Turns off, for whoever has proven that they may write to this server's files. */
-export async function disable(db: Knex, status: Standing, place: KeyPlace, actor: string): Promise<void> {
+export async function disable(db: Knex, status: Standing, keyPaths: KeyPaths, actor: string): Promise<void> {
   const keyId = keyToGiveUp(status)
-  if (await isGoingOff(db, place)) return
-  checkProof(place, keyId)
-  if (await beginUnsealing(db, readKeyring(place), keyId, actor)) return
+  if (await isGoingOff(db, keyPaths)) return
+  checkProof(keyPaths, keyId)
+  if (await beginUnsealing(db, readKeyring(keyPaths), keyId, actor)) return
   throw new CommandError(
     'the key changed in this moment, or its state is in doubt',
     '`letterlock encryption status` says more',
@@ -141,30 +141,30 @@ export async function disable(db: Knex, status: Standing, place: KeyPlace, actor
 }
 
 /** Turning off was asked for on this host, and is under way. */
-export async function isGoingOff(db: Knex, place: KeyPlace): Promise<boolean> {
-  return (await readStates(db, readKeyring(place))).isAskedHere
+export async function isGoingOff(db: Knex, keyPaths: KeyPaths): Promise<boolean> {
+  return (await readStates(db, readKeyring(keyPaths))).isAskedHere
 }
 
 /** The line that makes the proof. */
-export function lineThatProves(place: KeyPlace, keyId: string): string {
-  return `echo ${keyId} > ${proofFileOf(place)}`
+export function lineThatProves(keyPaths: KeyPaths, keyId: string): string {
+  return `echo ${keyId} > ${proofFileOf(keyPaths)}`
 }
 
 /** That whoever asks may write to the server's files, now: a proof that was left over from another time is none. */
-export function checkProof(place: KeyPlace, keyId: string, now: Date = new Date()): void {
-  const fault = faultOfProof(place, keyId, now)
+export function checkProof(keyPaths: KeyPaths, keyId: string, now: Date = new Date()): void {
+  const fault = faultOfProof(keyPaths, keyId, now)
   if (fault === undefined) return
   throw new CommandError(
     fault,
-    `prove your access to the server’s files: \`${lineThatProves(place, keyId)}\`, then repeat this`,
+    `prove your access to the server’s files: \`${lineThatProves(keyPaths, keyId)}\`, then repeat this`,
   )
 }
 
 /** What keeps the proof from being one; undefined: it is one. */
-export function faultOfProof(place: KeyPlace, keyId: string, now: Date): string | undefined {
-  const file = proofFileOf(place)
+export function faultOfProof(keyPaths: KeyPaths, keyId: string, now: Date): string | undefined {
+  const file = proofFileOf(keyPaths)
   const stats = statSync(file, { throwIfNoEntry: false })
-  const proof = readProof(place)
+  const proof = readProof(keyPaths)
   if (stats === undefined) return `the proof ${file} is not there`
   if (!stats.isFile()) return `${file} is no regular file`
   if (proof === undefined) return `the proof ${file} cannot be read, or is too long to be one`
@@ -174,25 +174,25 @@ export function faultOfProof(place: KeyPlace, keyId: string, now: Date): string 
 }
 
 /** Notes that `copy` is a copy of the key in use; returns its id. */
-export async function proveBackup(db: Knex, place: KeyPlace, copy: string, actor: string): Promise<string> {
-  const keyId = (await readStates(db, readKeyring(place))).active?.keyHex
+export async function proveBackup(db: Knex, keyPaths: KeyPaths, copy: string, actor: string): Promise<string> {
+  const keyId = (await readStates(db, readKeyring(keyPaths))).active?.keyHex
   if (keyId === undefined)
     throw new CommandError('no key is in use, so there is no backup to prove', '`letterlock encryption enable` first')
-  refuseSameFile(copy, place)
+  refuseSameFile(copy, keyPaths)
   const found = readKeyFile(copy, 'credential')
   if (found.kind === 'absent') throw new CommandError(`there is no file ${copy}`, 'check the path')
   if (found.kind === 'refused') throw new CommandError(`${copy} is no copy of the key`, found.hint)
   if (found.key.hex !== keyId) {
     throw new CommandError(
       `${copy} is the key ${found.key.hex}, and the one in use is ${keyId}`,
-      `copy ${place.file} again`,
+      `copy ${keyPaths.file} again`,
     )
   }
   const { key } = found
   await inTransaction(db, async trx => {
     await lockKeyChanges(trx)
     await lockKeys(trx, 'alone')
-    const { forgeries } = await readStates(trx, readKeyring(place))
+    const { forgeries } = await readStates(trx, readKeyring(keyPaths))
     if (forgeries.length > 0)
       throw new CommandError(
         'what the database says of the keys is in doubt',
@@ -205,8 +205,8 @@ export async function proveBackup(db: Knex, place: KeyPlace, copy: string, actor
 }
 
 /** The key file is no backup of itself, by whatever name. */
-function refuseSameFile(copy: string, place: KeyPlace): void {
-  const [a, b] = [copy, place.file].map(file => statSync(file, { throwIfNoEntry: false }))
+function refuseSameFile(copy: string, keyPaths: KeyPaths): void {
+  const [a, b] = [copy, keyPaths.file].map(file => statSync(file, { throwIfNoEntry: false }))
   if (a === undefined || b === undefined || a.ino !== b.ino || a.dev !== b.dev) return
   throw new CommandError(`${copy} is the key file itself`, 'copy it to another disk, and verify that copy')
 }

@@ -138,7 +138,7 @@ export async function beginRotation(db: Knex, ring: Keyring, key: Key, actor: st
 }
 
 /** More rows than these that no held key opens would not be told apart one by one. */
-const mostUnreadable = 10_000
+const maxUnreadable = 10_000
 
 /**
  * rotating → on, in the database: the next key is the active one. Only when every row is under it but for those that no key opens
@@ -153,7 +153,7 @@ export async function finishRotation(
   return await changeBelieved(db, ring, async (trx, { active, next }) => {
     const [from, to] = [active && ring.find(active.keyHex), next && ring.find(next.keyHex)]
     if (from === undefined || to === undefined) return false
-    const left = await findCredentials(trx, { with: 'sealed', notUnder: to.hex }, 0, mostUnreadable)
+    const left = await findCredentials(trx, { with: 'sealed', notUnder: to.hex }, 0, maxUnreadable)
     if (left.some(row => !unreadable.has(row.id))) return false
     await updateSigned(trx, from, { state: 'retired' })
     await updateSigned(trx, to, { state: 'active', completedAt: await readClock(trx) })
@@ -171,7 +171,7 @@ export async function beginUnsealing(db: Knex, ring: Keyring, keyHex: string, ac
     if (active?.keyHex !== keyHex || key === undefined || next !== undefined) return false
     // Asked for on another host already: from now on this one does it too.
     const unsealingAt = active.unsealingAt ?? (await readClock(trx))
-    rememberUnsealing(ring.place, { keyHex, at: unsealingAt.toISOString() })
+    rememberUnsealing(ring.keyPaths, { keyHex, at: unsealingAt.toISOString() })
     if (active.unsealingAt !== null) return true
     await updateSigned(trx, key, { unsealingAt })
     // Read by hosts of 0.3.0.

@@ -6,7 +6,7 @@ import { type AccountDestination, checkShown, getDestination } from '../../store
 import { inTransaction } from '../../store/db/database.ts'
 import { insertAudit } from '../../store/people/audit.ts'
 import { type CredentialRow, lockAccountCredentials, writeCredential } from '../../store/secrets/credential-rows.ts'
-import { type KeyPlace, type Keyring, readKeyring } from '../keys/keyring.ts'
+import { type KeyPaths, type Keyring, readKeyring } from '../keys/keyring.ts'
 import { destinationOf, type Key, keyHexOf, open, seal } from './envelope.ts'
 import { commandThatSets } from './open-secret.ts'
 import { lockWriteKey } from './write-key.ts'
@@ -20,13 +20,13 @@ type SealedRow = CredentialRow & { sealed: Buffer }
  */
 export async function acceptDestination(
   db: Knex,
-  place: KeyPlace,
+  keyPaths: KeyPaths,
   accountId: number,
   shown: AccountDestination,
   actor: string,
 ): Promise<'accepted' | 'unchanged'> {
   return await inTransaction(db, async trx => {
-    const ring = readKeyring(place)
+    const ring = readKeyring(keyPaths)
     await trx('accounts').where({ id: accountId }).forUpdate().first('id')
     const write = await lockWriteKey(trx, ring)
     const rows = await findSealed(trx, accountId)
@@ -35,7 +35,7 @@ export async function acceptDestination(
     if (write.form === 'lacking') {
       throw new CommandError(
         `the key ${write.keyHex} is not to be had here`,
-        `run the command on the server as a user who may read ${place.file}`,
+        `run the command on the server as a user who may read ${keyPaths.file}`,
       )
     }
     const destination = await getDestination(trx, accountId)
@@ -67,8 +67,8 @@ async function bind(
   ring: Keyring,
   writeKey: Key | undefined,
 ): Promise<boolean> {
-  const place = { table: 'credentials', kind, accountId } as const
-  const opened = open(ring.find, place, sealed)
+  const context = { table: 'credentials', kind, accountId } as const
+  const opened = open(ring.find, context, sealed)
   if (opened.end !== 'ok') {
     throw new CommandError(
       `the sealed ${secretWords[kind]} of account ${accountId} cannot be opened (${opened.end})`,
@@ -80,7 +80,7 @@ async function bind(
     if (opened.destination.equals(destination)) return false
     const key = writeKey ?? ring.find(keyHexOf(sealed) ?? '')
     if (key === undefined) throw new CommandError('the key went away', 'put the key file back')
-    await writeCredential(trx, accountId, kind, { sealed: seal(key, place, destination, opened.secret) })
+    await writeCredential(trx, accountId, kind, { sealed: seal(key, context, destination, opened.secret) })
     return true
   } finally {
     opened.secret.fill(0)

@@ -45,7 +45,7 @@ export interface OAuthClient {
 }
 
 /** The row that an envelope belongs to; it opens in no other. */
-export type Place =
+export type EnvelopeContext =
   | { table: 'credentials'; kind: SecretKind; accountId: number }
   /** A random secret of the installation. */
   | { table: 'secrets'; name: string }
@@ -92,7 +92,7 @@ export function keyHexOf(envelope: Buffer): string | undefined {
 /** Seals `secret` (at most 3,980 bytes; the caller's to wipe). `salt`: 24 fresh random bytes. */
 export function seal(
   key: Key,
-  place: Place,
+  context: EnvelopeContext,
   destination: Destination16,
   secret: Buffer,
   salt: Buffer = randomBytes(24),
@@ -105,7 +105,7 @@ export function seal(
   body.writeUInt16BE(secret.length, destination.length)
   secret.copy(body, destination.length + 2)
   const cipher = createCipheriv('aes-256-gcm', derived.key, derived.nonce, { authTagLength: tagBytes })
-  cipher.setAAD(Buffer.concat([header, ...placeBytes(place)]))
+  cipher.setAAD(Buffer.concat([header, ...contextBytes(context)]))
   const sealed = Buffer.concat([header, cipher.update(body), cipher.final(), cipher.getAuthTag()])
   body.fill(0)
   derived.wipe()
@@ -113,7 +113,7 @@ export function seal(
 }
 
 /** Opens an envelope of this row with whichever key it names. The secret is the caller's to wipe. Never throws. */
-export function open(find: (keyHex: string) => Key | undefined, place: Place, envelope: Buffer): Opened {
+export function open(find: (keyHex: string) => Key | undefined, context: EnvelopeContext, envelope: Buffer): Opened {
   if (envelope.length > 0 && envelope[0] !== version) return { end: 'unsupported-version' }
   const ciphertextBytes = envelope.length - bodyAt - tagBytes
   const keyHex = keyHexOf(envelope)
@@ -124,17 +124,17 @@ export function open(find: (keyHex: string) => Key | undefined, place: Place, en
   const derived = derive(key, envelope.subarray(saltAt, commitmentAt))
   try {
     if (!timingSafeEqual(derived.commitment, envelope.subarray(commitmentAt, bodyAt))) return { end: 'tampered' }
-    return split(decrypt(derived, place, envelope))
+    return split(decrypt(derived, context, envelope))
   } finally {
     derived.wipe()
   }
 }
 
 /** The padded body, or undefined where the tag does not fit. */
-function decrypt(derived: Derived, place: Place, envelope: Buffer): Buffer | undefined {
+function decrypt(derived: Derived, context: EnvelopeContext, envelope: Buffer): Buffer | undefined {
   const tagAt = envelope.length - tagBytes
   const decipher = createDecipheriv('aes-256-gcm', derived.key, derived.nonce, { authTagLength: tagBytes })
-  decipher.setAAD(Buffer.concat([envelope.subarray(0, bodyAt), ...placeBytes(place)]))
+  decipher.setAAD(Buffer.concat([envelope.subarray(0, bodyAt), ...contextBytes(context)]))
   decipher.setAuthTag(envelope.subarray(tagAt))
   // GCM hands out what it has not authenticated yet: it is wiped unless the end fits.
   const body = decipher.update(envelope.subarray(bodyAt, tagAt))
@@ -186,14 +186,14 @@ function derive(key: Key, salt: Buffer): Derived {
 
 const sealLabel = Buffer.from('letterlock/v1/seal\0')
 
-function placeBytes(place: Place): Buffer[] {
-  switch (place.table) {
+function contextBytes(context: EnvelopeContext): Buffer[] {
+  switch (context.table) {
     case 'credentials':
-      return [credentialsLabel, lp(place.kind), lp(String(place.accountId))]
+      return [credentialsLabel, lp(context.kind), lp(String(context.accountId))]
     case 'secrets':
-      return [lp('secrets'), lp(place.name)]
+      return [lp('secrets'), lp(context.name)]
     case 'encryption_keys':
-      return [keysLabel, lp(place.keyHex)]
+      return [keysLabel, lp(context.keyHex)]
   }
 }
 

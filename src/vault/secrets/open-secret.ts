@@ -128,7 +128,7 @@ function openSealed(account: SecretUse, kind: SecretKind, sealed: Buffer, ring: 
   const { id, destination, oauth = null } = account
   const opened = open(ring.find, { table: 'credentials', kind, accountId: id }, sealed)
   // A key that could not be looked for is not told as missing.
-  if (opened.end === 'key-missing' && !ring.isWhole) throw toShortageError(ring.place.file)
+  if (opened.end === 'key-missing' && !ring.isWhole) throw toShortageError(ring.keyPaths.file)
   if (opened.end !== 'ok') throw refusals[opened.end]({ id, kind, keyHex: keyHexOf(sealed) })
   if (opened.destination.equals(destinationOf(kind, destination, oauth))) return opened.secret
   opened.secret.fill(0)

@@ -95,10 +95,10 @@ function parse(hash: string): { parameters: Parameters; salt: Buffer; tag: Buffe
 }
 
 const turns = pLimit(2)
-const mostWaiting = 50
+const maxWaiting = 50
 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (turns.pendingCount < mostWaiting) return await turns(work)
+  if (turns.pendingCount < maxWaiting) return await turns(work)
   throw new ServiceError('web.busy', 'too many passwords are being checked', {
     temporary: true,
     hint: 'try again in a moment',

@@ -4,16 +4,16 @@ import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { inTransaction } from '../../store/db/database.ts'
 import { findSecret, lockSecret, type SecretRow, writeSecretRow } from '../../store/secrets/installation-secrets.ts'
-import { type KeyPlace, type Keyring, readKeyring } from '../keys/keyring.ts'
+import { type KeyPaths, type Keyring, readKeyring } from '../keys/keyring.ts'
 import { readStates } from '../keys/read-states.ts'
 import { keyHexOf, noDestination, open, seal } from './envelope.ts'
 import { lockWriteKey, type WriteKey } from './write-key.ts'
 
 const name = 'thread-token'
-const place = { table: 'secrets', name } as const
+const context = { table: 'secrets', name } as const
 
 /** The secret, made now if there is none; undefined where its key is away. The caller may keep it: it is none of a mailbox. */
-export async function openThreadSecret(db: Knex, keys: KeyPlace): Promise<Buffer | undefined> {
+export async function openThreadSecret(db: Knex, keys: KeyPaths): Promise<Buffer | undefined> {
   const ring = readKeyring(keys)
   const found = await findSecret(db, name)
   if (found !== undefined) return opened(found, ring)
@@ -28,7 +28,7 @@ export async function openThreadSecret(db: Knex, keys: KeyPlace): Promise<Buffer
 }
 
 /** Brings it into the form in which secrets are written now: under the key `wanted` (hex), or in plaintext. True if it was in another. */
-export async function keepThreadSecret(db: Knex, keys: KeyPlace, wanted: string | undefined): Promise<boolean> {
+export async function keepThreadSecret(db: Knex, keys: KeyPaths, wanted: string | undefined): Promise<boolean> {
   const row = await findSecret(db, name)
   if (row === undefined || (row.sealed === null ? undefined : keyHexOf(row.sealed)) === wanted) return false
   return await inTransaction(db, async trx => {
@@ -57,12 +57,12 @@ async function isLost(trx: Knex, { sealed }: SecretRow, ring: Keyring): Promise<
 
 function opened({ plaintext, sealed }: SecretRow, ring: Keyring): Buffer | undefined {
   if (plaintext !== null) return plaintext
-  const found = open(ring.find, place, sealed ?? Buffer.alloc(0))
+  const found = open(ring.find, context, sealed ?? Buffer.alloc(0))
   return found.end === 'ok' ? found.secret : undefined
 }
 
 async function writeForm(trx: Knex.Transaction, write: WriteKey, secret: Buffer): Promise<void> {
   if (write.form === 'plaintext') await writeSecretRow(trx, name, { plaintext: secret })
   if (write.form === 'sealed')
-    await writeSecretRow(trx, name, { sealed: seal(write.key, place, noDestination, secret) })
+    await writeSecretRow(trx, name, { sealed: seal(write.key, context, noDestination, secret) })
 }

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
 import { getDestination } from '../../store/accounts/destinations.ts'
 import { writeCredential } from '../../store/secrets/credential-rows.ts'
-import { type KeyPlace, readKeyring } from '../keys/keyring.ts'
+import { type KeyPaths, readKeyring } from '../keys/keyring.ts'
 import { type Destination16, destinationOf, type SecretKind, seal } from './envelope.ts'
 import { type Lack, lockWriteKey } from './write-key.ts'
 
@@ -19,13 +19,13 @@ export type WriteSecret = (
 ) => Promise<void>
 
 /** Throws CommandError where it must be sealed and this host lacks the key, or does not use it yet. */
-export function createSecretWriter(place: KeyPlace): WriteSecret {
+export function createSecretWriter(keyPaths: KeyPaths): WriteSecret {
   return async (trx, accountId, text, { kind = 'password', destination, isRenewal } = {}) => {
-    const write = await lockWriteKey(trx, readKeyring(place))
+    const write = await lockWriteKey(trx, readKeyring(keyPaths))
     // What is renewed stands there in plaintext until now, and is sealed with the others.
     const isKept = write.form === 'lacking' && write.why === 'new' && isRenewal
     if (write.form === 'lacking' && !isKept)
-      throw lacking(place, `the ${secretWords[kind]} of account ${accountId}`, write)
+      throw lacking(keyPaths, `the ${secretWords[kind]} of account ${accountId}`, write)
     if (write.form !== 'sealed') return await writeCredential(trx, accountId, kind, { plaintext: text })
     const secret = Buffer.from(text)
     const bound = destination ?? (await readDestination(trx, accountId, kind))
@@ -35,22 +35,22 @@ export function createSecretWriter(place: KeyPlace): WriteSecret {
   }
 }
 
-function lacking(place: KeyPlace, what: string, { keyHex, why }: { keyHex: string; why: Lack }): CommandError {
+function lacking(keyPaths: KeyPaths, what: string, { keyHex, why }: { keyHex: string; why: Lack }): CommandError {
   const status = '`letterlock encryption status` says what is wrong'
   switch (why) {
     case 'away':
       return new CommandError(
         `${what} cannot be sealed: the key ${keyHex} is not visible to this user`,
-        `run the command on the server as a user who may read ${place.file}, or with \`letterlock-admin\`; ${status}`,
+        `run the command on the server as a user who may read ${keyPaths.file}, or with \`letterlock-admin\`; ${status}`,
       )
     case 'new':
       return new CommandError(
-        `${what} was not stored in plaintext: the key file ${place.file} is not in use yet`,
+        `${what} was not stored in plaintext: the key file ${keyPaths.file} is not in use yet`,
         `repeat this in a few seconds; ${status}`,
       )
     case 'refused':
       return new CommandError(
-        `${what} was not stored in plaintext: a key file lies at ${place.file} and cannot be used`,
+        `${what} was not stored in plaintext: a key file lies at ${keyPaths.file} and cannot be used`,
         status,
       )
   }

@@ -12,12 +12,12 @@ interface Connection {
 }
 
 /** A quarter of what the process may open, and not more than so many. */
-const mostConnections = 512
+const maxConnections = 512
 const share = 4
 
 /** What the listener of this process may have. */
 export function connectionLimit(): number {
-  return Math.max(1, Math.min(mostConnections, Math.floor(openFilesLimit() / share)))
+  return Math.max(1, Math.min(maxConnections, Math.floor(openFilesLimit() / share)))
 }
 
 /** Where the system does not say: a common limit. */

@@ -3,17 +3,17 @@ import type { Redis } from 'ioredis'
 import { ServiceError } from '../../../errors/errors.ts'
 
 const windowSeconds = 600
-const mostInWindow = 40
-const mostAtOnce = 4
+const maxInWindow = 40
+const maxAtOnce = 4
 const running = new Set<object>()
 
 /** A place for one test, until it is disposed; undefined where there were too many. */
 export async function countTest(redis: Redis, prefix: string, userId: number): Promise<Disposable | undefined> {
-  if (running.size >= mostAtOnce) return undefined
+  if (running.size >= maxAtOnce) return undefined
   const place = { [Symbol.dispose]: () => void running.delete(place) }
   running.add(place)
   try {
-    if ((await countOne(redis, `${prefix}:account-test:${userId}`)) <= mostInWindow) return place
+    if ((await countOne(redis, `${prefix}:account-test:${userId}`)) <= maxInWindow) return place
     place[Symbol.dispose]()
     return undefined
   } catch (error) {

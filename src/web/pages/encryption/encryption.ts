@@ -132,11 +132,11 @@ export async function turnOff(request: FastifyRequest, reply: FastifyReply): Pro
 }
 
 /** More take a while: the command shows how far it is. */
-const mostOpened = 20_000
+const maxOpened = 20_000
 
 export async function checkAll(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { db, keys } = siteOf(request)
-  const { sealed, whole, faults } = await inspectRows(db, readKeyring(keys), { limit: mostOpened })
+  const { sealed, whole, faults } = await inspectRows(db, readKeyring(keys), { limit: maxOpened })
   await insertAudit(db, {
     actor: actorOf(request),
     action: 'encryption.verify',

@@ -1,6 +1,6 @@
 // The sections of Server > Encryption with what can be done, each for the states that it makes sense in.
 import type { FastifyReply } from 'fastify'
-import { type KeyPlace, proofFileOf } from '../../../vault/keys/keyring.ts'
+import { type KeyPaths, proofFileOf } from '../../../vault/keys/keyring.ts'
 import type { Residue } from '../../../vault/residue/residue.ts'
 import type { EncryptionStatus } from '../../../vault/sealing/status.ts'
 import { lineThatProves } from '../../../vault/sealing/switches.ts'
@@ -11,7 +11,7 @@ import type { Asked } from './encryption.ts'
 
 export interface Shown {
   status: EncryptionStatus
-  place: KeyPlace
+  place: KeyPaths
   /** The file is there, and the daemon is about to take it. */
   isKeyWaiting: boolean
   /** What keeps the proof from being one; undefined: it is one, or no key is in use. */
@@ -67,7 +67,7 @@ ${form(
 )}</section>`
 }
 
-function bothAcknowledgements(place: KeyPlace, asked: Asked | undefined): Html {
+function bothAcknowledgements(place: KeyPaths, asked: Asked | undefined): Html {
   const shownAs = (name: string): { name: string; required: true; checked: boolean } => ({
     name,
     required: true,

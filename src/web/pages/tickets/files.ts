@@ -4,7 +4,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError, MessageError } from '../../../errors/errors.ts'
 import { findPictureKey, writePictureKey } from '../../../store/people/sessions.ts'
-import { type FoundFile, findFile, getRawPlace } from '../../../store/tickets/attachment-locations.ts'
+import { type FoundFile, findFile, getRawLocation } from '../../../store/tickets/attachment-locations.ts'
 import { findConversationHead } from '../../../store/tickets/conversation-head.ts'
 import { findMessageHtml, findMessageText, hasMessage } from '../../../store/tickets/tickets-conversation.ts'
 import { NotFound } from '../../failures.ts'
@@ -102,7 +102,7 @@ export async function sendOriginal(request: FastifyRequest, reply: FastifyReply)
   const { ticket, message } = numbersOf(request)
   const head = await findConversationHead(site.db, String(ticket))
   if (head === undefined || !(await hasMessage(site.db, ticket, message))) throw new NotFound()
-  const bytes = await site.raw.read(await getRawPlace(site.db, message))
+  const bytes = await site.raw.read(await getRawLocation(site.db, message))
   reply.header('content-disposition', keepAs(`${head.ref}-${message}.eml`)).type('application/octet-stream')
   return bytes
 }
@@ -122,7 +122,7 @@ async function foundFile({ db }: Site, id: number, ticketId?: number): Promise<F
 }
 
 async function bytesOf({ db, raw, config }: Site, file: FoundFile): Promise<Buffer> {
-  const source = await raw.read(await getRawPlace(db, file.messageId))
+  const source = await raw.read(await getRawLocation(db, file.messageId))
   const { cutAttachment } = await import('../../../parse/pool/cut-attachment.ts')
   try {
     return await cutAttachment(source, file, config.poll.parseDeadlineMs)

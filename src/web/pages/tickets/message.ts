@@ -85,18 +85,18 @@ ${
 <iframe class="mail" name="mail-${id}" title="Mail ${id} as its sender made it" sandbox="${sandboxOf(links)}" src="${path}/html${query}" loading="lazy" referrerpolicy="no-referrer"></iframe>`
 }
 
-const mostPreviews = 12
+const maxPreviews = 12
 const largestPreview = 5_000_000
 /** Before its bytes prove it. */
 const seemsPicture = /^image\/(png|jpe?g|pjpeg|gif|webp)$/
 
 /** Nobody sends more by hand; all of them are in the original. */
-const mostFiles = 100
+const maxFiles = 100
 
 function fileList(ticketId: number, all: readonly ConversationFile[]): Html {
-  const files = all.slice(0, mostFiles)
+  const files = all.slice(0, maxFiles)
   const pictures = files.filter(({ contentType, size }) => seemsPicture.test(contentType) && size <= largestPreview)
-  const previewed = new Set(pictures.slice(0, mostPreviews))
+  const previewed = new Set(pictures.slice(0, maxPreviews))
   return html`<ul class="files" aria-label="Attachments">
 ${files.map((file, i) => {
   const name = safeFileName(file.filename, `attachment-${i + 1}`)
@@ -108,5 +108,5 @@ ${files.map((file, i) => {
   }</li>
 `
 })}</ul>
-${all.length > mostFiles && html`<p class="hint">and ${all.length - mostFiles} more in the original</p>`}`
+${all.length > maxFiles && html`<p class="hint">and ${all.length - maxFiles} more in the original</p>`}`
 }

@@ -7,7 +7,7 @@ import {
   findListMark,
   findTicketPage,
   type ListedTicket,
-  type ListPlace,
+  type PageCursor,
   type TicketPage,
   type TicketsWanted,
 } from '../../../store/tickets/tickets-list.ts'
@@ -45,7 +45,7 @@ export async function showTickets(request: FastifyRequest, reply: FastifyReply):
     title: 'Tickets',
     section: 'tickets',
     ...live,
-    body: html`${filterForm(filter, await findAccountAddresses(db, mostAccounts + 1))}
+    body: html`${filterForm(filter, await findAccountAddresses(db, maxAccounts + 1))}
 <div class="tickets" id="tickets" data-live>
 ${arrival(found)}${table<ListedTicket>({
   caption: 'Tickets, those with the latest mail first',
@@ -105,12 +105,12 @@ function addressOf(
 }
 
 /** `1795600000000-17` */
-function toPlace(text: string | undefined): ListPlace | undefined {
+function toPlace(text: string | undefined): PageCursor | undefined {
   const [, at, id] = /^(\d{1,14})-(\d{1,15})$/.exec(text ?? '') ?? []
   return at === undefined ? undefined : { updatedAt: new Date(Number(at)), id: Number(id) }
 }
 
-const fromPlace = ({ updatedAt, id }: ListPlace): string => `${updatedAt.getTime()}-${id}`
+const fromPlace = ({ updatedAt, id }: PageCursor): string => `${updatedAt.getTime()}-${id}`
 
 function links(filter: Filter, { tickets, newer, older }: TicketPage): Html {
   const [first, last] = [tickets[0], tickets.at(-1)]
@@ -122,7 +122,7 @@ function links(filter: Filter, { tickets, newer, older }: TicketPage): Html {
 }
 
 /** More than these are not listed but typed. */
-const mostAccounts = 100
+const maxAccounts = 100
 
 function filterForm(filter: Filter, addresses: readonly string[]): Html {
   const kinds = Object.entries(kindWords).map(([kind, { many }]) => [kind, many] as const)
@@ -133,7 +133,7 @@ ${choice('status', 'Status', filter.status, [
   ['all', 'Open and closed'],
 ])}
 ${
-  addresses.length > mostAccounts
+  addresses.length > maxAccounts
     ? html`<div><label for="filter-account">Account</label><input id="filter-account" name="account" type="text" value="${filter.account}" placeholder="all" autocapitalize="none" spellcheck="false"></div>`
     : choice('account', 'Account', filter.account, [
         ['', 'All accounts'],
@@ -156,10 +156,10 @@ function nameCell({ id, ref, subject, status, kind, tags, undelivered }: ListedT
   return html`<a class="subject" href="/tickets/${id}"><bdi>${subjectOf(subject)}</bdi></a>
 <span class="about"><code>${ref}</code> ${status === 'closed' && badge('closed')} ${kindBadge(kind)} ${
     undelivered && badge('mail came back', 'bad')
-  } ${tags.slice(0, mostTags).map(tag => [badge(plainLine(tag), 'busy'), ' '])}</span>`
+  } ${tags.slice(0, maxTags).map(tag => [badge(plainLine(tag), 'busy'), ' '])}</span>`
 }
 
-const mostTags = 5
+const maxTags = 5
 
 /** Said anew when it changes, to those who do not see it happen. */
 function arrival({ tickets, newer }: TicketPage): Content {

@@ -43,11 +43,11 @@ export function person({ name, address }: Address): Html {
   return html`<bdi>${shownName}</bdi> <small class="address"><bdi>${shownAddress}</bdi></small>`
 }
 
-const mostPeople = 20
+const maxPeople = 20
 
 export function people(addresses: readonly Address[]): Content {
-  const shown = addresses.slice(0, mostPeople).map((address, i) => [i > 0 && ', ', person(address)])
-  return [shown, addresses.length > mostPeople && ` and ${addresses.length - mostPeople} more`]
+  const shown = addresses.slice(0, maxPeople).map((address, i) => [i > 0 && ', ', person(address)])
+  return [shown, addresses.length > maxPeople && ` and ${addresses.length - maxPeople} more`]
 }
 
 export const flagWords: Readonly<Record<HtmlFlag, string>> = {
