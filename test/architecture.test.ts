@@ -47,9 +47,10 @@ const mayUse: Record<string, readonly string[]> = {
   thread: [],
   store: [],
   vault: ['store'],
-  web: ['store', 'vault', 'schedule', 'parse', 'thread'],
+  operations: ['schedule', 'poll', 'fetch', 'parse', 'thread', 'store', 'vault'],
+  web: ['operations', 'store', 'vault', 'schedule', 'parse', 'thread'],
   embedded: ['store'],
-  cli: ['store', 'vault', 'schedule', 'fetch', 'parse', 'thread', 'poll', 'embedded'],
+  cli: ['operations', 'store', 'vault', 'schedule', 'fetch', 'parse', 'thread', 'poll', 'embedded'],
 }
 
 test('every folder of src has its rule', () => {

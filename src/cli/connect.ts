@@ -4,9 +4,11 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { type Config, readSources, toConfig } from '../config/config.ts'
 import { ServiceError } from '../errors/errors.ts'
+import type { Deps } from '../operations/deps.ts'
 import { checkDatabase } from '../store/db/check-database.ts'
 import { openDatabase } from '../store/db/database.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
+import { keysOf } from '../vault/keys/keyring.ts'
 
 export interface GlobalOptions {
   config?: string
@@ -56,6 +58,28 @@ export async function withDatabase<T>(
   } finally {
     await db.destroy()
   }
+}
+
+/** Lends what operations work with; what an operation does not use is not loaded. */
+export async function withDeps<T>(options: GlobalOptions, use: (deps: Deps) => Promise<T>): Promise<T> {
+  return await withDatabase(options, async (db, config) => {
+    const keys = keysOf(config)
+    return await use({
+      db,
+      config,
+      keys,
+      withRedis: lend => withRedis(config, lend),
+      async openSecret(account) {
+        const { openLogins } = await import('../vault/oauth/access-tokens.ts')
+        const { readKeyring } = await import('../vault/keys/keyring.ts')
+        const { createSecretWriter } = await import('../vault/secrets/write-secret.ts')
+        const ring = readKeyring(keys)
+        const logins = openLogins({ db, ring: () => ring, writeSecret: createSecretWriter(keys), atOnce: 1 })
+        return await logins(account)
+      },
+      openSession: async (...given) => await (await import('../fetch/imap-session.ts')).openSession(...given),
+    })
+  })
 }
 
 /** Lends a connection to Redis, or undefined where there is none to be had. */

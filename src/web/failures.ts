@@ -1,6 +1,7 @@
 // What cannot be shown, in words and without a detail that is for the operator alone: that is in the log.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError, IngestError } from '../errors/errors.ts'
+import { InputError, NotAllowed } from '../operations/operation.ts'
 import { html } from './layout/html.ts'
 import { page } from './layout/layout.ts'
 import { prose } from './layout/parts.ts'
@@ -62,6 +63,8 @@ export function addFailures(server: FastifyInstance): void {
 
 function statusOf(error: FastifyError): number {
   if (error instanceof NotFound) return 404
+  if (error instanceof NotAllowed) return 403
+  if (error instanceof InputError) return 422
   if (error instanceof CommandError) return 409
   if (error instanceof IngestError) return error.temporary ? 503 : 500
   const { statusCode = 500 } = error

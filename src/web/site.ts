@@ -7,6 +7,8 @@ import { ServiceError } from '../errors/errors.ts'
 import type { openSession } from '../fetch/imap-session.ts'
 import type { ParsedMessage } from '../model/parsed-message.ts'
 import type { Log } from '../observe/log.ts'
+import type { Deps } from '../operations/deps.ts'
+import type { Actor } from '../operations/operation.ts'
 import type { RetryOutcome } from '../poll/ingest/retry-quarantined.ts'
 import type { Session, SessionLimits } from '../store/people/sessions.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
@@ -55,6 +57,18 @@ export function siteOf(request: FastifyRequest): Site {
 export function sessionOf(request: FastifyRequest): Session {
   if (request.session === null) throw new Error('a page that needs a session is answered without one')
   return request.session
+}
+
+/** What operations work with. */
+export function depsOf(request: FastifyRequest): Deps {
+  const { db, config, keys, redis, openSecret, openSession } = siteOf(request)
+  return { db, config, keys, openSecret, openSession, withRedis: use => use(redis) }
+}
+
+/** Who asks, for operations. */
+export function userActor(request: FastifyRequest): Actor {
+  const { id, name, role } = sessionOf(request).user
+  return { kind: 'user', id, name, role }
 }
 
 /** For the audit log. */

@@ -124,7 +124,7 @@ test('mailboxes that are named no more keep their cursor for the day they are na
 test('a removed account has no password and no owner, and whoever still polls it cannot write', async () => {
   const id = await insertAccount(database.db, account, writeWithoutKey)
   await database.db('accounts').update({ lease_owner: 'w', fence: 4 })
-  await removeAccount(database.db, id)
+  await database.db.transaction(trx => removeAccount(trx, id))
   expect(await database.db('credentials')).toEqual([])
   expect(await database.db('accounts').first('lease_owner', 'fence', 'enabled')).toEqual({
     lease_owner: null,
@@ -141,7 +141,7 @@ test('a removed address comes back with its cursor, a new password and nothing o
   await database
     .db('accounts')
     .update({ state: 'failing', code: 'imap.timeout', failures: 3, created_at: '2020-01-01' })
-  await removeAccount(database.db, id)
+  await database.db.transaction(trx => removeAccount(trx, id))
   expect(
     await insertAccount(database.db, { ...account, host: 'new.example.com', password: 'new' }, writeWithoutKey),
   ).toBe(id)

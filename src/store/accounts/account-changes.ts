@@ -250,16 +250,14 @@ export async function makeDue(db: Knex, id: number): Promise<DueAccount> {
 }
 
 /** Takes the account out of service: its secrets are deleted, its tickets and sources stay. */
-export async function removeAccount(db: Knex, id: number): Promise<void> {
-  await inTransaction(db, async trx => {
-    await trx('credentials').where({ account_id: id }).delete()
-    await trx('accounts')
-      .where({ id })
-      .update({
-        removed_at: trx.raw('UTC_TIMESTAMP(3)'),
-        enabled: false,
-        lease_owner: null,
-        fence: trx.raw('fence + 1'),
-      })
-  })
+export async function removeAccount(trx: Knex.Transaction, id: number): Promise<void> {
+  await trx('credentials').where({ account_id: id }).delete()
+  await trx('accounts')
+    .where({ id })
+    .update({
+      removed_at: trx.raw('UTC_TIMESTAMP(3)'),
+      enabled: false,
+      lease_owner: null,
+      fence: trx.raw('fence + 1'),
+    })
 }

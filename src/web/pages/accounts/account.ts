@@ -3,20 +3,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../../errors/errors.ts'
 import { visible } from '../../../foreign-text.ts'
-import { requestPoll } from '../../../schedule/queue.ts'
-import { toRedisError } from '../../../schedule/redis.ts'
-import { makeDue, updateEnabled } from '../../../store/accounts/account-changes.ts'
+import {
+  mayPoll,
+  type PollRequested,
+  pauseAccount as pause,
+  pollAccount as poll,
+  resumeAccount as resume,
+} from '../../../operations/accounts.ts'
 import { type AccountDetail, findPollingHost } from '../../../store/accounts/accounts.ts'
-import { isRefusedLogin } from '../../../store/accounts/refused-login.ts'
-import { insertAudit } from '../../../store/people/audit.ts'
 import { providerName } from '../../../vault/oauth/providers.ts'
-import { failurePage } from '../../failures.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { actionButton, badge, prose, time } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
-import { actorOf, sessionOf, siteOf } from '../../site.ts'
+import { depsOf, sessionOf, siteOf, userActor } from '../../site.ts'
 import { accountOf, behind, nextPoll, reason } from './accounts.ts'
 import { testServer } from './connection-test.ts'
 import { stepList } from './form.ts'
@@ -116,7 +117,7 @@ function actions(request: FastifyRequest, reply: FastifyReply, account: AccountD
   const { id, enabled } = account
   const isAdmin = sessionOf(request).user.role === 'admin'
   const path = `/accounts/${id}`
-  return html`<div class="actions">${enabled && mayPoll(request, account) && actionButton(reply, `${path}/poll`, 'Poll now')}
+  return html`<div class="actions">${enabled && mayPoll(account, userActor(request)) && actionButton(reply, `${path}/poll`, 'Poll now')}
 ${
   isAdmin &&
   html`${actionButton(reply, `${path}/test`, 'Test')}
@@ -146,47 +147,33 @@ export async function testAccount(request: FastifyRequest, reply: FastifyReply):
 }
 
 export async function pauseAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  return await switchAccount(request, reply, false)
-}
-
-export async function resumeAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  return await switchAccount(request, reply, true)
-}
-
-async function switchAccount(request: FastifyRequest, reply: FastifyReply, enabled: boolean): Promise<unknown> {
-  const { db } = siteOf(request)
   const { id } = await accountOf(request)
-  await updateEnabled(db, id, enabled)
-  const action = enabled ? 'account.resume' : 'account.pause'
-  await insertAudit(db, { actor: actorOf(request), action, accountId: id })
-  const text = enabled ? 'It is polled again.' : 'It is paused: no mail comes in until it is resumed.'
+  await pause.run(depsOf(request), userActor(request), { account: id })
+  const text = 'It is paused: no mail comes in until it is resumed.'
   return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
 }
 
+export async function resumeAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { id } = await accountOf(request)
+  await resume.run(depsOf(request), userActor(request), { account: id })
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text: 'It is polled again.' })
+}
+
 export async function pollNow(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { db, redis, config } = siteOf(request)
-  const account = await accountOf(request)
-  const { id, enabled } = account
-  if (!enabled) throw new CommandError('a paused account is not polled', 'an admin can resume it')
-  if (!mayPoll(request, account)) return await failurePage(reply, 403, onlyAdmins)
-  const { owner, dueInSeconds } = await makeDue(db, id)
-  await insertAudit(db, { actor: actorOf(request), action: 'account.poll', accountId: id })
-  if (owner !== null && dueInSeconds === 0)
-    await requestPoll(redis, config.redis.prefix, owner, id).catch(error => {
-      throw toRedisError(error)
-    })
-  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text: pollWords(owner, dueInSeconds) })
+  const { id } = await accountOf(request)
+  const text = inWords(await poll.run(depsOf(request), userActor(request), { account: id }))
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
 }
 
-/** A server that is asked again and again with a refused password locks the user out: an agent must not bring that about. */
-function mayPoll(request: FastifyRequest, { code }: AccountDetail): boolean {
-  return sessionOf(request).user.role === 'admin' || !isRefusedLogin(code)
-}
-
-const onlyAdmins = 'The login of this account was refused. Only an admin may have it polled until that is mended.'
-
-function pollWords(owner: string | null, dueInSeconds: number): string {
-  if (owner === null) return 'Nobody polls it yet; it is polled once somebody does.'
-  if (dueInSeconds === 0) return 'It is polled now.'
-  return `Its login was refused a moment ago, so it is polled in ${dueInSeconds} s: a server that is asked again and again locks users out.`
+function inWords(asked: PollRequested): string {
+  switch (asked.when) {
+    case 'now':
+      return 'It is polled now.'
+    case 'later':
+      return 'Redis cannot be reached, so it is polled at its next slot.'
+    case 'resting':
+      return `Its login was refused a moment ago, so it is polled in ${asked.seconds} s: a server that is asked again and again locks users out.`
+    case 'unowned':
+      return 'Nobody polls it yet; it is polled once somebody does.'
+  }
 }

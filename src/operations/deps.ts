@@ -1,0 +1,19 @@
+// What operations work with. Each takes the few that it needs (`Pick<Deps, 'db'>`); a command and the daemon build the record by hand.
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Config } from '../config/config.ts'
+import type { openSession } from '../fetch/imap-session.ts'
+import type { KeyPaths } from '../vault/keys/keyring.ts'
+import type { OpenSecret } from '../vault/secrets/open-secret.ts'
+
+export interface Deps {
+  db: Knex
+  config: Config
+  keys: KeyPaths
+  /** Lends a connection to Redis; undefined where it cannot be reached. */
+  withRedis<T>(use: (redis: Redis | undefined) => Promise<T>): Promise<T>
+  /** Lends an account's stored password or token. */
+  openSecret: OpenSecret
+  /** To try a mail server out. */
+  openSession: typeof openSession
+}

@@ -1,0 +1,79 @@
+// What the table test runs operations in: a database and a Redis of its own, and a folder for key files.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Config } from '../../src/config/config.ts'
+import { toConfig } from '../../src/config/config.ts'
+import { openSession } from '../../src/fetch/imap-session.ts'
+import type { AnyOperation } from '../../src/operations/all.ts'
+import type { Deps } from '../../src/operations/deps.ts'
+import { openRedis } from '../../src/schedule/redis.ts'
+import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
+import { keysOf, readKeyring } from '../../src/vault/keys/keyring.ts'
+import { openLogins } from '../../src/vault/oauth/access-tokens.ts'
+import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
+import { createTestDatabase, testRedis } from '../support/servers.ts'
+
+/** A row of the table: an operation, the ways to it, and an input that works. */
+export interface Row {
+  operation: AnyOperation
+  /** Where each field of its input comes from: an argument (`<account>`), an option (`--port`), or a sentence that says from where else. */
+  command: { name: string; fields: Readonly<Record<string, string>> }
+  /** `POST /accounts/:id/pause`, or why there is no page. */
+  web: { route: string } | { none: string }
+  /** Prepares what it is asked of. */
+  input(scene: Scene): Promise<object> | object
+  /** Actions of the audit rows that it leaves; default: its name. */
+  audits?: readonly string[]
+}
+
+export interface Scene extends AsyncDisposable {
+  config: Config
+  deps: Deps
+  /** Adds an account; resolves to its id. */
+  addAccount(change?: Partial<NewAccount>): Promise<number>
+}
+
+export async function openScene(): Promise<Scene> {
+  await using stack = new AsyncDisposableStack()
+  const database = stack.use(await createTestDatabase())
+  const redisOf = testRedis()
+  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-operations-'))
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+  const env = {
+    LETTERLOCK_DATABASE_URL: database.url,
+    LETTERLOCK_REDIS_URL: redisOf.url,
+    LETTERLOCK_REDIS_PREFIX: redisOf.prefix,
+    LETTERLOCK_DATA_DIRECTORY: directory,
+  }
+  const config = toConfig({ file: undefined, toml: '', directory: '/', env })
+  const redis = openRedis(redisOf.url, config.redis, 'commands')
+  await redis.connect()
+  stack.defer(() => redis.disconnect())
+  const { db } = database
+  const keys = keysOf(config)
+  const writeSecret = createSecretWriter(keys)
+  const deps: Deps = {
+    db,
+    config,
+    keys,
+    withRedis: use => use(redis),
+    openSecret: openLogins({ db, ring: () => readKeyring(keys), writeSecret, atOnce: 1 }),
+    openSession,
+  }
+  let accounts = 0
+  const opened = stack.move()
+  return {
+    config,
+    deps,
+    async addAccount(change = {}) {
+      const account: NewAccount = {
+        ...{ address: `${++accounts}@example.com`, host: 'imap.invalid', port: 993, security: 'tls', username: '' },
+        ...{ caPem: null, everySeconds: 60, push: true, afterIngest: 'keep', startFrom: 'all', mailboxes: ['INBOX'] },
+        ...{ enabled: true, password: 'the password of the scene' },
+      }
+      return await insertAccount(db, { ...account, ...change }, writeSecret)
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
