@@ -1,109 +1,80 @@
-// Three kinds of failure, by how far the damage reaches: one message, one account, the service. Each also says whether
-// waiting can cure it (RFC 3463: 4.x or 5.x). Messages name the thing by its id and never carry secrets, addresses or
-// mail text; the hint says what to do next. A code is added only when somebody acts differently on it.
+// Kinds of failure, by how far the damage reaches: one message, one account, the service. Each also says whether waiting can cure it
+// (RFC 3463: 4.x or 5.x). An error carries a code, its values and the remedy as data, never a sentence that names a command or a page: the
+// catalogue has the words for every surface. None carries secrets, addresses or mail text.
+import type {
+  AccountErrorCode,
+  Code,
+  Failure,
+  MessageErrorCode,
+  OperationErrorCode,
+  ServiceErrorCode,
+  Told,
+} from './catalogue.ts'
+import { entryOf } from './catalogue.ts'
+import type { Params } from './entry.ts'
+import { hintForCommand, messageOf, remediesOf } from './hints.ts'
+import type { Remedy } from './remedy.ts'
 
-export type MessageErrorCode =
-  | 'message.too_large'
-  | 'message.unfetchable'
-  | 'message.unparseable'
-  | 'message.parse_timeout'
-  | 'message.unstorable'
-
-export type AccountErrorCode =
-  | 'account.misconfigured'
-  | 'account.password_missing'
-  | 'imap.answer_too_large'
-  | 'imap.auth_refused'
-  | 'imap.auth_unavailable'
-  | 'imap.connection_lost'
-  | 'imap.connection_refused'
-  | 'imap.host_crowded'
-  | 'imap.host_not_found'
-  | 'imap.host_unreachable'
-  | 'imap.mailbox_missing'
-  | 'imap.refused'
-  | 'imap.starttls_missing'
-  | 'imap.throttled'
-  | 'imap.timeout'
-  | 'imap.tls_failed'
-  | 'imap.tls_untrusted'
-  | 'imap.tls_attacked'
-  | 'imap.uid_invalid'
-  | 'imap.uids_reused'
-  | 'imap.unavailable'
-  | 'lease.lost'
-  | 'oauth.client_refused'
-  | 'oauth.consent_needed'
-  | 'oauth.token_refused'
-  | 'oauth.unavailable'
-  | 'oauth.unreachable'
-  | 'vault.destination_changed'
-  | 'vault.key_missing'
-  | 'vault.tampered'
-  | 'vault.unsupported_version'
-
-export type ServiceErrorCode =
-  | 'config.invalid'
-  | 'config.unreadable'
-  | 'db.access_denied'
-  | 'db.constraint'
-  | 'db.failed'
-  | 'db.full'
-  | 'db.schema_new'
-  | 'db.schema_old'
-  | 'db.unreachable'
-  | 'db.unsupported'
-  | 'embedded.failed'
-  | 'embedded.not_running'
-  | 'embedded.programs_missing'
-  | 'encryption.state_forged'
-  | 'raw.damaged'
-  | 'raw.missing'
-  | 'raw.unreadable'
-  | 'raw.unwritable'
-  | 'redis.access_denied'
-  | 'redis.evicting'
-  | 'redis.unsupported'
-  | 'redis.unreachable'
-  | 'vault.locked'
-  | 'web.busy'
-  | 'web.starting'
-  | 'web.unavailable'
+export type { AccountErrorCode, MessageErrorCode, OperationErrorCode, ServiceErrorCode } from './catalogue.ts'
 
 export type ErrorCode = MessageErrorCode | AccountErrorCode | ServiceErrorCode
 
 export interface ErrorDetail {
-  /** What to do next, a sentence. */
-  hint?: string
   /** How long the far side asked us to wait, in milliseconds. */
   retryAfterMs?: number
+  /** The problems behind it, which say what to do. */
+  because?: readonly Failure<Code>[]
   cause?: unknown
 }
+
+/** A site that is not converted yet: a sentence in place of values. */
+type Sentence<C> = [code: C, message: string, detail?: ErrorDetail & { temporary?: boolean; hint?: string }]
 
 /** A failure with a scope, a code and an opinion on whether waiting cures it. */
 export abstract class IngestError extends Error {
   abstract readonly scope: 'message' | 'account' | 'service'
   abstract readonly code: ErrorCode
+  readonly params: Params
+  readonly because: readonly Failure<Code>[]
   readonly temporary: boolean
-  readonly hint: string | undefined
   readonly retryAfterMs: number | undefined
 
-  constructor(message: string, temporary: boolean, detail: ErrorDetail) {
-    super(message, { cause: detail.cause })
+  readonly #hint: string | undefined
+
+  constructor(
+    { code, params }: { code: ErrorCode; params: Params | string },
+    temporary: boolean,
+    detail: ErrorDetail & { hint?: string },
+  ) {
+    super(typeof params === 'string' ? params : messageOf({ code, params }), { cause: detail.cause })
+    this.params = typeof params === 'string' ? {} : params
+    this.#hint = detail.hint
+    this.because = detail.because ?? []
     this.temporary = temporary
-    this.hint = detail.hint
     this.retryAfterMs = detail.retryAfterMs
+  }
+
+  /** What a person can do about it; undefined: nothing, or only what the advice says. */
+  get remedy(): Remedy | undefined {
+    return remediesOf(this)[0]
+  }
+
+  /** The words for a terminal. */
+  get hint(): string | undefined {
+    return this.#hint ?? hintForCommand(this)
   }
 }
 
 /** One message is at fault; its mailbox goes on. */
 export class MessageError extends IngestError {
-  override readonly name = 'MessageError'
+  override readonly name: string = 'MessageError'
   readonly scope = 'message'
   readonly code: MessageErrorCode
 
-  constructor(code: MessageErrorCode, message: string, detail: ErrorDetail & { temporary?: boolean } = {}) {
-    super(message, detail.temporary ?? false, detail)
+  constructor(
+    ...[code, params, detail = {}]: Told<MessageErrorCode, [detail?: ErrorDetail & { temporary?: boolean }]>
+  ) {
+    super({ code, params }, detail.temporary ?? false, detail)
     this.code = code
   }
 }
@@ -116,8 +87,12 @@ export class AccountError extends IngestError {
   /** What the server said when it refused the login (server-words.ts). It may hold addresses: for admins, never for the log. */
   said: string | undefined
 
-  constructor(code: AccountErrorCode, message: string, detail: ErrorDetail & { temporary: boolean }) {
-    super(message, detail.temporary, detail)
+  constructor(
+    ...[code, params, detail = { temporary: true }]:
+      | Told<AccountErrorCode, [detail: ErrorDetail & { temporary: boolean }]>
+      | Sentence<AccountErrorCode>
+  ) {
+    super({ code, params }, detail.temporary ?? true, detail)
     this.code = code
   }
 }
@@ -128,22 +103,61 @@ export class ServiceError extends IngestError {
   readonly scope = 'service'
   readonly code: ServiceErrorCode
 
-  constructor(code: ServiceErrorCode, message: string, detail: ErrorDetail & { temporary: boolean }) {
-    super(message, detail.temporary, detail)
+  constructor(
+    ...[code, params, detail = { temporary: true }]:
+      | Told<ServiceErrorCode, [detail: ErrorDetail & { temporary: boolean }]>
+      | Sentence<ServiceErrorCode>
+  ) {
+    super({ code, params }, detail.temporary ?? true, detail)
     this.code = code
   }
 }
 
-/** A command that cannot do what it was asked for: exit 1, or 2 where the usage is at fault. */
+/** What the command line itself refuses: exit 1, or 2 where the usage is at fault. Its words may name options, which are its own. */
 export class CommandError extends Error {
-  override readonly name = 'CommandError'
-  readonly hint: string | undefined
+  override readonly name: string = 'CommandError'
   readonly exitCode: 1 | 2
+  readonly #hint: string | undefined
 
   constructor(message: string, hint?: string, exitCode: 1 | 2 = 1) {
     super(message)
-    this.hint = hint
+    this.#hint = hint
     this.exitCode = exitCode
+  }
+
+  get hint(): string | undefined {
+    return this.#hint
+  }
+}
+
+/** An operation that is refused: nothing was done, and whoever asked for it, by command, page or API, is told why. */
+export class OperationError extends CommandError {
+  override readonly name = 'OperationError'
+  readonly scope = 'operation'
+  readonly code: OperationErrorCode
+  readonly params: Params
+  readonly because: readonly Failure<Code>[]
+  /** As HTTP has it. */
+  readonly status: 404 | 409 | 422
+
+  constructor(
+    ...[code, params, detail = {}]: Told<OperationErrorCode, [detail?: Pick<ErrorDetail, 'because' | 'cause'>]>
+  ) {
+    const { status = 409 } = entryOf(code)
+    super(messageOf({ code, params }), undefined, status === 422 ? 2 : 1)
+    this.cause = detail.cause
+    this.code = code
+    this.params = params
+    this.because = detail.because ?? []
+    this.status = status
+  }
+
+  get remedy(): Remedy | undefined {
+    return remediesOf(this)[0]
+  }
+
+  override get hint(): string | undefined {
+    return hintForCommand(this)
   }
 }
 

@@ -29,10 +29,7 @@ export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
   try {
     return await readMessage(raw)
   } catch (cause) {
-    throw new MessageError('message.unparseable', 'a mail could not be parsed', {
-      hint: 'its original is kept: `letterlock quarantine export` writes it to a file',
-      cause,
-    })
+    throw new MessageError('message.unparseable', {}, { cause })
   }
 }
 
@@ -91,9 +88,7 @@ export async function attachmentBytes(raw: Buffer, attachment: Pick<Attachment, 
         )?.bytes
       : readPlace(source, { ...attachment.part, offset: attachment.part.offset - offset })
   if (bytes && createHash('sha256').update(bytes).digest('hex') === attachment.sha256) return bytes
-  throw new MessageError('message.unparseable', 'the attachment’s bytes are not what they were when the mail came in', {
-    hint: 'write the original with `letterlock ticket show ID --raw` and open it in a mail program',
-  })
+  throw new MessageError('message.unparseable', { reason: 'attachment_changed' })
 }
 
 interface Unwrapped {

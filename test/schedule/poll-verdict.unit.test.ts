@@ -40,7 +40,7 @@ test('presumes an unknown error to be temporary, and says nothing of its text', 
 
 test('retries what the database or one message refused', () => {
   expect(outcomeOf(new ServiceError('db.failed', 'no', { temporary: true }), 2).kind).toBe('retry')
-  expect(outcomeOf(new MessageError('message.unparseable', 'no'), 2).kind).toBe('retry')
+  expect(outcomeOf(new MessageError('message.unparseable', {}), 2).kind).toBe('retry')
 })
 
 test('waits twice as long each time, up to a quarter of an hour, never less than half of it', () => {

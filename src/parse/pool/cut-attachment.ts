@@ -23,10 +23,10 @@ export async function cutAttachment(
     stderr: true,
   })
   worker.once('message', (bytes: Uint8Array) => resolve(Buffer.from(bytes)))
-  worker.once('error', cause => reject(failed('message.unparseable', 'it cannot be found in the mail again', cause)))
-  worker.once('exit', () => reject(failed('message.unparseable', 'its thread ended')))
+  worker.once('error', cause => reject(failed('it cannot be found in the mail again', cause)))
+  worker.once('exit', () => reject(failed('its thread ended')))
   const timer = setTimeout(
-    () => reject(failed('message.parse_timeout', `the mail was not parsed within ${deadlineMs} ms`)),
+    () => reject(new MessageError('message.parse_timeout', { reason: 'attachment', withinMs: deadlineMs })),
     deadlineMs,
   )
   try {
@@ -37,9 +37,6 @@ export async function cutAttachment(
   }
 }
 
-function failed(code: 'message.parse_timeout' | 'message.unparseable', why: string, cause?: unknown): MessageError {
-  return new MessageError(code, `the attachment cannot be cut out: ${why}`, {
-    hint: 'download the original and open it in a mail program',
-    cause,
-  })
+function failed(why: string, cause?: unknown): MessageError {
+  return new MessageError('message.unparseable', { reason: 'attachment', why }, { cause })
 }

@@ -237,12 +237,10 @@ function toRequest(tasks: readonly Task[]): ParseRequest {
   return { mails: tasks.map(({ id, source }) => ({ id, length: source.length })), bytes: joined.buffer }
 }
 
-const hint = 'its original is kept: `letterlock quarantine export` writes it to a file'
-
 function late(deadlineMs: number): MessageError {
-  return new MessageError('message.parse_timeout', `a mail was not parsed within ${deadlineMs} ms`, { hint })
+  return new MessageError('message.parse_timeout', { withinMs: deadlineMs })
 }
 
 function unparseable(why: string, cause?: unknown): MessageError {
-  return new MessageError('message.unparseable', `a mail could not be parsed (${why})`, { hint, cause })
+  return new MessageError('message.unparseable', { why }, { cause })
 }

@@ -13,11 +13,7 @@ export class RefusedMail extends MessageError {
   readonly uid: number
 
   constructor(accountId: number, uid: number, cause: unknown) {
-    super('message.unstorable', `mail UID ${uid} of account ${accountId} cannot be stored: ${whyOf(cause)}`, {
-      temporary: true,
-      hint: 'it is tried five times, then it is kept in quarantine and the mailbox goes on',
-      cause,
-    })
+    super('message.unstorable', { account: accountId, uid, why: whyOf(cause) }, { temporary: true, cause })
     this.uid = uid
   }
 }
