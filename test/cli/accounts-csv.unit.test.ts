@@ -10,8 +10,9 @@ function accountsOf(text: string, file = 'accounts.csv') {
 
 test('a password is taken as it stands: spaces, quotation marks, commas and line ends', () => {
   const csv =
-    'address,host,password\r\na@x.example,h,"  two ""words"", spaced  "\r\nb@x.example,h, bare \r\nc@x.example,h,"1\n2"\r\n'
-  expect(accountsOf(csv).map(account => account.password)).toEqual(['  two "words", spaced  ', ' bare ', '1\n2'])
+    'address,host,password\r\na@x.example,h,"  two ""words"", spaced  "\r\nb@x.example,h, bare \r\nc@x.example,h,"1\n2"\r\nd@x.example,h,pa"ss\r\n'
+  const passwords = accountsOf(csv).map(account => account.password)
+  expect(passwords).toEqual(['  two "words", spaced  ', ' bare ', '1\n2', 'pa"ss'])
 })
 
 test('a mark of byte order, blank lines, spaces about names and columns in any order are no faults', () => {
@@ -46,8 +47,14 @@ test('files are looked for beside the CSV file', () => {
 })
 
 test('the line of an account is where it begins, however many lines its password has', () => {
-  const csv = 'address,host,password\na@x.example,h,"1\n2\n3"\nb@x.example,h,p\n'
-  expect(parseAccountsCsv(csv, 'f').map(({ line }) => line)).toEqual([2, 5])
+  const csv = 'address,host,password\na@x.example,h,"1\n2\n3"\n\nb@x.example,h,p\n'
+  for (const text of [csv, csv.replaceAll('\n', '\r\n')])
+    expect(parseAccountsCsv(text, 'f').map(({ line }) => line)).toEqual([2, 6])
+})
+
+test('a quotation mark that is never closed is told with the line where its account begins', () => {
+  const csv = 'address,host,password\na@x.example,h,p\nb@x.example,h,"hunter2\nc@x.example,h,p\n'
+  expect(() => parseAccountsCsv(csv, 'f')).toThrow(/line 3: a quotation mark is never closed$/)
 })
 
 test('nothing of a password appears in a refusal', () => {

@@ -1,6 +1,7 @@
 // Accounts from a CSV file (RFC 4180): a header line with the names of columns, then an account a line. All faults are told at once,
 // with their lines; passwords are taken as they stand, spaces included, and never shown.
 import path from 'node:path'
+import { CsvError, parse } from 'csv-parse/sync'
 import { CommandError } from '../../errors/errors.ts'
 import type { NewAccount } from '../../store/accounts/account-changes.ts'
 import {
@@ -37,9 +38,7 @@ export interface AccountLine {
 
 /** Throws CommandError that lists every fault. Relative paths in it are meant from the file's folder. */
 export function parseAccountsCsv(text: string, file: string): AccountLine[] {
-  const { rows, open } = parseCsv(text.replace(/^\ufeff/, ''))
-  if (open !== undefined) throw refused(file, [`line ${open}: a quotation mark is never closed`])
-  const [header, ...lines] = rows
+  const [header, ...lines] = parseCsv(text, file)
   const names = header?.fields.map(name => name.trim().toLowerCase()) ?? []
   const faults = faultsOfHeader(names).map(fault => `line 1: ${fault}`)
   if (faults.length > 0) throw refused(file, faults)
@@ -119,37 +118,32 @@ function toPassword(password: string | undefined, file: string | undefined, fold
   }
 }
 
-interface Parsed {
-  rows: { line: number; fields: string[] }[]
-  /** Where a quotation begins that never ends. */
-  open: number | undefined
+interface Line {
+  /** Where it begins. */
+  line: number
+  fields: string[]
 }
 
-function parseCsv(text: string): Parsed {
-  const rows: Parsed['rows'] = []
-  let [field, quotedSince, line, start] = ['', 0, 1, 1]
-  let fields: string[] = []
-  const endField = (): void => {
-    fields.push(field)
-    field = ''
+/** Without blank lines. Throws CommandError where a quotation mark is never closed. */
+function parseCsv(text: string, file: string): Line[] {
+  const lines: Line[] = []
+  let line = 1
+  try {
+    parse(text, {
+      bom: true,
+      record_delimiter: ['\r\n', '\n'],
+      relax_column_count: true,
+      // A quotation mark within a password that is not quoted is part of it.
+      relax_quotes: true,
+      on_record(fields: string[]) {
+        if (fields.length > 1 || fields[0] !== '') lines.push({ line, fields })
+        line += fields.join('').split('\n').length
+        return null
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof CsvError) || error.code !== 'CSV_QUOTE_NOT_CLOSED') throw error
+    throw refused(file, [`line ${line}: a quotation mark is never closed`])
   }
-  const endRow = (): void => {
-    endField()
-    if (fields.length > 1 || fields[0] !== '') rows.push({ line: start, fields })
-    fields = []
-    start = line + 1
-  }
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i] as string
-    if (quotedSince > 0 && char === '"' && text[i + 1] === '"') field += text[i++]
-    else if (char === '"' && quotedSince > 0) quotedSince = 0
-    else if (char === '"' && field === '') quotedSince = line
-    else if (quotedSince > 0) field += char
-    else if (char === ',') endField()
-    else if (char === '\n') endRow()
-    else if (char !== '\r' || text[i + 1] !== '\n') field += char
-    if (char === '\n') line++
-  }
-  endRow()
-  return { rows, open: quotedSince > 0 ? quotedSince : undefined }
+  return lines
 }

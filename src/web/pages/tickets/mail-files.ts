@@ -1,6 +1,7 @@
 // PURE. What came with a mail, as an answer of this server: never under the name or the type that its sender gave. A file is for keeping,
 // not for showing; but for pictures whose first bytes prove what they are, and even those are shown under a policy in which nothing runs.
 // Names: RFC 6266 (Content-Disposition) with RFC 8187 (the name in UTF-8).
+import { create } from 'content-disposition'
 
 const longestName = 120
 
@@ -34,11 +35,9 @@ export function plainLine(text: string): string {
     .trim()
 }
 
-/** `Content-Disposition` under which a browser keeps a file, and never shows it. */
+/** `Content-Disposition` under which a browser keeps a file, and never shows it. The plain name has no sign that old browsers misread. */
 export function keepAs(name: string): string {
-  const ascii = name.replace(/[^\x20-\x7e]/g, '_').replace(/["\\%;]/g, '_')
-  const utf8 = encodeURIComponent(name).replace(/['()*]/g, sign => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
-  return `attachment; filename="${ascii}"; filename*=UTF-8''${utf8}`
+  return create(name, { fallback: name.replace(/[^\x20-\x7e]|[%;]/g, '_') })
 }
 
 export const pictureTypes = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const
