@@ -95,6 +95,16 @@ export class AccountError extends IngestError {
     super({ code, params }, detail.temporary ?? true, detail)
     this.code = code
   }
+
+  /** The same failure told once more: after another time, or to another account that it also concerns. */
+  again(retryAfterMs: number | undefined, otherAccount?: number): AccountError {
+    const params = otherAccount === undefined ? this.params : { ...this.params, account: otherAccount, elsewhere: true }
+    return new AccountError(...([this.code, params] as Told<AccountErrorCode>), {
+      temporary: otherAccount === undefined ? this.temporary : true,
+      cause: otherAccount === undefined ? this.cause : undefined,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    })
+  }
 }
 
 /** MySQL, Redis, the raw store or the configuration: everything waits (temporary) or the process halts (permanent). */

@@ -7,8 +7,9 @@ type Known = Failure<Code> & { readonly because?: readonly Failure<Code>[] | und
 
 /** What happened, to which thing: in lower case and without a full stop, with the step that failed. It names no command. */
 export function messageOf({ code, params }: Failure<Code>): string {
-  const { during } = params
-  return `${entryOf(code).explain(params)}${typeof during === 'string' ? ` (${during})` : ''}`
+  const { during, elsewhere } = params
+  const step = typeof during === 'string' ? ` (${during})` : ''
+  return `${entryOf(code).explain(params)}${step}${elsewhere === true ? ', as for another account a moment ago' : ''}`
 }
 
 /** What a person can do, as data; the first is the usual one. */

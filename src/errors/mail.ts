@@ -2,10 +2,14 @@
 import { accountsNamed, at, entry, forAccount } from './entry.ts'
 import type { AccountField, Remedy } from './remedy.ts'
 
-/** Every account error may say its account (0: not saved yet) and the step that failed, as `login` or `SEARCH`. */
+/**
+ * Every account error may say its account (0: not saved yet) and the step that failed, as `login` or `SEARCH`. `elsewhere`: it was another
+ * account of the same host that failed so.
+ */
 type OfAccount = {
   account?: number
   during?: string
+  elsewhere?: boolean
 }
 
 type About<P = unknown> = P & OfAccount
@@ -123,6 +127,8 @@ type RefusedParams = OfAccount & {
   answer?: string
   uid?: number
   mailbox?: string
+  /** How many, where `uid` is the first of several. */
+  mails?: number
   statedBytes?: number
   sentBytes?: number
 }
@@ -158,8 +164,8 @@ const refusals: Readonly<Record<Refusal, (params: RefusedParams) => { what: stri
     advice:
       'The mail is asked for again and stays on the server. If it never comes whole, what came is shown in quarantine.',
   }),
-  not_deleted: ({ uid, mailbox }) => ({
-    what: `UID ${uid} of ${quoted(mailbox)} does not have the size of the stored mail, and was not deleted`,
+  not_deleted: ({ uid, mailbox, mails }) => ({
+    what: `${mails === undefined ? '' : `${mails} mails, among them `}UID ${uid} of ${quoted(mailbox)}, differ${mails === undefined ? 's' : ''} in size from the stored mail, so it was not deleted`,
     advice: 'If it is the same mail, delete it on the server yourself.',
   }),
 }

@@ -92,7 +92,7 @@ export function createHostGate(options: HostGateOptions): HostGate {
   const refusal = (host: Host, accountId: number): AccountError | undefined => {
     const restMs = host.closedUntil - performance.now()
     if (restMs <= 0 || host.last === undefined) return undefined
-    return resting(host.last, accountId, restMs + random() * 5_000)
+    return host.last.again(restMs + random() * 5_000, accountId)
   }
 
   /** Resolves once one of the host's places is ours. */
@@ -126,7 +126,7 @@ export function createHostGate(options: HostGateOptions): HostGate {
     host.closedUntil = performance.now() + restMs
     host.last = error
     for (const waiting of host.waiting) waiting.refuse(refusal(host, waiting.accountId))
-    return again(error, restMs + random() * 1_000)
+    return error.again(restMs + random() * 1_000)
   }
 
   const lower = (host: Host): void => {
@@ -175,26 +175,6 @@ function isOfUser(error: AccountError): boolean {
   return (error.cause as { authenticationFailed?: boolean } | undefined)?.authenticationFailed === true
 }
 
-function again(error: AccountError, retryAfterMs: number): AccountError {
-  return new AccountError(error.code, error.message, {
-    temporary: true,
-    retryAfterMs,
-    cause: error.cause,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-  })
-}
-
-function resting(last: AccountError, accountId: number, retryAfterMs: number): AccountError {
-  return new AccountError(last.code, `account ${accountId}: its server failed for another account a moment ago`, {
-    temporary: true,
-    retryAfterMs,
-    hint: last.hint ?? 'it is tried again by itself',
-  })
-}
-
 function crowded(accountId: number): AccountError {
-  return new AccountError('imap.host_crowded', `account ${accountId}: all connections to its server are in use`, {
-    temporary: true,
-    hint: 'it is tried again by itself; if it goes on, raise poll.host_connections as far as the server allows',
-  })
+  return new AccountError('imap.host_crowded', { account: accountId }, { temporary: true })
 }

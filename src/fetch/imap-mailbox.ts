@@ -27,10 +27,11 @@ export async function openMailbox(wire: Wire, name: string, access: 'read-only' 
   /** UIDs mean something in this mailbox alone: where another one is selected by now nothing is asked and nothing changed. */
   const selected = (): Wire => {
     if (client.mailbox === opened) return wire
-    throw new AccountError('imap.connection_lost', `account ${wire.accountId}: the mailbox is no longer selected`, {
-      temporary: true,
-      hint: 'it is tried again by itself',
-    })
+    throw new AccountError(
+      'imap.connection_lost',
+      { account: wire.accountId, reason: 'not_selected' },
+      { temporary: true },
+    )
   }
   return {
     name,
@@ -149,10 +150,7 @@ function isUid(uid: unknown): uid is number {
 }
 
 function withHugeUid({ accountId }: Wire): AccountError {
-  return new AccountError('imap.uid_invalid', `account ${accountId}: the server tells UIDs of more than 32 bits`, {
-    temporary: true,
-    hint: 'mail with such a number cannot be asked for; all the other mail comes in. Ask who runs the mail server to have the mailbox numbered anew',
-  })
+  return new AccountError('imap.uid_invalid', { account: accountId }, { temporary: true })
 }
 
 /**

@@ -368,8 +368,5 @@ export function toState(
 }
 
 function withoutUidValidity(accountId: number): IngestError {
-  return new AccountError('imap.refused', `account ${accountId}: the server gives the mailbox no UIDVALIDITY`, {
-    temporary: true,
-    hint: 'such a mailbox cannot be read safely; ask who runs the mail server',
-  })
+  return new AccountError('imap.refused', { account: accountId, reason: 'no_uidvalidity' }, { temporary: true })
 }

@@ -205,14 +205,7 @@ async function restart({ account, deps }: Poll, mailbox: Mailbox, stored: Stored
 }
 
 function uidsReused({ account }: Poll, mailbox: Mailbox): AccountError {
-  return new AccountError(
-    'imap.uids_reused',
-    `account ${account.id}: the server gives UIDs of ${JSON.stringify(mailbox.name)} again that it had given before`,
-    {
-      temporary: true,
-      hint: 'it was restored from a backup, it seems: all mail there is read again and compared with what is kept, and what is new comes in; nothing is to be done',
-    },
-  )
+  return new AccountError('imap.uids_reused', { account: account.id, mailbox: mailbox.name }, { temporary: true })
 }
 
 const dayMs = 86_400_000

@@ -27,7 +27,7 @@ export async function settleMail(poll: Poll, mailbox: Mailbox, stored: StoredMai
       if (checked.failure !== null) failures.push(checked.failure)
       if (checked.left.length > 0) await updateLeft(deps.db, box, account.lease, checked.left)
       const left = await mailbox.settle(checked.sure, action).catch(error => {
-        throw action.kind === 'move' ? nameMissing(error, account.id, action.mailbox, 'target') : error
+        throw action.kind === 'move' ? nameMissing(error, account.id, action.mailbox, 'move') : error
       })
       await updateSettled(deps.db, box, account.lease, checked.sure, left)
       // What was copied is to be deleted now.
@@ -74,13 +74,15 @@ async function checkDeletable(poll: Poll, mailbox: Mailbox, mails: readonly Unse
 }
 
 function otherSize(poll: Poll, mailbox: Mailbox, uids: readonly number[]): AccountError {
-  const which = uids.length === 1 ? `UID ${uids[0]}` : `${uids.length} mails, UID ${uids[0]} among them,`
   return new AccountError(
     'imap.refused',
-    `account ${poll.account.id}: ${which} of ${JSON.stringify(mailbox.name)} is not of the size of the bytes that are kept, and was not deleted`,
     {
-      temporary: true,
-      hint: 'compare it with `letterlock source show`, and delete it on the server yourself if it is the same mail',
+      account: poll.account.id,
+      reason: 'not_deleted',
+      uid: uids[0] ?? 0,
+      ...(uids.length > 1 ? { mails: uids.length } : {}),
+      mailbox: mailbox.name,
     },
+    { temporary: true },
   )
 }

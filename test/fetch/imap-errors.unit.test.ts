@@ -49,7 +49,7 @@ test('the server’s words stay in the cause', () => {
     'login',
   )
   expect(`${message} ${hint}`).not.toContain('somebody')
-  expect(hint).toContain('turn IMAP on')
+  expect(hint).toContain('Turn IMAP on')
 })
 
 test.each([

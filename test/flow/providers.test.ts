@@ -163,7 +163,7 @@ test.each<[string, string, RegExp, Partial<Script>]>([
     /limit of what may be read in a day/,
     { refuse: { 'UID FETCH': `BYE [ALERT] ${bandwidth}` } },
   ],
-  ['[THROTTLED]', 'imap.throttled', /later by itself/, { refuse: { 'UID FETCH': 'NO [THROTTLED] later' } }],
+  ['[THROTTLED]', 'imap.throttled', /later, automatically/, { refuse: { 'UID FETCH': 'NO [THROTTLED] later' } }],
   [
     'too many connections at login',
     'imap.throttled',
@@ -185,31 +185,31 @@ test.each<[string, string, RegExp, Partial<Script>]>([
   [
     'login that cannot be checked',
     'imap.auth_unavailable',
-    /by itself/,
+    /automatically/,
     { login: 'NO [UNAVAILABLE] Temporary authentication failure' },
   ],
   [
     'authenticated but not connected',
     'imap.unavailable',
-    /by itself/,
+    /automatically/,
     { refuse: { EXAMINE: 'BAD User is authenticated but not connected.' } },
   ],
   [
     'NO [UNAVAILABLE] at EXAMINE',
     'imap.unavailable',
-    /by itself/,
+    /automatically/,
     { refuse: { EXAMINE: 'NO [UNAVAILABLE] Backend is down' } },
   ],
   [
     'NO [UNAVAILABLE] at SEARCH',
     'imap.unavailable',
-    /by itself/,
+    /automatically/,
     { refuse: { 'UID SEARCH': 'NO [UNAVAILABLE] Backend is down' } },
   ],
-  ['NO [INUSE] at EXAMINE', 'imap.unavailable', /by itself/, { refuse: { EXAMINE: 'NO [INUSE] Mailbox in use' } }],
-  ['Server Unavailable at once', 'imap.unavailable', /by itself/, { greeting: 'BYE Server Unavailable. 15' }],
-  ['Server Unavailable later', 'imap.unavailable', /by itself/, { refuse: { EXAMINE: 'BYE Server Unavailable. 15' } }],
-  ['a greeting that only says goodbye', 'imap.connection_lost', /by itself/, { greeting: 'BYE sorry' }],
+  ['NO [INUSE] at EXAMINE', 'imap.unavailable', /automatically/, { refuse: { EXAMINE: 'NO [INUSE] Mailbox in use' } }],
+  ['Server Unavailable at once', 'imap.unavailable', /automatically/, { greeting: 'BYE Server Unavailable. 15' }],
+  ['Server Unavailable later', 'imap.unavailable', /automatically/, { refuse: { EXAMINE: 'BYE Server Unavailable. 15' } }],
+  ['a greeting that only says goodbye', 'imap.connection_lost', /automatically/, { greeting: 'BYE sorry' }],
   ['a refusal that says nothing', 'imap.refused', /own log says why/, { refuse: { EXAMINE: 'NO no' } }],
 ])('%s: %s, tried again soon, and all comes in once it is over', async (_, code, hint, script) => {
   await using it = await startCase({ mails: mails(3), ...script })

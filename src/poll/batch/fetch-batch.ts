@@ -114,23 +114,13 @@ function inOrder(uids: readonly number[], found: Found): FetchedMessage[] {
 }
 
 function withheld(poll: Poll, uid: number): AccountError {
-  return new AccountError(
-    'imap.refused',
-    `the server lists UID ${uid} of account ${poll.account.id} but does not send it`,
-    {
-      temporary: true,
-      hint: 'the mail is asked for again; if the server never sends it, it is shown in quarantine',
-    },
-  )
+  return new AccountError('imap.refused', { account: poll.account.id, reason: 'not_sent', uid }, { temporary: true })
 }
 
 function cutShort(poll: Poll, { uid, size, source }: FetchedMessage): AccountError {
   return new AccountError(
     'imap.refused',
-    `the server states ${size} bytes for UID ${uid} of account ${poll.account.id} and sends ${source.length}`,
-    {
-      temporary: true,
-      hint: 'the mail is asked for again and stays on the server; if it never comes whole, what came is shown in quarantine',
-    },
+    { account: poll.account.id, reason: 'wrong_size', uid, statedBytes: size, sentBytes: source.length },
+    { temporary: true },
   )
 }
