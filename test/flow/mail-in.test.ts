@@ -5,7 +5,7 @@ import { attachmentBytes } from '../../src/parse/parse-message.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { findAttachmentLocation, getRawLocation } from '../../src/store/tickets/attachment-locations.ts'
-import { findTickets } from '../../src/store/tickets/tickets.ts'
+import { findTicketPage } from '../../src/store/tickets/ticket-list.ts'
 import { createWorld, ends, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { startFlowDovecot } from '../support/flow-dovecot.ts'
@@ -45,8 +45,8 @@ test('a mail of 30 MB comes in whole, and its attachment is written as it was', 
   await world.add(dovecot.destination('tls'), user.password, { mailboxes: [box] })
   await world.start()
   const [ticket] = await until(async () => {
-    const found = await findTickets(world.db, { limit: 1 })
-    return found.length > 0 && found
+    const { tickets } = await findTicketPage(world.db, {}, { limit: 1 })
+    return tickets.length > 0 && tickets
   })
   const place = await findAttachmentLocation(world.db, ticket?.id ?? 0, 1)
   const source = await raw().read(await getRawLocation(world.db, place?.messageId ?? 0))
@@ -73,7 +73,8 @@ test('an account that a helpdesk writes with plain SQL is polled', async () => {
   )
   const { id } = await getAccount(world.db, 'sql@example.com')
   await world.poll(id)
-  expect((await findTickets(world.db, { limit: 5 })).map(ticket => ticket.subject)).toEqual(['by SQL'])
+  const { tickets } = await findTicketPage(world.db, {}, { limit: 5 })
+  expect(tickets.map(ticket => ticket.subject)).toEqual(['by SQL'])
   expect((await getAccount(world.db, String(id))).state).toBe('active')
 })
 

@@ -3,7 +3,13 @@ import type { Knex } from 'knex'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findSourceDetails, findSources, getSource } from '../../src/store/ingest/sources.ts'
 import { findUsedBatches } from '../../src/store/raw/raw-rows.ts'
-import { findTickets, getTicket } from '../../src/store/tickets/tickets.ts'
+import { findHtmlOfTicket, findMessageId, findMessages, getTicket } from '../../src/store/tickets/conversation.ts'
+import {
+  findAccountIds,
+  findTicketPage,
+  type ListedTicket,
+  type TicketFilter,
+} from '../../src/store/tickets/ticket-list.ts'
 import { createTestDatabase, type TestDatabase } from '../support/servers.ts'
 
 const many = 4_000
@@ -65,8 +71,12 @@ async function readsOf(work: (trx: Knex) => Promise<unknown>): Promise<number> {
   })
 }
 
+async function list(filter: TicketFilter, limit: number): Promise<ListedTicket[]> {
+  return (await findTicketPage(database.db, filter, { limit })).tickets
+}
+
 test('tickets come newest first, whatever their status and account', async () => {
-  const all = await findTickets(database.db, { limit: 50 })
+  const all = await list({}, 50)
   const times = all.map(found => found.updatedAt.getTime())
   expect(times).toEqual([...times].sort((a, b) => b - a))
   expect(times[0]).toBe(Date.UTC(2026, 0, 1) + (many - 1) * 1000)
@@ -75,22 +85,61 @@ test('tickets come newest first, whatever their status and account', async () =>
 })
 
 test('tickets of an account and a status are these and no others', async () => {
-  const closed = await findTickets(database.db, { limit: many, status: 'closed', account: 'b@example.com' })
+  const accountIds = await findAccountIds(database.db, 'b@example.com')
+  const closed = await list({ status: 'closed', accountIds }, many)
   expect(closed).toHaveLength(Math.ceil(many / 300))
   expect(closed.every(found => found.status === 'closed' && found.account === 'b@example.com')).toBe(true)
-  expect(await findTickets(database.db, { limit: many, account: 'b@example.com' })).toHaveLength(many / 100)
+  expect(await list({ accountIds }, many)).toHaveLength(many / 100)
 })
 
-test('a list of tickets reads little more than it shows', async () => {
-  for (const filter of [{}, { status: 'open' as const }, { account: 'a@example.com' }]) {
-    expect(await readsOf(trx => findTickets(trx, { ...filter, limit: 20 }))).toBeLessThan(400)
+test('a list of tickets reads little more than it shows, at its hundredth page, too', async () => {
+  const accountIds = await findAccountIds(database.db, 'a@example.com')
+  const before = (await list({}, many / 2)).at(-1)
+  for (const filter of [{}, { status: 'open' as const }, { accountIds }]) {
+    expect(await readsOf(trx => findTicketPage(trx, filter, { limit: 20 }))).toBeLessThan(400)
+    expect(await readsOf(trx => findTicketPage(trx, filter, { before, limit: 20 }))).toBeLessThan(400)
   }
+})
+
+test('a long list is whole and in order, however many statements it takes', async () => {
+  const all = await list({}, many + 1)
+  expect(new Set(all.map(found => found.id)).size).toBe(many)
+  const times = all.map(found => found.updatedAt.getTime())
+  expect(times).toEqual(times.toSorted((a, b) => b - a))
 })
 
 test('a ticket is found by its id and by its ref in any case', async () => {
   const { id } = await getTicket(database.db, 'll-77')
-  expect(await getTicket(database.db, String(id))).toMatchObject({ ref: 'LL-77', messages: [] })
+  expect(await getTicket(database.db, String(id))).toMatchObject({ ref: 'LL-77', messages: 0, linked: undefined })
   await expect(getTicket(database.db, '0')).rejects.toThrow('there is no ticket 0')
+})
+
+test('of the messages of a ticket a page reads the last, and of their texts the beginning', async () => {
+  const { db } = database
+  const { id: ticket_id } = await getTicket(db, 'LL-1')
+  const long = `${'x'.repeat(29)}\u{1f4ee}${'y'.repeat(100)}`
+  const message = (i: number): object => ({
+    ...{ ticket_id, source_id: i, from_name: '', from_address: 'anna@example.org', subject: `${i}` },
+    ...{ kind: 'human', message_id: `${i}@x`, text: long },
+    ...{ reply: i === 3 ? 'short' : null, html: i === 2 ? '<p>2</p>' : null, to_json: '[]', cc_json: '[]' },
+    ...{ reply_to_json: '[]', reasons_json: '[]', thread_reason: 'test' },
+  })
+  const sources: number[] = await db('sources').orderBy('id').limit(4).pluck('id')
+  await db('messages').insert(sources.map(message))
+  const page = await findMessages(db, ticket_id, { limit: 3, maxCharacters: 30 })
+  expect(page).toMatchObject({ earlier: true, later: false })
+  expect(page.messages.map(({ reply, quotes, hasHtml }) => ({ reply, quotes, hasHtml }))).toEqual([
+    { reply: { text: `${'x'.repeat(29)}\ufffd`, cut: true }, quotes: false, hasHtml: true },
+    { reply: { text: 'short', cut: false }, quotes: true, hasHtml: false },
+    { reply: { text: `${'x'.repeat(29)}\ufffd`, cut: true }, quotes: false, hasHtml: false },
+  ])
+  const before = await findMessages(db, ticket_id, { beforeId: page.messages[0]?.id, limit: 3, maxCharacters: 30 })
+  expect(before).toMatchObject({ earlier: false, later: true, messages: [{ subject: '1' }] })
+  const whole = await findMessages(db, ticket_id, {})
+  expect(whole.messages.map(({ text }) => text)).toEqual(sources.map(() => ({ text: long, cut: false })))
+  expect([...(await findHtmlOfTicket(db, ticket_id)).values()]).toEqual(['<p>2</p>'])
+  expect(await findMessageId(db, ticket_id, 2)).toBe(whole.messages[1]?.id)
+  expect(await findMessageId(db, ticket_id, 5)).toBeUndefined()
 })
 
 test('mails page by page are all mails once, newest first', async () => {

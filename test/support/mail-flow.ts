@@ -9,7 +9,8 @@ import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { findSourceDetails } from '../../src/store/ingest/sources.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { getRawLocation } from '../../src/store/tickets/attachment-locations.ts'
-import { findTickets, getTicket } from '../../src/store/tickets/tickets.ts'
+import { findMessages, getTicket } from '../../src/store/tickets/conversation.ts'
+import { findTicketPage, type ListedTicket } from '../../src/store/tickets/ticket-list.ts'
 import { createWorld, ends, until, type World } from './daemon.ts'
 import type { FlowServer } from './flow-server.ts'
 import { rawMail } from './messages.ts'
@@ -48,18 +49,17 @@ function testMailFlow(server: () => FlowServer): void {
     const stranger = rawMail({ id: 'c@x', from: 'Eve <eve@other.example>', inReplyTo: 'a@x', subject: 'Me too' })
     await server().deliver(box, [first, reply, stranger])
     await polled(world, [box])
-    const tickets = await findTickets(world.db, { limit: 10 })
+    const tickets = await newest(world)
     expect(tickets.map(({ subject, messages, account }) => ({ subject, messages, account }))).toEqual([
       { subject: 'Me too', messages: 1, account: 'support@example.com' },
       { subject: 'Teapot broken', messages: 2, account: 'support@example.com' },
     ])
     const ticket = await getTicket(world.db, tickets[1]?.ref ?? '')
-    expect(ticket.messages.map(message => message.reply)).toEqual(['Hello, where is my parcel?', 'It came.'])
-    expect((await getTicket(world.db, String(tickets[0]?.id))).linkedTicket).toBe(ticket.id)
+    const { messages } = await findMessages(world.db, ticket.id, {})
+    expect(messages.map(message => message.reply.text)).toEqual(['Hello, where is my parcel?', 'It came.'])
+    expect((await getTicket(world.db, String(tickets[0]?.id))).linked?.id).toBe(ticket.id)
     const raw = openRawDirectory(`${world.directory}/raw`)
-    const kept = await Promise.all(
-      ticket.messages.map(async message => raw.read(await getRawLocation(world.db, message.id))),
-    )
+    const kept = await Promise.all(messages.map(async message => raw.read(await getRawLocation(world.db, message.id))))
     expect(kept).toEqual([first, reply])
     expect((await server().mails(box)).map(mail => mail.flags.includes('\\Seen'))).toEqual([false, false, false])
   })
@@ -135,7 +135,7 @@ function testMailFlow(server: () => FlowServer): void {
     await server().deliver(box, [rawMail({ id: 'new@x', subject: 'new one' })])
     await world.poll(id)
     expect(await ends(world.db)).toEqual({ created: 31, duplicate: 30 })
-    expect(await findTickets(world.db, { limit: 100 })).toHaveLength(31)
+    expect(await newest(world)).toHaveLength(31)
   })
 
   test('after UIDVALIDITY changed, a mail whose header was rewritten is known by Message-ID, Date and From', async () => {
@@ -278,7 +278,7 @@ function testMailFlow(server: () => FlowServer): void {
     const id = await polled(world, [box], { startFrom: 'new' })
     await server().deliver(box, [rawMail({ id: 'new@x', subject: 'new' })])
     await world.poll(id)
-    expect((await findTickets(world.db, { limit: 5 })).map(ticket => ticket.subject)).toEqual(['new'])
+    expect((await newest(world)).map(ticket => ticket.subject)).toEqual(['new'])
   })
 
   test('an account that starts with a day takes what came since then', async () => {
@@ -290,7 +290,7 @@ function testMailFlow(server: () => FlowServer): void {
       await server().deliver(box, [mail], new Date(`${day}T12:00:00Z`))
     }
     const id = await polled(world, [box], { startFrom: '2026-10-10' })
-    expect((await findTickets(world.db, { limit: 9 })).map(ticket => ticket.subject).sort()).toEqual(days.slice(2))
+    expect((await newest(world)).map(ticket => ticket.subject).sort()).toEqual(days.slice(2))
     // Mail that is moved in later is taken, however old it is.
     await server().deliver(box, [rawMail({ id: 'moved@x', subject: 'moved in' })], new Date('2020-01-01T12:00:00Z'))
     await world.poll(id)
@@ -313,7 +313,7 @@ function testMailFlow(server: () => FlowServer): void {
     await server().mark(box, [5], '\\Seen')
     await world.poll(id)
     expect(await ends(world.db)).toEqual({ created: 4 })
-    expect(await findTickets(world.db, { limit: 9 })).toHaveLength(4)
+    expect(await newest(world)).toHaveLength(4)
   })
 
   test('a refused password suspends the account, says what to do, and appears nowhere', async () => {
@@ -356,6 +356,10 @@ function testMailFlow(server: () => FlowServer): void {
     expect(await ends(world.db)).toEqual({ created: 2 })
     expect(await getAccount(world.db, String(id))).toMatchObject({ state: 'active', failures: 0 })
   })
+}
+
+async function newest(world: World): Promise<ListedTicket[]> {
+  return (await findTicketPage(world.db, {}, { limit: 100 })).tickets
 }
 
 interface Counting extends AsyncDisposable {

@@ -4,7 +4,7 @@ import { createHmac, createPrivateKey } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { up } from '../../migrations/20261126_04_ticket_lists.ts'
-import { findTicketPage, type TicketsWanted } from '../../src/store/tickets/tickets-list.ts'
+import { findTicketPage, type TicketFilter } from '../../src/store/tickets/ticket-list.ts'
 import {
   type Permission,
   readPermission,
@@ -203,7 +203,7 @@ test('a deep page reads as many rows as the first, under every filter', async ()
     { accountIds },
     { kind: 'loop' },
     { status: 'closed', accountIds, kind: 'loop' },
-  ] as const satisfies TicketsWanted[]) {
+  ] as const satisfies TicketFilter[]) {
     await db.transaction(async trx => {
       const reads = async (reach: Parameters<typeof findTicketPage>[2]) => {
         await trx.raw('FLUSH STATUS')

@@ -4,14 +4,17 @@ import type { Config } from '../../config/config.ts'
 import { CommandError } from '../../errors/errors.ts'
 import { visible } from '../../foreign-text.ts'
 import { findAttachmentLocation, getRawLocation } from '../../store/tickets/attachment-locations.ts'
-import type { MessageView } from '../../store/tickets/ticket-messages.ts'
 import {
   changeTicketStatus,
-  findTickets,
+  findBounced,
+  findHtmlOfTicket,
+  findMessageId,
+  findMessages,
   getTicket,
-  getTicketRow,
-  type TicketDetail,
-} from '../../store/tickets/tickets.ts'
+  type Message,
+  type Ticket,
+} from '../../store/tickets/conversation.ts'
+import { findAccountIds, findTicketPage, type ListedTicket } from '../../store/tickets/ticket-list.ts'
 import { actor } from '../actor.ts'
 import { type GlobalOptions, openRaw, withDatabase } from '../connect.ts'
 import { paint, print, printBytes, printJson, printTable, remark, time } from '../terminal.ts'
@@ -29,12 +32,9 @@ export async function listTickets(options: ListOptions): Promise<void> {
     throw new CommandError(`--status ${status}: must be open or closed`, undefined, 2)
   const limit = toLimit(options.limit)
   await withDatabase(options, async db => {
-    const tickets = await findTickets(db, {
-      limit,
-      ...(account === undefined ? {} : { account }),
-      ...(status === undefined ? {} : { status }),
-    })
-    if (options.json) return await printJson(tickets)
+    const accountIds = account === undefined ? undefined : await findAccountIds(db, account)
+    const { tickets, older } = await findTicketPage(db, { status, accountIds }, { limit })
+    if (options.json) return await printJson(tickets.map(toListJson))
     if (tickets.length === 0) return await print('no tickets')
     await printTable(
       ['ID', 'REF', 'STATUS', 'MAILS', 'UPDATED', 'REQUESTER', 'SUBJECT'],
@@ -49,8 +49,14 @@ export async function listTickets(options: ListOptions): Promise<void> {
       ]),
       (cell, column) => (column === 2 && cell === 'closed' ? 'dim' : undefined),
     )
-    if (tickets.length === limit) remark(`the newest ${limit}; --limit N shows more`)
+    if (older) remark(`the newest ${limit}; --limit N shows more`)
   })
+}
+
+/** As `ticket list --json` prints it. */
+function toListJson(ticket: ListedTicket): object {
+  const { id, ref, subject, requester, account, status, messages, createdAt, updatedAt } = ticket
+  return { id, ref, subject, requester, account, status, messages, createdAt, updatedAt }
 }
 
 /** How many are listed; a number from 1 to a million. */
@@ -76,17 +82,17 @@ export async function showTicket(which: string, options: ShowOptions): Promise<v
   const message = toNumber('--message', options.message ?? '1')
   await withDatabase(options, async (db, config) => {
     const ticket = await getTicket(db, which)
-    const token = await tokenOf(db, config, ticket.ref)
-    if (options.json) return await printJson([{ ...ticket, token }])
     if (attachment !== undefined) return await writeAttachment(db, config, ticket, attachment)
-    if (options.raw) return await writeOriginal(db, config, pickMessage(ticket, message))
-    await printTicket(ticket, token)
+    if (options.raw) return await writeOriginal(db, config, ticket, message)
+    const shown = await readWhole(db, config, ticket)
+    if (options.json) return await printJson([shown])
+    await printTicket(shown)
   })
 }
 
 export async function setTicketStatus(which: string, status: 'open' | 'closed', options: GlobalOptions): Promise<void> {
   await withDatabase(options, async db => {
-    const ticket = await getTicketRow(db, which)
+    const ticket = await getTicket(db, which)
     const changed = await changeTicketStatus(db, ticket.id, status, actor())
     await print(`ticket ${ticket.id} (${ticket.ref}) is ${status}${changed ? '' : ' already'}`)
   })
@@ -99,7 +105,7 @@ function toNumber(option: string, text: string): number {
   throw new CommandError(`${option} ${text}: must be a number from 1 on`, undefined, 2)
 }
 
-async function writeAttachment(db: Knex, config: Config, ticket: TicketDetail, number: number): Promise<void> {
+async function writeAttachment(db: Knex, config: Config, ticket: Ticket, number: number): Promise<void> {
   const place = await findAttachmentLocation(db, ticket.id, number)
   if (place === undefined) {
     throw new CommandError(
@@ -112,15 +118,49 @@ async function writeAttachment(db: Knex, config: Config, ticket: TicketDetail, n
   await printBytes(await attachmentBytes(source, place))
 }
 
-async function writeOriginal(db: Knex, config: Config, message: MessageView): Promise<void> {
-  await printBytes(await (await openRaw(config)).read(await getRawLocation(db, message.id)))
+/** The message with this number (from 1), as it was received. */
+async function writeOriginal(db: Knex, config: Config, ticket: Ticket, number: number): Promise<void> {
+  const id = await findMessageId(db, ticket.id, number)
+  if (id === undefined)
+    throw new CommandError(`ticket ${ticket.id} has no message ${number}`, `it has ${ticket.messages}`)
+  await printBytes(await (await openRaw(config)).read(await getRawLocation(db, id)))
 }
 
-/** The message with this number (from 1). */
-function pickMessage(ticket: TicketDetail, number: number): MessageView {
-  const message = ticket.messages[number - 1]
-  if (message !== undefined) return message
-  throw new CommandError(`ticket ${ticket.id} has no message ${number}`, `it has ${ticket.messages.length}`)
+type WholeTicket = Awaited<ReturnType<typeof readWhole>>
+
+/** The ticket with all of its messages and all of their words, as `ticket show --json` prints it. */
+async function readWhole(db: Knex, config: Config, ticket: Ticket) {
+  const { id, ref, subject, requester, account, status, createdAt, updatedAt, linked, tags } = ticket
+  const { messages } = await findMessages(db, id, {})
+  const html = await findHtmlOfTicket(db, id)
+  let attachments = 0
+  return {
+    ...{ id, ref, subject, requester, account, status, createdAt, updatedAt, linkedTicket: linked?.id ?? null, tags },
+    bounced: await findBounced(db, id),
+    messages: messages.map(message => ({
+      id: message.id,
+      from: message.from,
+      to: message.to,
+      cc: message.cc,
+      date: message.date,
+      kind: message.kind,
+      subject: message.subject,
+      text: message.text.text,
+      html: html.get(message.id) ?? null,
+      htmlNotes: message.htmlNotes,
+      reply: message.reply.text,
+      // Numbered through the whole ticket, for `--attachment N`.
+      attachments: message.attachments.map(({ id: _, ...attachment }) => ({ number: ++attachments, ...attachment })),
+      messageId: message.messageId,
+      bounce: message.bounce,
+      source: toSourceJson(message.source),
+    })),
+    token: await tokenOf(db, config, ref),
+  }
+}
+
+function toSourceJson({ account, mailbox, uidValidity, uid, sha256, size }: Message['source']) {
+  return { account, mailbox, uidValidity, uid, sha256, size }
 }
 
 /** What an answer may carry to find its way back, or null where the secret for it cannot be opened here. */
@@ -132,7 +172,7 @@ async function tokenOf(db: Knex, config: Config, ref: string): Promise<string | 
   return secret === undefined ? null : createTokens(secret).sign(ref)
 }
 
-async function printTicket(ticket: TicketDetail, token: string | null): Promise<void> {
+async function printTicket({ token, ...ticket }: WholeTicket): Promise<void> {
   await print(paint('bold', visible(ticket.subject || '(no subject)')))
   const { id, ref, status, account, createdAt } = ticket
   await print(visible(`${ref} (${id}), ${status}, ${account}, since ${time(createdAt)}`))
@@ -146,7 +186,7 @@ async function printTicket(ticket: TicketDetail, token: string | null): Promise<
   for (const [i, message] of ticket.messages.entries()) await printMessage(message, i + 1)
 }
 
-async function printMessage(message: MessageView, number: number): Promise<void> {
+async function printMessage(message: WholeTicket['messages'][number], number: number): Promise<void> {
   const kind = message.kind === 'human' ? '' : ` [${message.kind}]`
   await print('')
   await print(paint('cyan', visible(`── ${number} ── ${person(message.from)}, ${time(message.date)}${kind}`)))

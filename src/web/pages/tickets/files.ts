@@ -5,8 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError, MessageError } from '../../../errors/errors.ts'
 import { findPictureKey, writePictureKey } from '../../../store/people/sessions.ts'
 import { type FoundFile, findFile, getRawLocation } from '../../../store/tickets/attachment-locations.ts'
-import { findConversationHead } from '../../../store/tickets/conversation-head.ts'
-import { findMessageHtml, findMessageText, hasMessage } from '../../../store/tickets/tickets-conversation.ts'
+import { findMessageHtml, findMessageText, findTicket, hasMessage } from '../../../store/tickets/conversation.ts'
 import { NotFound } from '../../failures.ts'
 import { fieldsOf } from '../../layout/parts.ts'
 import { comesFromHere } from '../../security/csrf.ts'
@@ -78,7 +77,7 @@ export async function showMailHtml(request: FastifyRequest, reply: FastifyReply)
     // Only by the button of our own page: a link in a mail may lead here, too.
     images: images === 'allowed' && comesFromHere(request) ? 'allowed' : 'blocked',
     links: links === 'allowed' ? 'allowed' : 'blocked',
-    attachments: found.files,
+    attachments: found.attachments,
     attachmentPath: ({ id }) => `/inline/${toPermission(key, { sessionId, until, fileId: id })}`,
   })
   reply.headers(headers)
@@ -100,7 +99,7 @@ export async function sendOriginal(request: FastifyRequest, reply: FastifyReply)
   reply.headers(fileHeaders)
   const site = siteOf(request)
   const { ticket, message } = numbersOf(request)
-  const head = await findConversationHead(site.db, String(ticket))
+  const head = await findTicket(site.db, String(ticket))
   if (head === undefined || !(await hasMessage(site.db, ticket, message))) throw new NotFound()
   const bytes = await site.raw.read(await getRawLocation(site.db, message))
   reply.header('content-disposition', keepAs(`${head.ref}-${message}.eml`)).type('application/octet-stream')

@@ -1,5 +1,5 @@
 // One mail of a conversation: the new words first; what it quotes, how its sender made it, and what came with it when they are asked for.
-import type { ConversationFile, ConversationMessage, Excerpt } from '../../../store/tickets/tickets-conversation.ts'
+import type { Attachment, Excerpt, Message } from '../../../store/tickets/conversation.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { badge, time } from '../../layout/parts.ts'
 import { plainLine, safeFileName } from './mail-files.ts'
@@ -10,15 +10,15 @@ interface Options {
   links: 'blocked' | 'allowed'
 }
 
-export function messageArticle(ticket: { id: number }, message: ConversationMessage, options: Options): Html {
-  const { id, from, date, at, kind, reply, whole, bounce, files } = message
+export function messageArticle(ticket: { id: number }, message: Message, options: Options): Html {
+  const { id, from, date, createdAt, kind, reply, text, quotes, bounce, attachments } = message
   const path = `/tickets/${ticket.id}/messages/${id}`
   return html`<article class="message ${kind}" id="message-${id}" aria-labelledby="from-${id}">
-<header><h2 id="from-${id}">${person(from)}</h2> ${kindBadge(kind)} <a class="when" href="#message-${id}">${time(date ?? at)}</a></header>
+<header><h2 id="from-${id}">${person(from)}</h2> ${kindBadge(kind)} <a class="when" href="#message-${id}">${time(date ?? createdAt)}</a></header>
 ${bounce !== null && bounced(bounce)}
 ${words(reply, path)}
-${files.length > 0 && fileList(ticket.id, files)}
-${whole !== null && html`<details><summary>Show quoted</summary>${words(whole, path)}</details>`}
+${attachments.length > 0 && fileList(ticket.id, attachments)}
+${quotes && html`<details><summary>Show quoted</summary>${words(text, path)}</details>`}
 <details${options.links === 'allowed' && html` open`}><summary>Show original</summary>
 ${facts(message)}
 ${message.hasHtml && frame(message, path, options)}
@@ -27,7 +27,7 @@ ${message.hasHtml && frame(message, path, options)}
 </article>`
 }
 
-function bounced({ recipients, statuses, delayed }: NonNullable<ConversationMessage['bounce']>): Html {
+function bounced({ recipients, statuses, delayed }: NonNullable<Message['bounce']>): Html {
   const shown = people(recipients.map(address => ({ name: '', address })))
   return html`<p class="flash bad">Not delivered ${delayed && 'yet '}to ${recipients.length === 0 ? 'somebody' : shown}${
     statuses.length > 0 && [': ', statuses.slice(0, 20).map(status => html`<code>${plainLine(status)}</code> `)]
@@ -40,13 +40,13 @@ function words({ text, cut }: Excerpt, path: string): Html {
 ${cut && html`<p class="hint">It goes on: <a href="${path}/text" target="_blank" rel="noopener">all of its words</a></p>`}`
 }
 
-function facts({ to, cc, date, at, subject, messageId, source }: ConversationMessage): Html {
+function facts({ to, cc, date, createdAt, subject, messageId, source }: Message): Html {
   const rows: (readonly [string, Content])[] = [
     ['Subject', html`<bdi>${subjectOf(subject)}</bdi>`],
     ['To', to.length > 0 && people(to)],
     ['Cc', cc.length > 0 && people(cc)],
     ['Written', time(date)],
-    ['Came in', time(at)],
+    ['Came in', time(createdAt)],
     ['Message-ID', messageId !== '' && html`<code>${plainLine(messageId)}</code>`],
     ['Mailbox', html`<bdi>${plainLine(source.mailbox)}</bdi> of ${source.account}, UID ${source.uid}`],
   ]
@@ -59,7 +59,7 @@ function facts({ to, cc, date, at, subject, messageId, source }: ConversationMes
 }
 
 /** The frame is asked for when it is looked at. What a button asks for comes into the frame alone. */
-function frame({ id, htmlNotes }: ConversationMessage, path: string, { links }: Options): Html {
+function frame({ id, htmlNotes }: Message, path: string, { links }: Options): Html {
   const query = links === 'allowed' ? '?links=allowed' : ''
   const remote = htmlNotes === null ? '' : ` (${htmlNotes.remoteImages})`
   return html`${htmlNotes?.flags.map(
@@ -93,7 +93,7 @@ const seemsPicture = /^image\/(png|jpe?g|pjpeg|gif|webp)$/
 /** Nobody sends more by hand; all of them are in the original. */
 const maxFiles = 100
 
-function fileList(ticketId: number, all: readonly ConversationFile[]): Html {
+function fileList(ticketId: number, all: readonly Attachment[]): Html {
   const files = all.slice(0, maxFiles)
   const pictures = files.filter(({ contentType, size }) => seemsPicture.test(contentType) && size <= largestPreview)
   const previewed = new Set(pictures.slice(0, maxPreviews))

@@ -1,16 +1,17 @@
 // One ticket as a conversation: what it is, the mails in the order in which they came, and closing or reopening it.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import {
-  type ConversationHead,
-  findConversationHead,
+  type Bounced,
+  changeTicketStatus,
+  findBounced,
+  findLinking,
+  findMessages,
+  findTicket,
+  findTicketMark,
+  type MessagePage,
+  type Ticket,
   type TicketName,
-} from '../../../store/tickets/conversation-head.ts'
-import { changeTicketStatus } from '../../../store/tickets/tickets.ts'
-import {
-  type Conversation,
-  findConversation,
-  findConversationMark,
-} from '../../../store/tickets/tickets-conversation.ts'
+} from '../../../store/tickets/conversation.ts'
 import { createTokens } from '../../../thread/token.ts'
 import { openThreadSecret } from '../../../vault/secrets/thread-secret.ts'
 import { NotFound } from '../../failures.ts'
@@ -25,15 +26,18 @@ import { messageArticle } from './message.ts'
 import { kindBadge, people, person, subjectOf } from './words.ts'
 
 const messagesAtOnce = 15
+const maxShownCharacters = 20_000
+/** Linked tickets, and people to whom mail could not be delivered. */
+const maxNamed = 50
 
 export async function showTicket(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const { db } = siteOf(request)
-  const ticket = await headOf(request)
+  const ticket = await ticketOf(request)
   const { before, links } = fieldsOf(request.query)
-  const beforeId = toNumber(before)
-  const conversation = await findConversation(db, ticket.id, {
-    ...(beforeId === undefined ? {} : { beforeId }),
+  const conversation = await findMessages(db, ticket.id, {
+    beforeId: toNumber(before),
     limit: messagesAtOnce,
+    maxCharacters: maxShownCharacters,
   })
   return await page(reply, {
     title: subjectOf(ticket.subject),
@@ -56,9 +60,9 @@ ${conversation.later && html`<p><a href="/tickets/${ticket.id}">Later messages ‚
 }
 
 /** The ticket in the address. Throws NotFound. */
-async function headOf(request: FastifyRequest): Promise<ConversationHead> {
+async function ticketOf(request: FastifyRequest): Promise<Ticket> {
   const { ticket } = request.params as { ticket: string }
-  const found = await findConversationHead(siteOf(request).db, ticket)
+  const found = await findTicket(siteOf(request).db, ticket)
   if (found === undefined) throw new NotFound()
   return found
 }
@@ -75,14 +79,17 @@ function arrived({ id }: TicketName): Html {
   return html`<p class="flash" role="status">More has come. <a href="/tickets/${id}">Show it</a></p>`
 }
 
-function earlier({ id, messages }: ConversationHead, conversation: Conversation): Content {
+function earlier({ id, messages }: Ticket, conversation: MessagePage): Content {
   const [first] = conversation.messages
   if (!conversation.earlier || first === undefined) return null
   return html`<p><a href="/tickets/${id}?before=${first.id}">‚Üê Earlier messages</a> <span class="hint">${messages} in all</span></p>`
 }
 
-async function headSection(request: FastifyRequest, reply: FastifyReply, ticket: ConversationHead): Promise<Html> {
-  const { id, ref, account, status, kind, createdAt, requester, tags, linked, linking, bounced } = ticket
+async function headSection(request: FastifyRequest, reply: FastifyReply, ticket: Ticket): Promise<Html> {
+  const { db } = siteOf(request)
+  const { id, ref, account, status, kind, createdAt, requester, tags, linked } = ticket
+  const linking = await findLinking(db, id, maxNamed)
+  const bounced = await findBounced(db, id, maxNamed)
   const token = await tokenOf(request, ref)
   const action = status === 'open' ? 'close' : 'reopen'
   // It changes when the ticket does, not with the token of its form.
@@ -104,7 +111,7 @@ ${linking.length > 0 && html`<dt>Referred to by</dt><dd><ul class="plain">${link
 </section>`
 }
 
-function undelivered({ address, status, at }: ConversationHead['bounced'][number]): Html {
+function undelivered({ address, status, at }: Bounced): Html {
   return html`<p class="flash bad">Mail to ${people([{ name: '', address }])} could not be delivered${
     status !== null && status !== '' && html` (<code>${plainLine(status)}</code>)`
   }, ${time(at)}.</p>
@@ -124,9 +131,9 @@ async function tokenOf(request: FastifyRequest, ref: string): Promise<string | u
 
 /** Tells the open conversation that something came. */
 export async function tellTicket(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { id } = await headOf(request)
+  const { id } = await ticketOf(request)
   const { db } = siteOf(request)
-  return await tellChanges(request, reply, () => findConversationMark(db, id))
+  return await tellChanges(request, reply, () => findTicketMark(db, id))
 }
 
 export async function closeTicket(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -142,7 +149,7 @@ async function setStatus(
   reply: FastifyReply,
   status: 'open' | 'closed',
 ): Promise<FastifyReply> {
-  const { id, ref } = await headOf(request)
+  const { id, ref } = await ticketOf(request)
   const changed = await changeTicketStatus(siteOf(request).db, id, status, actorOf(request))
   const text = `${ref} is ${status}${changed ? '' : ' already'}.`
   return await goTo(request, reply, `/tickets/${id}`, { tone: 'good', text })

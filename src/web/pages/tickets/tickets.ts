@@ -8,9 +8,9 @@ import {
   findTicketPage,
   type ListedTicket,
   type PageCursor,
+  type TicketFilter,
   type TicketPage,
-  type TicketsWanted,
-} from '../../../store/tickets/tickets-list.ts'
+} from '../../../store/tickets/ticket-list.ts'
 import { attributes, type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { badge, fieldsOf, pager, table, time } from '../../layout/parts.ts'
@@ -34,10 +34,9 @@ export async function showTickets(request: FastifyRequest, reply: FastifyReply):
   const { db } = siteOf(request)
   const query = fieldsOf(request.query)
   const filter = toFilter(query)
-  const [before, after] = [toPlace(query.before), toPlace(query.after)]
   const found = await findTicketPage(db, await toWanted(request, filter), {
-    ...(before === undefined ? {} : { before }),
-    ...(after === undefined ? {} : { after }),
+    before: toCursor(query.before),
+    after: toCursor(query.after),
     limit: rowsAtOnce,
   })
   const live = found.newer ? {} : { live: addressOf(filter, {}, '/tickets/changes'), refreshSeconds }
@@ -82,11 +81,11 @@ function toFilter({ status, account = '', kind }: Readonly<Record<string, string
   }
 }
 
-async function toWanted(request: FastifyRequest, { status, account, kind }: Filter): Promise<TicketsWanted> {
+async function toWanted(request: FastifyRequest, { status, account, kind }: Filter): Promise<TicketFilter> {
   return {
-    ...(status === 'all' ? {} : { status }),
-    ...(account === '' ? {} : { accountIds: await findAccountIds(siteOf(request).db, account) }),
-    ...(kind === undefined ? {} : { kind }),
+    status: status === 'all' ? undefined : status,
+    accountIds: account === '' ? undefined : await findAccountIds(siteOf(request).db, account),
+    kind,
   }
 }
 
@@ -105,19 +104,19 @@ function addressOf(
 }
 
 /** `1795600000000-17` */
-function toPlace(text: string | undefined): PageCursor | undefined {
+function toCursor(text: string | undefined): PageCursor | undefined {
   const [, at, id] = /^(\d{1,14})-(\d{1,15})$/.exec(text ?? '') ?? []
   return at === undefined ? undefined : { updatedAt: new Date(Number(at)), id: Number(id) }
 }
 
-const fromPlace = ({ updatedAt, id }: PageCursor): string => `${updatedAt.getTime()}-${id}`
+const fromCursor = ({ updatedAt, id }: PageCursor): string => `${updatedAt.getTime()}-${id}`
 
 function links(filter: Filter, { tickets, newer, older }: TicketPage): Html {
   const [first, last] = [tickets[0], tickets.at(-1)]
   const newest = addressOf(filter, {})
   return pager({
-    newer: newer ? (first === undefined ? newest : addressOf(filter, { after: fromPlace(first) })) : undefined,
-    older: older && last !== undefined ? addressOf(filter, { before: fromPlace(last) }) : undefined,
+    newer: newer ? (first === undefined ? newest : addressOf(filter, { after: fromCursor(first) })) : undefined,
+    older: older && last !== undefined ? addressOf(filter, { before: fromCursor(last) }) : undefined,
   })
 }
 

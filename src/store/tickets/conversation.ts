@@ -1,0 +1,386 @@
+// One ticket as a conversation: one read model for the command, the pages and the API. It is read part by part, however long it and its mails
+// are: first the ticket, then a page of its messages with as much of their texts as is asked for; HTML only where somebody looks at it.
+import type { Knex } from 'knex'
+import { CommandError } from '../../errors/errors.ts'
+import type { Address, Bounce, HtmlNotes, Kind } from '../../model/parsed-message.ts'
+import { inTransaction } from '../db/database.ts'
+import { readBounce, readHtmlNotes, readPeople, readTags } from '../db/json-columns.ts'
+import { insertAudit } from '../people/audit.ts'
+import type { TicketStatus } from './ticket-list.ts'
+
+export interface TicketName {
+  id: number
+  ref: string
+  subject: string
+}
+
+export interface Ticket extends TicketName {
+  requester: Address
+  /** The account's address. */
+  account: string
+  status: TicketStatus
+  kind: Kind
+  messages: number
+  tags: string[]
+  /** What its first mail referred to. */
+  linked: TicketName | undefined
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** `which` is an id or a ref (LL-…), in any case. */
+export async function findTicket(db: Knex, which: string): Promise<Ticket | undefined> {
+  const query = db('tickets')
+    .join('accounts', 'accounts.id', 'tickets.account_id')
+    .leftJoin('tickets as linked', 'linked.id', 'tickets.linked_ticket_id')
+  const row = await (/^\d{1,15}$/.test(which)
+    ? query.where('tickets.id', which)
+    : query.where('tickets.ref', which.toUpperCase())
+  ).first(
+    'tickets.id',
+    'tickets.ref',
+    'tickets.subject',
+    'tickets.requester_name',
+    'tickets.requester_address',
+    'accounts.address as account',
+    'tickets.status',
+    'tickets.kind',
+    'tickets.messages',
+    'tickets.tags_json',
+    'tickets.created_at',
+    'tickets.updated_at',
+    'linked.id as linked_id',
+    'linked.ref as linked_ref',
+    'linked.subject as linked_subject',
+  )
+  if (row === undefined) return undefined
+  const { linked_id: id, linked_ref: ref, linked_subject: subject } = row
+  return {
+    id: row.id,
+    ref: row.ref,
+    subject: row.subject,
+    requester: { name: row.requester_name, address: row.requester_address },
+    account: row.account,
+    status: row.status,
+    kind: row.kind,
+    messages: row.messages,
+    tags: readTags(row.tags_json),
+    linked: id === null ? undefined : { id, ref, subject },
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+/** Throws CommandError where there is none. */
+export async function getTicket(db: Knex, which: string): Promise<Ticket> {
+  const ticket = await findTicket(db, which)
+  if (ticket !== undefined) return ticket
+  throw new CommandError(`there is no ticket ${which}`, '`letterlock ticket list` shows the newest')
+}
+
+/** The tickets whose first mail refers to this one, the newest first. */
+export async function findLinking(db: Knex, ticketId: number, limit: number): Promise<TicketName[]> {
+  return await db('tickets')
+    .where({ linked_ticket_id: ticketId })
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .select('id', 'ref', 'subject')
+}
+
+/** A participant to whom mail could not be delivered, with the status (RFC 3463). */
+export interface Bounced {
+  address: string
+  status: string | null
+  at: Date
+}
+
+/** By their address; all, or as far as the limit goes. */
+export async function findBounced(db: Knex, ticketId: number, limit?: number): Promise<Bounced[]> {
+  const query = db('participants').where({ ticket_id: ticketId }).whereNotNull('bounced_at').orderBy('address')
+  if (limit !== undefined) query.limit(limit)
+  const rows: { address: string; bounce_status: string | null; bounced_at: Date }[] = await query.select(
+    'address',
+    'bounce_status',
+    'bounced_at',
+  )
+  return rows.map(row => ({ address: row.address, status: row.bounce_status, at: row.bounced_at }))
+}
+
+/** Changes whenever the ticket gets mail, is closed or reopened. */
+export async function findTicketMark(db: Knex, ticketId: number): Promise<string> {
+  const row = await db('tickets').where({ id: ticketId }).first('messages', 'status', 'updated_at')
+  return row === undefined ? '' : `${row.messages}-${row.status}-${row.updated_at.getTime()}`
+}
+
+/** A text, or its beginning. */
+export interface Excerpt {
+  text: string
+  /** It goes on. */
+  cut: boolean
+}
+
+export interface Attachment {
+  id: number
+  /** As the sender gave it. */
+  filename: string | null
+  /** As the sender says. */
+  contentType: string
+  size: number
+  sha256: string
+  contentId: string | null
+  inline: boolean
+}
+
+export interface Message {
+  id: number
+  from: Address
+  to: Address[]
+  cc: Address[]
+  /** What the mail says. */
+  date: Date | null
+  createdAt: Date
+  kind: Kind
+  subject: string
+  messageId: string
+  /** The new words. */
+  reply: Excerpt
+  /** All words, with what is quoted. */
+  text: Excerpt
+  /** True where `text` is more than `reply`. */
+  quotes: boolean
+  hasHtml: boolean
+  /** null without HTML, and for mail that was ingested before they were noted. */
+  htmlNotes: HtmlNotes | null
+  bounce: Bounce | null
+  attachments: Attachment[]
+  source: {
+    account: string
+    mailbox: string
+    uidValidity: number
+    uid: number
+    sha256: string | null
+    size: number
+    complete: boolean
+  }
+}
+
+export interface MessagePage {
+  /** In the order in which they came. */
+  messages: Message[]
+  earlier: boolean
+  later: boolean
+}
+
+export interface MessagesWanted {
+  /** Only those before this message. */
+  beforeId?: number | undefined
+  /** The last so many. Default: all. */
+  limit?: number
+  /** How much of each text is read. Default: all of it. */
+  maxCharacters?: number
+}
+
+/** The last messages of the ticket, or the last of those before one. */
+export async function findMessages(
+  db: Knex,
+  ticketId: number,
+  { beforeId, limit, maxCharacters }: MessagesWanted,
+): Promise<MessagePage> {
+  // The ids alone first, from their index: texts are read of those that are shown.
+  const query = db('messages').where({ ticket_id: ticketId }).orderBy('id', 'desc')
+  if (limit !== undefined) query.limit(limit + 1)
+  if (beforeId !== undefined) query.where('id', '<', beforeId)
+  const ids: number[] = await query.pluck('id')
+  const shown = ids.slice(0, limit)
+  const attachments = await findAttachments(db, shown)
+  return {
+    messages: (await findRows(db, shown, maxCharacters)).map(row =>
+      toMessage(row, attachments.get(row.id) ?? [], maxCharacters),
+    ),
+    earlier: ids.length > shown.length,
+    later: beforeId !== undefined,
+  }
+}
+
+interface Row {
+  id: number
+  from_name: string
+  from_address: string
+  to_json: string
+  cc_json: string
+  date: Date | null
+  created_at: Date
+  kind: Kind
+  subject: string
+  message_id: string
+  reply: string
+  text: string
+  quotes: number
+  has_html: number
+  html_notes_json: string | null
+  bounce_json: string | null
+  account: string
+  mailbox: string
+  uid_validity: number
+  uid: number
+  sha256: string | null
+  size: number
+  complete: number
+}
+
+async function findRows(db: Knex, ids: readonly number[], maxCharacters: number | undefined): Promise<Row[]> {
+  if (ids.length === 0) return []
+  const beginningOf = (text: string, name: string): Knex.Raw =>
+    maxCharacters === undefined
+      ? db.raw(`${text} AS ${name}`)
+      : db.raw(`LEFT(${text}, ?) AS ${name}`, [maxCharacters + 1])
+  return await db('messages')
+    .join('sources', 'sources.id', 'messages.source_id')
+    .join('mailboxes', 'mailboxes.id', 'sources.mailbox_id')
+    .join('accounts', 'accounts.id', 'sources.account_id')
+    .whereIn('messages.id', ids)
+    .orderBy('messages.id')
+    .select(
+      'messages.id',
+      'messages.from_name',
+      'messages.from_address',
+      'messages.to_json',
+      'messages.cc_json',
+      'messages.date',
+      'messages.created_at',
+      'messages.kind',
+      'messages.subject',
+      'messages.message_id',
+      beginningOf('COALESCE(messages.reply, messages.text)', 'reply'),
+      beginningOf('messages.text', 'text'),
+      db.raw('(messages.reply IS NOT NULL AND TRIM(messages.reply) <> TRIM(messages.text)) AS quotes'),
+      db.raw('(messages.html IS NOT NULL) AS has_html'),
+      'messages.html_notes_json',
+      'messages.bounce_json',
+      'accounts.address as account',
+      'mailboxes.name as mailbox',
+      'sources.uid_validity',
+      'sources.uid',
+      'sources.sha256',
+      'sources.size',
+      'sources.complete',
+    )
+}
+
+function toMessage(row: Row, attachments: Attachment[], maxCharacters: number | undefined): Message {
+  return {
+    id: row.id,
+    from: { name: row.from_name, address: row.from_address },
+    to: readPeople(row.to_json),
+    cc: readPeople(row.cc_json),
+    date: row.date,
+    createdAt: row.created_at,
+    kind: row.kind,
+    subject: row.subject,
+    messageId: row.message_id,
+    reply: toExcerpt(row.reply, maxCharacters),
+    text: toExcerpt(row.text, maxCharacters),
+    quotes: row.quotes === 1,
+    hasHtml: row.has_html === 1,
+    htmlNotes: readHtmlNotes(row.html_notes_json),
+    bounce: readBounce(row.bounce_json),
+    attachments,
+    source: {
+      account: row.account,
+      mailbox: row.mailbox,
+      uidValidity: row.uid_validity,
+      uid: row.uid,
+      sha256: row.sha256,
+      size: row.size,
+      complete: row.complete === 1,
+    },
+  }
+}
+
+/** The database counts characters; beyond the first plane one is two of JavaScript's. */
+function toExcerpt(text: string, maxCharacters = Number.POSITIVE_INFINITY): Excerpt {
+  if (text.length <= maxCharacters) return { text, cut: false }
+  return { text: text.slice(0, maxCharacters).toWellFormed(), cut: true }
+}
+
+async function findAttachments(db: Knex, messageIds: readonly number[]): Promise<Map<number, Attachment[]>> {
+  if (messageIds.length === 0) return new Map()
+  const rows = await db('attachments')
+    .whereIn('of_message', messageIds)
+    .orderBy(['of_message', 'position'])
+    .select('id', 'of_message', 'filename', 'content_type', 'size', 'sha256', 'content_id', 'inline')
+  const byMessage = Map.groupBy(rows, row => row.of_message as number)
+  return new Map(
+    [...byMessage].map(([id, found]) => [
+      id,
+      found.map(row => ({
+        id: row.id,
+        filename: row.filename,
+        contentType: row.content_type,
+        size: row.size,
+        sha256: row.sha256,
+        contentId: row.content_id,
+        inline: row.inline === 1,
+      })),
+    ]),
+  )
+}
+
+/** The sanitised HTML of all messages of the ticket that have any, by their ids. */
+export async function findHtmlOfTicket(db: Knex, ticketId: number): Promise<Map<number, string>> {
+  const rows = await db('messages').where({ ticket_id: ticketId }).whereNotNull('html').select('id', 'html')
+  return new Map(rows.map(({ id, html }) => [id, html]))
+}
+
+export interface MessageHtml {
+  /** Sanitised. */
+  html: string
+  attachments: Attachment[]
+}
+
+/** Undefined where the ticket has no such message, or the message no HTML. */
+export async function findMessageHtml(db: Knex, ticketId: number, messageId: number): Promise<MessageHtml | undefined> {
+  const row = await db('messages').where({ id: messageId, ticket_id: ticketId }).first('html')
+  if (row === undefined || row.html === null) return undefined
+  return { html: row.html, attachments: (await findAttachments(db, [messageId])).get(messageId) ?? [] }
+}
+
+/** All of a message's words, with what it quotes. Undefined where the ticket has no such message. */
+export async function findMessageText(db: Knex, ticketId: number, messageId: number): Promise<string | undefined> {
+  return (await db('messages').where({ id: messageId, ticket_id: ticketId }).first('text'))?.text
+}
+
+/** True if the message is one of the ticket. */
+export async function hasMessage(db: Knex, ticketId: number, messageId: number): Promise<boolean> {
+  return (await db('messages').where({ id: messageId, ticket_id: ticketId }).first('id')) !== undefined
+}
+
+/** The id of the ticket's message with this number (from 1). */
+export async function findMessageId(db: Knex, ticketId: number, number: number): Promise<number | undefined> {
+  const query = db('messages').where({ ticket_id: ticketId }).orderBy('id')
+  return (
+    await query
+      .offset(number - 1)
+      .limit(1)
+      .first('id')
+  )?.id
+}
+
+/** Closes or reopens it, and writes who did; true if it was otherwise before. */
+export async function changeTicketStatus(db: Knex, id: number, status: TicketStatus, actor: string): Promise<boolean> {
+  return await inTransaction(db, async trx => {
+    if (!(await updateTicketStatus(trx, id, status))) return false
+    const action = status === 'closed' ? 'ticket.close' : 'ticket.reopen'
+    await insertAudit(trx, { actor, action, detail: { ticket: id } })
+    return true
+  })
+}
+
+/** True if the ticket had another status before. */
+async function updateTicketStatus(trx: Knex.Transaction, id: number, status: TicketStatus): Promise<boolean> {
+  const changed = await trx('tickets')
+    .where({ id })
+    .whereNot({ status })
+    .update({ status, updated_at: trx.raw('UTC_TIMESTAMP(3)') })
+  return changed > 0
+}
