@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { TimeTable } from './support/time-table.ts'
 
 /** The quick part of what needs no server: `npm run test:unit` runs these alone, in a few seconds. */
 const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll}/**/*.unit.test.ts', 'test/*.test.ts']
@@ -30,6 +31,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Commands are started hundreds of times: they find their code compiled.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/letterlock-tests', import.meta.url).pathname },
+    setupFiles: ['test/support/processor-time.ts'],
+    reporters: ['default', new TimeTable()],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     ...(withoutServers ? {} : { globalSetup: ['test/support/global-setup.ts'] }),

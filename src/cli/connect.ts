@@ -9,13 +9,14 @@ import { checkDatabase } from '../store/db/check-database.ts'
 import { openDatabase } from '../store/db/database.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import { keysOf } from '../vault/keys/keyring.ts'
+import { commandContext } from './command-context.ts'
 
 export interface GlobalOptions {
   config?: string
 }
 
 export function loadConfig(options: GlobalOptions): Config {
-  return toConfig(readSources(options.config))
+  return toConfig(readSources(options.config, commandContext().env))
 }
 
 export interface Urls {

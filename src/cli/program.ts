@@ -2,6 +2,7 @@
 import { Argument, Command } from 'commander'
 import { version } from '../version.ts'
 import { addAccountCommands } from './account/commands.ts'
+import { commandContext } from './command-context.ts'
 import { addEncryptionCommands } from './encryption/commands.ts'
 import { addRuleCommands } from './rule/commands.ts'
 import { addQuarantineCommands, addSourceCommands } from './source/commands.ts'
@@ -16,7 +17,11 @@ export function createProgram(): Command {
     .option('--config <file>', 'the configuration file (default: $LETTERLOCK_CONFIG, /etc/letterlock/letterlock.toml)')
     .showSuggestionAfterError()
     .showHelpAfterError('hint: --help shows what there is')
-    .configureOutput({ outputError: (text, write) => write(withoutArguments(text)) })
+    .configureOutput({
+      writeOut: text => void commandContext().stdout.write(text),
+      writeErr: text => void commandContext().stderr.write(text),
+      outputError: (text, write) => write(withoutArguments(text)),
+    })
     .exitOverride()
     .addHelpText(
       'after',
@@ -93,7 +98,8 @@ function addTools(program: Command): void {
     .addHelpText('after', examples('letterlock parse mail.eml', 'letterlock parse --json *.eml | jq .subject'))
     .action(async (files: string[], options: { json?: boolean }) => {
       const { parseFiles } = await import('./parse.ts')
-      process.exitCode = await parseFiles(files, { json: options.json === true }, process.stdout)
+      const context = commandContext()
+      context.exitCode = await parseFiles(files, { json: options.json === true }, context.stdout)
     })
   program
     .command('doctor')
@@ -103,7 +109,7 @@ function addTools(program: Command): void {
     .addHelpText('after', examples('letterlock doctor', 'letterlock doctor --json | jq \'select(.level == "fault")\''))
     .action(async (_, command: Command) => {
       const { runDoctor } = await import('./doctor/doctor.ts')
-      process.exitCode = await runDoctor(command.optsWithGlobals())
+      commandContext().exitCode = await runDoctor(command.optsWithGlobals())
     })
   program
     .command('completion')
@@ -119,6 +125,6 @@ function addTools(program: Command): void {
     )
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {
       const { completionScript } = await import('./completion.ts')
-      process.stdout.write(completionScript(program, shell))
+      commandContext().stdout.write(completionScript(program, shell))
     })
 }

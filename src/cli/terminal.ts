@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
 import { CommandError, exitCodeOf } from '../errors/errors.ts'
 import { harmless, toJsonLine } from '../foreign-text.ts'
+import { commandContext, type Output } from './command-context.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 
@@ -14,14 +15,14 @@ const escapeMark = randomBytes(12).toString('hex')
 
 /** Coloured on a terminal once it is printed; $NO_COLOR is honoured. */
 export function paint(style: Style, text: string): string {
-  return paintFor(process.stdout, style, text)
+  return paintFor(commandContext().stdout, style, text)
 }
 
 function paintError(style: Style, text: string): string {
-  return paintFor(process.stderr, style, text)
+  return paintFor(commandContext().stderr, style, text)
 }
 
-function paintFor(stream: NodeJS.WriteStream, style: Style, text: string): string {
+function paintFor(stream: Output, style: Style, text: string): string {
   return styleText(style, harmless(text), { stream, validateStream: true }).replaceAll('\u001b', escapeMark)
 }
 
@@ -42,12 +43,14 @@ export async function printJson(values: Iterable<object>): Promise<void> {
 
 /** Bytes as they are, for a file or a pipe. Throws CommandError on a terminal, which they could steer. */
 export async function printBytes(bytes: Buffer): Promise<void> {
-  if (process.stdout.isTTY) throw new CommandError('this is not for a terminal', 'send it to a file: … > FILE', 2)
+  if (commandContext().stdout.isTTY)
+    throw new CommandError('this is not for a terminal', 'send it to a file: … > FILE', 2)
   await write(bytes)
 }
 
 async function write(data: string | Buffer): Promise<void> {
-  if (!process.stdout.write(data)) await once(process.stdout, 'drain')
+  const { stdout } = commandContext()
+  if (!stdout.write(data)) await once(stdout, 'drain')
 }
 
 /** Examples below the help of a command. */
@@ -57,7 +60,7 @@ export function examples(...lines: string[]): string {
 
 /** Progress and remarks, for people who wait. */
 export function remark(line: string): void {
-  process.stderr.write(`${shown(line)}\n`)
+  commandContext().stderr.write(`${shown(line)}\n`)
 }
 
 /** Columns as wide as their content; the line is cut at the terminal's edge. `styleOf` colours a cell. */
@@ -70,7 +73,8 @@ export async function printTable(
   const widths = header.map((title, i) =>
     cells.reduce((width, row) => Math.max(width, Math.min(maxWidth, widthOf(row[i] ?? ''))), widthOf(title)),
   )
-  const edge = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY
+  const { stdout } = commandContext()
+  const edge = (stdout.isTTY && stdout.columns) || Number.POSITIVE_INFINITY
   await print(paint('bold', layOut(header, widths, edge).join('  ').trimEnd()))
   for (const row of cells) {
     const painted = layOut(row, widths, edge).map((cell, i) => {
@@ -139,7 +143,8 @@ function isOurs(error: unknown): error is Error & { hint?: string } {
 
 /** True if a person can be asked. */
 export function isInteractive(): boolean {
-  return process.stdin.isTTY === true && process.stderr.isTTY === true
+  const { stdin, stderr } = commandContext()
+  return stdin.isTTY === true && stderr.isTTY === true
 }
 
 /** Asks before something that cannot be undone. Throws CommandError in a script without `--yes`, and where the answer is no. */
@@ -152,12 +157,13 @@ export async function confirm(question: string, options: { yes?: boolean }): Pro
 
 /** A line from the terminal. Throws CommandError where the person ends it (Ctrl-C, Ctrl-D). */
 export async function ask(question: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const { stdin, stderr } = commandContext()
+  const lines = createInterface({ input: stdin, output: stderr })
   const ended = once(lines, 'close').then(() => undefined)
   try {
     const answer = await Promise.race([lines.question(shown(question)).catch(() => undefined), ended])
     if (answer !== undefined) return answer
-    process.stderr.write('\n')
+    stderr.write('\n')
     throw new CommandError('nothing was done')
   } finally {
     lines.close()
@@ -168,14 +174,14 @@ const longestSecretBytes = 4_096
 
 /** A secret from the terminal, without an echo. */
 export async function askSecret(question: string): Promise<string> {
-  const { stdin } = process
-  stdin.setRawMode(true)
-  process.stderr.write(shown(question))
+  const { stdin, stderr } = commandContext()
+  stdin.setRawMode?.(true)
+  stderr.write(shown(question))
   let secret = ''
   const decoder = new TextDecoder()
   try {
     // The stream must outlive this question: another one may follow.
-    for await (const chunk of stdin.iterator({ destroyOnReturn: false })) {
+    for await (const chunk of stdin.iterator?.({ destroyOnReturn: false }) ?? stdin) {
       for (const letter of decoder.decode(chunk as Buffer, { stream: true })) {
         if (letter === '\r' || letter === '\n' || letter === '\u0004') return secret
         if (letter === '\u0003') throw new CommandError('nothing was done')
@@ -185,9 +191,9 @@ export async function askSecret(question: string): Promise<string> {
     }
     return secret
   } finally {
-    stdin.setRawMode(false)
+    stdin.setRawMode?.(false)
     stdin.pause()
-    process.stderr.write('\n')
+    stderr.write('\n')
   }
 }
 
@@ -197,7 +203,7 @@ export async function readSecretFromStdin(
   what = 'password',
   option = '--password-stdin',
 ): Promise<string> {
-  const line = process.stdin.isTTY ? await askSecret(question) : firstLine(await readStdin(), 'standard input')
+  const line = commandContext().stdin.isTTY ? await askSecret(question) : firstLine(await readStdin(), 'standard input')
   if (line !== '') return line
   throw new CommandError(
     `standard input holds no ${what}`,
@@ -209,7 +215,7 @@ export async function readSecretFromStdin(
 async function readStdin(): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of process.stdin) {
+  for await (const chunk of commandContext().stdin) {
     chunks.push(chunk as Buffer)
     bytes += (chunk as Buffer).length
     if (bytes > longestSecretBytes)
@@ -237,19 +243,20 @@ const barWidth = 30
 /** A bar on a terminal; elsewhere a line at every tenth. */
 export function progressBar(label: string): ProgressBar {
   let tenth = -1
-  const onTerminal = process.stderr.isTTY === true
+  const { stderr } = commandContext()
+  const onTerminal = stderr.isTTY === true
   return {
     set(done, total) {
       const part = total === 0 ? 1 : Math.min(1, done / total)
       const text = `${label} ${done} of ${total}`
       if (onTerminal) {
         const filled = Math.round(part * barWidth)
-        process.stderr.write(`\r${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${text}\u001b[K`)
+        stderr.write(`\r${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${text}\u001b[K`)
       } else if (Math.floor(part * 10) !== tenth) remark(text)
       tenth = Math.floor(part * 10)
     },
     [Symbol.dispose]() {
-      if (onTerminal && tenth >= 0) process.stderr.write('\n')
+      if (onTerminal && tenth >= 0) stderr.write('\n')
     },
   }
 }

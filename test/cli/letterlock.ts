@@ -1,4 +1,5 @@
-// Runs the real program as a child process, and scripts of its commands.
+// Runs commands of the program, and scripts of them. A command runs inside this process, as main.ts runs it, with streams and an environment
+// of its own: a process for each costs most of a second. What is about the process itself (signals, pipes, the launcher) is spawned.
 //
 // A script is a text: `$ COMMAND`, then what it prints. Lines of standard error begin with `! `, a line for standard input with
 // `< `, and `= N` is the exit code (0 where it is not said). `…` stands for anything within a line, a line `...` for any lines.
@@ -7,7 +8,10 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { Readable, Writable } from 'node:stream'
 import { expect } from 'vitest'
+import { withContext } from '../../src/cli/command-context.ts'
+import { runCommand } from '../../src/cli/run-command.ts'
 
 const program = path.resolve(import.meta.dirname, '../../src/letterlock')
 
@@ -16,6 +20,8 @@ export interface Ran {
   stdout: string
   stderr: string
 }
+
+export type RanBytes = Omit<Ran, 'stdout'> & { stdout: Buffer }
 
 export interface RunOptions {
   env?: Record<string, string>
@@ -36,18 +42,62 @@ export function cleanEnv(env: Record<string, string> = {}): Record<string, strin
   return { ...Object.fromEntries(foreign), ...ours, ...env }
 }
 
-/** `letterlock ARGS…` */
+/** `letterlock ARGS…`, inside this process where it can be. */
 export async function letterlock(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { stdout, ...rest } = await run(program, args, options)
+  const { stdout, ...rest } = await letterlockBytes(args, options)
   return { ...rest, stdout: stdout.toString() }
 }
 
 /** The same, with standard output as bytes. */
-export async function letterlockBytes(
-  args: readonly string[],
-  options: RunOptions = {},
-): Promise<Omit<Ran, 'stdout'> & { stdout: Buffer }> {
-  return await run(program, args, options)
+export async function letterlockBytes(args: readonly string[], options: RunOptions = {}): Promise<RanBytes> {
+  return await (needsProcess(args, options) ? run(program, args, options) : runInside(args, options))
+}
+
+/** The same in a process of its own, as people start it. */
+export async function spawnLetterlock(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const { stdout, ...rest } = await run(program, args, options)
+  return { ...rest, stdout: stdout.toString() }
+}
+
+/** The daemon listens to signals, and what is not a setting of ours is read from the environment of the process. */
+function needsProcess(args: readonly string[], { env = {} }: RunOptions): boolean {
+  return args.includes('run') || Object.keys(env).some(name => !name.startsWith('LETTERLOCK_'))
+}
+
+async function runInside(args: readonly string[], options: RunOptions): Promise<RanBytes> {
+  const [stdout, stderr] = [collector(), collector()]
+  const context = {
+    stdin: Readable.from([Buffer.from(options.stdin ?? '')], { objectMode: false }),
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    env: cleanEnv(options.env),
+    exitCode: 0,
+  }
+  await withContext(context, () => inDirectory(options.directory, () => runCommand(args)))
+  return { code: context.exitCode, stdout: stdout.bytes(), stderr: stderr.bytes().toString() }
+}
+
+function collector(): { stream: Writable; bytes(): Buffer } {
+  const chunks: Buffer[] = []
+  const stream = new Writable({
+    write(chunk, _, done) {
+      chunks.push(chunk)
+      done()
+    },
+  })
+  return { stream, bytes: () => Buffer.concat(chunks) }
+}
+
+/** For one command at a time: the directory is the whole process's. */
+async function inDirectory<T>(directory: string | undefined, use: () => Promise<T>): Promise<T> {
+  if (directory === undefined) return await use()
+  const before = process.cwd()
+  process.chdir(directory)
+  try {
+    return await use()
+  } finally {
+    process.chdir(before)
+  }
 }
 
 /** A line for the shell; `letterlock` is the program. */
@@ -56,12 +106,8 @@ export async function shell(line: string, options: RunOptions = {}): Promise<Ran
   return { ...rest, stdout: stdout.toString() }
 }
 
-function run(
-  command: string,
-  args: readonly string[],
-  options: RunOptions,
-): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ code: number | null; stdout: Buffer; stderr: string }>()
+function run(command: string, args: readonly string[], options: RunOptions): Promise<RanBytes> {
+  const { promise, resolve, reject } = Promise.withResolvers<RanBytes>()
   const child = spawn(command, args, { cwd: options.directory, env: cleanEnv(options.env), stdio: 'pipe' })
   const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []]
   child.stdout.on('data', data => stdout.push(data))
@@ -71,6 +117,20 @@ function run(
   child.on('error', reject)
   child.on('close', code => resolve({ code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }))
   return promise
+}
+
+/** A line of a script; one that is more than settings and words goes to the shell. */
+async function runLine(line: string, options: RunOptions): Promise<Ran> {
+  const words = /[|;&$<>`"\\]/.test(line)
+    ? []
+    : [...line.matchAll(/(?:[^\s']|'[^']*')+/g)].map(([word]) => word.replaceAll("'", ''))
+  const command = words.indexOf('letterlock')
+  const settings = words.slice(0, Math.max(0, command)).map(word => word.split('=', 2) as [string, string])
+  if (command < 0 || settings.some(([name]) => !name.startsWith('LETTERLOCK_'))) return await shell(line, options)
+  return await letterlock(words.slice(command + 1), {
+    ...options,
+    env: { ...options.env, ...Object.fromEntries(settings) },
+  })
 }
 
 interface Step {
@@ -97,7 +157,7 @@ export async function runScript(file: string, env: Record<string, string> = {}):
     for (const [name, text] of files) writeFileSync(path.join(directory, name), text)
     for (const step of steps) {
       const stdin = step.stdin.map(line => `${line}\n`).join('')
-      const ran = await shell(step.command, { env, directory, stdin })
+      const ran = await runLine(step.command, { env, directory, stdin })
       const where = `${path.basename(file)}:${step.line}: ${step.command}`
       if (`${ran.stdout}${ran.stderr}`.includes(secret)) leaks.push(where)
       expect(ran, where).toEqual({

@@ -7,9 +7,9 @@ import type { Command } from 'commander'
 import { expect, onTestFinished, test } from 'vitest'
 import { completionScript } from '../../src/cli/completion.ts'
 import { createProgram } from '../../src/cli/program.ts'
-import { letterlock, runScript, shell } from './letterlock.ts'
+import { runScript, shell, spawnLetterlock } from './letterlock.ts'
 
-test.concurrent.each(['commands', 'configuration'])('scripts/%s.txt', async name => {
+test.each(['commands', 'configuration'])('scripts/%s.txt', async name => {
   expect(await runScript(path.join(import.meta.dirname, 'scripts', `${name}.txt`))).toEqual([])
 })
 
@@ -116,7 +116,7 @@ test('scripts for zsh and fish know every command', () => {
 })
 
 test('help and version go to standard output, and the rest stays silent', async () => {
-  const [help, version] = await Promise.all([letterlock(['account', '--help']), letterlock(['--version'])])
+  const [help, version] = await Promise.all([spawnLetterlock(['account', '--help']), spawnLetterlock(['--version'])])
   expect(help).toMatchObject({ code: 0, stderr: '' })
   expect(help.stdout).toContain('adds many accounts, all or none')
   expect(version).toMatchObject({ code: 0, stderr: '' })

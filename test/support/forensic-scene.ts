@@ -15,7 +15,7 @@ import type { Destination } from '../../src/fetch/mailbox.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'
-import { cleanEnv, letterlock, type Ran } from '../cli/letterlock.ts'
+import { cleanEnv, type Ran, spawnLetterlock } from '../cli/letterlock.ts'
 import { until } from './daemon.ts'
 import { startTestDovecot, type TestDovecot } from './dovecot.ts'
 import { type LoggingMariadb, startLoggingMariadb } from './forensics.ts'
@@ -162,7 +162,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     daemon,
     journal,
     async letterlock(args, stdin) {
-      const ran = await letterlock(args, { env, ...(stdin === undefined ? {} : { stdin }) })
+      const ran = await spawnLetterlock(args, { env, ...(stdin === undefined ? {} : { stdin }) })
       journal.push(ran)
       return ran
     },

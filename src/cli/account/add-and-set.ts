@@ -36,6 +36,7 @@ import { bindingOf } from '../../vault/secrets/bound-destination.ts'
 import { destinationWords } from '../../vault/secrets/destination-words.ts'
 import { createSecretWriter } from '../../vault/secrets/write-secret.ts'
 import { actor } from '../actor.ts'
+import { commandContext } from '../command-context.ts'
 import { type GlobalOptions, withDatabase } from '../connect.ts'
 import { ask, askSecret, confirm, isInteractive, paint, print, readSecretFromStdin, remark } from '../terminal.ts'
 import { readCa, readPasswordFile } from './files.ts'
@@ -197,7 +198,7 @@ export async function setAccount(which: string, options: AccountOptions & { yes?
   const { startFrom, ...settings } = readSettings(options)
   if (startFrom !== undefined) throw usage('--start cannot be changed', 'it is decided once, when the account is added')
   const provider = readProvider(options)
-  const asks = options.askPassword === true || (options.passwordStdin === true && process.stdin.isTTY === true)
+  const asks = options.askPassword === true || (options.passwordStdin === true && commandContext().stdin.isTTY === true)
   if (asks && !isInteractive()) checked('')
   const given = asks ? undefined : await givenPassword(options)
   if (Object.keys(settings).length === 0 && !asks && given === undefined && provider === undefined)

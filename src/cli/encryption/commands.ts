@@ -1,5 +1,6 @@
 // `letterlock encryption …`: options and help.
 import type { Command } from 'commander'
+import { commandContext } from '../command-context.ts'
 import { examples } from '../terminal.ts'
 
 const load = () => import('./encryption.ts')
@@ -24,7 +25,7 @@ function addLooks(encryption: Command): void {
     .option('--json', 'as an object')
     .addHelpText('after', examples('letterlock encryption verify'))
     .action(async (_, command: Command) => {
-      process.exitCode = await (await load()).verify(command.optsWithGlobals())
+      commandContext().exitCode = await (await load()).verify(command.optsWithGlobals())
     })
   encryption
     .command('audit')

@@ -1,5 +1,6 @@
 // `letterlock source …` and `letterlock quarantine …`: options and help.
 import type { Command } from 'commander'
+import { commandContext } from '../command-context.ts'
 import { examples } from '../terminal.ts'
 
 const load = () => import('./source.ts')
@@ -40,7 +41,7 @@ export function addSourceCommands(source: Command): void {
     )
     .action(async (directory: string, _, command: Command) => {
       const { exportSources } = await import('./export.ts')
-      process.exitCode = await exportSources(directory, command.optsWithGlobals())
+      commandContext().exitCode = await exportSources(directory, command.optsWithGlobals())
     })
   source
     .command('recover')
@@ -83,7 +84,7 @@ export function addQuarantineCommands(quarantine: Command): void {
       examples('letterlock quarantine retry 4711 4712', 'letterlock quarantine retry --reason too_large'),
     )
     .action(async (ids: string[], _, command: Command) => {
-      process.exitCode = await (await load()).retryMails(ids, command.optsWithGlobals())
+      commandContext().exitCode = await (await load()).retryMails(ids, command.optsWithGlobals())
     })
   quarantine
     .command('export')
