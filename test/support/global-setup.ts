@@ -8,11 +8,14 @@ import { claimDirectory } from '../../src/embedded/claim.ts'
 import { dovecotPrograms } from '../../src/embedded/dovecot.ts'
 import { findPrograms } from '../../src/embedded/programs.ts'
 import { startEmbedded } from '../../src/embedded/servers.ts'
+import { createSchemaTemplate } from './schema-template.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     databaseUrl: string
     redisUrl: string
+    /** Makes a migrated database. */
+    schemaTemplate: string
   }
 }
 
@@ -29,6 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const servers = stack.use(await startEmbedded({ ...options, programs: dovecotPrograms }))
   project.provide('databaseUrl', servers.databaseUrl)
   project.provide('redisUrl', servers.redisUrl)
+  project.provide('schemaTemplate', await createSchemaTemplate(servers.databaseUrl))
   const opened = stack.move()
   return () => opened.disposeAsync()
 }

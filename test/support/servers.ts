@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'
 import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
 import { createSecretWriter, type WriteSecret } from '../../src/vault/secrets/write-secret.ts'
+import { createDatabaseFrom } from './schema-template.ts'
 
 export interface TestDatabase extends AsyncDisposable {
   url: string
@@ -26,11 +27,13 @@ export async function createTestDatabase(
   await using stack = new AsyncDisposableStack()
   const server = openDatabase(serverUrl, defaults.database)
   stack.defer(() => server.destroy())
-  await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`)
+  const isCloned = options.migrated && options.server === undefined
+  if (isCloned) await createDatabaseFrom(serverUrl, name, inject('schemaTemplate'))
+  else await server.raw(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`)
   stack.defer(async () => void (await server.raw(`DROP DATABASE ${name}`)))
   const db = openDatabase(url, defaults.database)
   stack.defer(() => db.destroy())
-  if (options.migrated) await migrate(db)
+  if (options.migrated && !isCloned) await migrate(db)
   const opened = stack.move()
   return { url, db, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
