@@ -12,6 +12,7 @@ import { openMailbox } from './imap-mailbox.ts'
 import type { AfterIngest, Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
 import { type Namespaces, wholeNames } from './namespaces.ts'
 import { toCount, toUidNext, toUidValidity } from './numbers.ts'
+import { type Trace, traceSession } from './trace-session.ts'
 import { createWatch, isSame, type Watch } from './watch.ts'
 import { completeForms } from './wire-forms.ts'
 
@@ -22,6 +23,8 @@ export interface SessionOptions {
   timeoutMs?: number
   /** A literal that is longer breaks the connection: a bound on what a lying server can make us hold. */
   maxLiteralBytes?: number
+  /** Is told every line, as it may be shown. */
+  trace?: Trace
 }
 
 /** What every command of a session goes through. */
@@ -78,6 +81,7 @@ export async function openSession(
   completeForms(client)
   const wire = createWire(client, account.id, options, notes)
   checkGreeting(client)
+  if (options.trace !== undefined) traceSession(client, options.trace, Buffer.isBuffer(login) ? login : login.value)
   const close = () => client.close()
   options.signal?.addEventListener('abort', close, { once: true })
   try {
@@ -103,9 +107,11 @@ interface Inside {
 /** A first line that is no greeting of IMAP ends the attempt at once; the library would wait for another one. */
 function checkGreeting(client: ImapFlow): void {
   const inside = client as unknown as Inside
-  const handle = inside.handleResponse
+  const handle = inside.handleResponse.bind(client)
+  let isFirst = true
   inside.handleResponse = async answer => {
-    inside.handleResponse = handle
+    if (!isFirst) return await handle(answer)
+    isFirst = false
     const [, status] = /^\0*\* (OK|PREAUTH|BYE|NO|BAD)\b/i.exec(answer.payload.toString('latin1', 0, 64)) ?? []
     const refused = status === undefined || /^(NO|BAD)$/i.test(status)
     if (!refused) return await handle(answer)

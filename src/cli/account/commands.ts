@@ -5,6 +5,7 @@ import { examples } from '../terminal.ts'
 const load = () => import('./add-and-set.ts')
 const loadImport = () => import('./import.ts')
 const loadSwitches = () => import('./switches.ts')
+const loadTrace = () => import('./trace.ts')
 const loadViews = () => import('./views.ts')
 
 export function addAccountCommands(account: Command): void {
@@ -98,6 +99,15 @@ function addViews(account: Command): void {
     .description('connects, logs in and counts')
     .addHelpText('after', examples('letterlock account test support@example.com'))
     .action(async (which: string, _, command: Command) => (await load()).testAccount(which, command.optsWithGlobals()))
+  account
+    .command('trace')
+    .argument('<account>', 'id or address')
+    .description('logs in as a poll does and shows commands and answers, without passwords, tokens or mail text')
+    .option('--json', 'one object a line')
+    .addHelpText('after', examples('letterlock account trace support@example.com', 'letterlock account trace 3 --json'))
+    .action(async (which: string, _, command: Command) =>
+      (await loadTrace()).printTrace(which, command.optsWithGlobals()),
+    )
 }
 
 function addSet(account: Command): void {
