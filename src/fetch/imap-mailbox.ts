@@ -1,12 +1,14 @@
 // A selected mailbox, on imapflow. Mail is fetched with BODY.PEEK[] (nothing is marked as read), one command a batch. What a server tells beyond what
 // was asked for is left aside, and what our columns cannot hold never leaves this file.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CopyResponseObject, FetchMessageObject } from 'imapflow'
 import { AccountError } from '../errors/errors.ts'
+import type { AfterIngest, FetchedMessage, MessageMeta } from '../model/mail.ts'
 import { type Bounds, ordinary } from './answer-bounds.ts'
 import type { Wire } from './imap-session.ts'
 import { toState } from './imap-session.ts'
-import type { AfterIngest, FetchedMessage, Mailbox, MessageMeta } from './mailbox.ts'
+import type { Mailbox } from './mailbox.ts'
 import { dateIn, maxUid, toCount, toDate, toUidNext } from './numbers.ts'
 
 /** SELECT or EXAMINE. */

@@ -1,15 +1,18 @@
 // A logged-in connection, on imapflow. Certificates are always checked, STARTTLS is demanded where it is chosen, every command has a
 // time limit (against silence, and against a server that talks and never comes to an end) and a bound on its answer (answer-bounds.ts), and
 // what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon as the login is through.
+
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { AccountError, type IngestError } from '../errors/errors.ts'
+import type { Destination } from '../model/destination.ts'
+import type { AfterIngest } from '../model/mail.ts'
 import { toServerWords } from '../server-words.ts'
 import { version } from '../version.ts'
 import { type AnswerBounds, type Bounds, boundAnswers, maxTokens } from './answer-bounds.ts'
 import { idleLimitMs } from './idle-limits.ts'
 import { answerOf, type Failure, toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
-import type { AfterIngest, Destination, ImapSession, Login, MailboxState } from './mailbox.ts'
+import type { ImapSession, Login, MailboxState } from './mailbox.ts'
 import { type Namespaces, wholeNames } from './namespaces.ts'
 import { toCount, toUidNext, toUidValidity } from './numbers.ts'
 import { type Trace, traceSession } from './trace-session.ts'

@@ -1,15 +1,6 @@
 // PORT: what the daemon needs of an IMAP account, in the words of RFC 9051. One adapter talks to servers (imap-session.ts);
 // whatever a library or a server answers with `false` or silence is an AccountError here.
-
-/** Where and how to log in. The very object that is checked is the one that is dialled. */
-export interface Destination {
-  host: string
-  port: number
-  security: 'tls' | 'starttls' | 'cleartext'
-  username: string
-  /** The account's own CA certificates (PEM) that replace the system's, or null. */
-  caPem: string | null
-}
+import type { AfterIngest, FetchedMessage, MessageMeta } from '../model/mail.ts'
 
 /** What proves who we are: a password, or an access token of OAuth 2. The lender wipes it. */
 export interface Login {
@@ -25,24 +16,6 @@ export interface MailboxState {
   /** EXISTS. */
   messages: number
 }
-
-/** What is known of a message before its bytes are asked for. */
-export interface MessageMeta {
-  uid: number
-  /** RFC822.SIZE in bytes, as the server says; the larger number where it says two. Servers lie: `poll/batch/stated-size.ts`. */
-  size: number
-  /** INTERNALDATE. */
-  receivedAt: Date
-}
-
-/** One message as the server gave it. `complete` is false for an oversize mail, of which only the header was fetched. */
-export interface FetchedMessage extends MessageMeta {
-  source: Buffer
-  complete: boolean
-}
-
-/** What to do on the server with a mail that is ours. */
-export type AfterIngest = { kind: 'keep' } | { kind: 'seen' } | { kind: 'delete' } | { kind: 'move'; mailbox: string }
 
 /** A selected mailbox. While `fetch` is being read, no other command runs on its session. */
 export interface Mailbox {

@@ -1,5 +1,4 @@
 // What a mail says, after parsing: plain data, safe to send between threads. `letterlock parse --json` prints it.
-import type { LinkOddity } from '../parse/html/safe-link.ts'
 
 export type Kind = 'human' | 'auto-generated' | 'auto-reply' | 'bounce' | 'feedback-report' | 'list' | 'loop'
 
@@ -115,3 +114,12 @@ export interface ParsedMessage {
   /** For threading, only its id is printed; null for mail of people. */
   original: OriginalMessage | null
 }
+
+/** The name of the flag. */
+export type LinkOddity =
+  /** The words name another host than the one it leads to. */
+  | 'link-text-differs'
+  /** Letters of other alphabets that look like Latin ones stand in the host's name. */
+  | 'link-lookalike'
+  /** What looks like the host is only a user's name: `https://bank.example@elsewhere.example`. */
+  | 'link-userinfo'

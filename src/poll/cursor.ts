@@ -1,9 +1,8 @@
 // PURE. Where to resume a mailbox. UIDs mean something only under their UIDVALIDITY (RFC 9051 §2.3.1.1): when it changes, the
 // mailbox is read again from its start and what is known is recognised by its content.
-import type { MailboxState, MessageMeta } from '../fetch/mailbox.ts'
 
-/** Of the mail that was there at the first poll: all of it, none, or what came since that day. */
-export type StartFrom = 'all' | 'new' | Date
+import type { MailboxState } from '../fetch/mailbox.ts'
+import type { MessageMeta, StartFrom } from '../model/mail.ts'
 
 export interface Cursor {
   uidValidity: number

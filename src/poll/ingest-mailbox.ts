@@ -8,8 +8,11 @@
 // Every batch needs a reservation in the worker's byte budget before it is fetched. If the budget is used up, the batches at hand are
 // committed first. If other accounts wait, a backlog stops after its slice of bytes, mails or time, and goes on at its next turn.
 // A server so slow that others would have to wait for it loses its connection (byte-budget.ts); no mail is blamed for that.
+
 import { AccountError, isAbort, ServiceError } from '../errors/errors.ts'
-import type { FetchedMessage, Mailbox, MessageMeta } from '../fetch/mailbox.ts'
+import type { Mailbox } from '../fetch/mailbox.ts'
+import type { FetchedMessage, MessageMeta } from '../model/mail.ts'
+import type { ArchivedMail, MailOutcome } from '../model/mail-outcome.ts'
 import { lockLease } from '../store/accounts/leases.ts'
 import { type InFlight, type MailboxChange, type StoredMailbox, updateMailbox } from '../store/accounts/mailboxes.ts'
 import { inTransaction } from '../store/db/database.ts'
@@ -19,7 +22,6 @@ import type { Reservation } from './batch/byte-budget.ts'
 import { type FetchedBatch, fetchBatch } from './batch/fetch-batch.ts'
 import { type PlannedBatch, planBatches } from './batch/plan-batches.ts'
 import { type Cursor, isWanted } from './cursor.ts'
-import type { ArchivedMail, MailOutcome } from './ingest/decide-outcomes.ts'
 import { archiveBatch, type BatchContext } from './ingest/ingest-batch.ts'
 import { probeStoring } from './ingest/probe-storing.ts'
 import { RefusedMail, storeMails } from './ingest/store-mails.ts'

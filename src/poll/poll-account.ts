@@ -4,9 +4,12 @@
 // from an earlier poll comes first, then new mail in windows, batch by batch (ingest-mailbox.ts). One mailbox that fails does not
 // keep the others of its account from being polled, now or at the next poll, and a server that will not flag or move does not keep mail
 // from coming in.
+
 import type { Knex } from 'knex'
 import { AccountError, type IngestError, isAbort, MessageError, ServiceError } from '../errors/errors.ts'
 import type { ImapSession, Mailbox, MailboxState } from '../fetch/mailbox.ts'
+import type { StartFrom } from '../model/mail.ts'
+import type { MailOutcome } from '../model/mail-outcome.ts'
 import { lockLease } from '../store/accounts/leases.ts'
 import { findMailboxes, type InFlight, type StoredMailbox, updateMailbox } from '../store/accounts/mailboxes.ts'
 import type { PolledAccount } from '../store/accounts/polled-account.ts'
@@ -16,16 +19,7 @@ import { findRetries, type Retry } from '../store/ingest/quarantine.ts'
 import { findUnsettled } from '../store/ingest/unsettled.ts'
 import type { ByteBudget } from './batch/byte-budget.ts'
 import type { BatchLimits } from './batch/plan-batches.ts'
-import {
-  type Cursor,
-  isTakenBack,
-  isUnchanged,
-  lastCertainUid,
-  readAgain,
-  resumeFrom,
-  type StartFrom,
-} from './cursor.ts'
-import type { MailOutcome } from './ingest/decide-outcomes.ts'
+import { type Cursor, isTakenBack, isUnchanged, lastCertainUid, readAgain, resumeFrom } from './cursor.ts'
 import type { IngestDeps } from './ingest/ingest-batch.ts'
 import { ingestMailbox, retryMails, YieldedConnection } from './ingest-mailbox.ts'
 import { nameMissing } from './missing-mailbox.ts'

@@ -1,10 +1,12 @@
 // Connections of polls: one that is kept from the last poll where there is one, or a new one, for which the secret is opened and
 // lent for just as long as the login takes. An abort closes the connection, whatever it waits for. After the poll it is kept, and
 // waits for mail where the account wants that and the server can.
+
 import { createHash } from 'node:crypto'
 import type { HostGate } from '../fetch/host-gate.ts'
-import type { Destination, ImapSession, Login } from '../fetch/mailbox.ts'
+import type { ImapSession, Login } from '../fetch/mailbox.ts'
 import type { SessionPool, Wait } from '../fetch/session-pool.ts'
+import type { Destination } from '../model/destination.ts'
 import type { PolledAccount } from '../store/accounts/polled-account.ts'
 import { type OpenSecret, withSecret } from '../vault/secrets/open-secret.ts'
 import type { PollDeps } from './poll-account.ts'

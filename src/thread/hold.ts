@@ -1,7 +1,9 @@
 // PURE. Floods and loops: one sender opens no more than so many tickets in an hour, and does not write the same subject again and again.
 // What is too much is held in quarantine, where it is shown and can be released: nothing is lost. What counts is when the mail server
 // received the mails: those of a weekend that are read on Monday are no flood.
+
 import type { ParsedMessage } from '../model/parsed-message.ts'
+import type { SenderHistory, Tally } from '../model/rule.ts'
 import { baseSubject } from './subject.ts'
 
 export interface HoldLimits {
@@ -9,17 +11,6 @@ export interface HoldLimits {
   ticketsPerHour: number
   /** Mails with one subject that one sender may write in ten minutes; 0: any number. */
   sameSubject: number
-}
-
-/** How many at which times, in milliseconds. */
-export type Tally = { at: number; count: number }[]
-
-/** What a sender did around the time of his mails: grows with the mails of a batch. */
-export interface SenderHistory {
-  /** Tickets opened. */
-  tickets: Tally
-  /** Mails by their base subject. */
-  subjects: Map<string, Tally>
 }
 
 export function emptyHistory(): SenderHistory {

@@ -1,6 +1,8 @@
 // PURE. Rules of an admin: what is to be dropped, held or tagged before threading, each decision under the rule's name. Patterns know `*`
 // and nothing else, so that no pattern can be slow; they look at the whole of a value, whatever its case.
+
 import type { Address, Kind, ParsedMessage } from '../model/parsed-message.ts'
+import type { Conditions, Rule } from '../model/rule.ts'
 
 export const kinds: readonly Kind[] = [
   'human',
@@ -11,28 +13,6 @@ export const kinds: readonly Kind[] = [
   'list',
   'loop',
 ]
-
-export interface Conditions {
-  /** The sender's address. */
-  from?: string
-  /** Some address in To or Cc. */
-  to?: string
-  /** No address in To or Cc: what was not written to us. */
-  notTo?: string
-  subject?: string
-  /** A header field of this name with such a value. */
-  header?: { name: string; value: string }
-  kind?: Kind
-  /** Bytes of the raw mail, at least. */
-  minBytes?: number
-}
-
-export interface Rule {
-  name: string
-  conditions: Conditions
-  action: 'drop' | 'hold' | 'tag'
-  tag: string | null
-}
 
 export interface RuleSubject {
   message: ParsedMessage

@@ -1,5 +1,6 @@
 // What the benchmarks share: servers and a database of their own, accounts in it, a daemon in a process of its own, and what the processes
 // cost.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -8,7 +9,7 @@ import path from 'node:path'
 import type { Knex } from 'knex'
 import { toConfig } from '../../src/config/config.ts'
 import { type Embedded, startEmbedded } from '../../src/embedded/servers.ts'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 import { type DatabaseUse, openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'
 

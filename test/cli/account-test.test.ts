@@ -1,9 +1,10 @@
 // `letterlock account test` against a real mail server: each failure says what and what to do.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { rawMail } from '../support/messages.ts'

@@ -1,9 +1,10 @@
 // How a connection begins with servers that do not greet, do not encrypt, or are none of IMAP.
+
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { openSession } from '../../src/fetch/imap-session.ts'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 
 const secret = 'never-to-be-seen'
 

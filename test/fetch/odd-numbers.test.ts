@@ -1,8 +1,10 @@
 // Numbers and dates that are larger than RFC 9051 allows, or missing: what comes in is bounded to what our columns hold, and the rest of the mail comes.
+
 import { expect, test } from 'vitest'
 import { openSession } from '../../src/fetch/imap-session.ts'
-import type { FetchedMessage, ImapSession } from '../../src/fetch/mailbox.ts'
+import type { ImapSession } from '../../src/fetch/mailbox.ts'
 import { dateIn, toUidValidity } from '../../src/fetch/numbers.ts'
+import type { FetchedMessage } from '../../src/model/mail.ts'
 import { type Script, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
 

@@ -1,4 +1,5 @@
 // Servers whose TLS is old, weak, incomplete or breaks: each is told as what it is, and no password is sent.
+
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,7 +9,7 @@ import path from 'node:path'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSession } from '../../src/fetch/imap-session.ts'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 
 const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-tls-'))
 const at = (name: string) => path.join(directory, name)

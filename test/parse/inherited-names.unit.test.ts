@@ -1,10 +1,12 @@
 // Names that every plain object has (`constructor`, `toString`) are names like any other, wherever a mail puts them. On each place stands a mail
 // of its own: with such a name it says what it says with a word that nobody has ever heard of.
+
 import { expect, test } from 'vitest'
+import type { ArchivedMail } from '../../src/model/mail-outcome.ts'
 import { decodeCharset } from '../../src/parse/mime/charset.ts'
 import { readRtf } from '../../src/parse/mime/rtf.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import { type ArchivedMail, decideOutcomes, type OutcomePolicy } from '../../src/poll/ingest/decide-outcomes.ts'
+import { decideOutcomes, type OutcomePolicy } from '../../src/poll/ingest/decide-outcomes.ts'
 import { createHeaderReader } from '../../src/poll/ingest/ingest-batch.ts'
 import { rawMail } from '../support/messages.ts'
 

@@ -1,9 +1,10 @@
 // What a batch costs and writes, in a real database.
+
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { expect, test } from 'vitest'
+import type { ArchivedMail } from '../../src/model/mail-outcome.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import type { ArchivedMail } from '../../src/poll/ingest/decide-outcomes.ts'
 import { triageMails, verifyTokens } from '../../src/poll/ingest/ingest-batch.ts'
 import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { inTransaction } from '../../src/store/db/database.ts'

@@ -1,13 +1,15 @@
 // Where a mail lies is read from a row, which others can write: a size or an offset that is none of ours is a damaged mail, never an
 // allocation. On 0.3.0 a size of 2 GiB or more ended the process in native code.
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
+import type { RawLocation } from '../../src/model/mail.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { openRawS3 } from '../../src/store/raw/raw-s3.ts'
-import type { RawLocation, RawStore } from '../../src/store/raw/raw-store.ts'
+import type { RawStore } from '../../src/store/raw/raw-store.ts'
 import { type S3Server, startS3Server } from '../support/s3-server.ts'
 
 const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-places-'))

@@ -1,12 +1,14 @@
 // Raw mail in a bucket: what is kept, what is read, and what becomes of it when the service fails or lies.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
+import type { RawLocation } from '../../src/model/mail.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { openRawS3 } from '../../src/store/raw/raw-s3.ts'
-import type { RawLocation, RawMail, RawStore } from '../../src/store/raw/raw-store.ts'
+import type { RawMail, RawStore } from '../../src/store/raw/raw-store.ts'
 import type { S3Patience } from '../../src/store/raw/s3-bucket.ts'
 import { type S3Server, startS3Server, writeCredentials } from '../support/s3-server.ts'
 

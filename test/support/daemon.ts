@@ -1,11 +1,12 @@
 // A whole daemon inside the test, on the test's database and Redis, with its log in memory.
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { type Config, toConfig } from '../../src/config/config.ts'
 import { type Daemon, type DaemonOptions, startDaemon } from '../../src/daemon.ts'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 import { createLog } from '../../src/observe/log.ts'
 import { requestPoll } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'

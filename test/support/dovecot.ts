@@ -1,9 +1,10 @@
 // A Dovecot for one test file.
+
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Dovecot, type DovecotOptions, startDovecot } from '../../src/embedded/dovecot.ts'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 
 export const user = { name: 'support', password: 'a right Passw0rd: ü' }
 

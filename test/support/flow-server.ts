@@ -1,8 +1,9 @@
 // What the flow tests need of a mail server, whichever it is, and the other client that works on its mailboxes.
+
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { ImapFlow } from 'imapflow'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 
 export interface FlowServer extends OtherClient, AsyncDisposable {
   user: { name: string; password: string }

@@ -1,6 +1,7 @@
 // A whole installation for a search after secrets: a MariaDB that logs all it can, a Redis that keeps every command, mail servers of
 // which some refuse, and the real program as a process of its own, as loud as it can be. The passwords are stored by a helpdesk's
 // plain SQL. Every one is unique: a random core, which any escaping leaves as it is, and an ending that tells escapings apart.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -11,7 +12,7 @@ import path from 'node:path'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { startEmbedded } from '../../src/embedded/servers.ts'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'

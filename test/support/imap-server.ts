@@ -1,9 +1,10 @@
 // A scripted IMAP server for what a good one will not do: it refuses, hangs, throttles, drops the line in the middle of a literal,
 // omits mails from its answers, says what nobody asked for. Speaks as much of RFC 3501 as imapflow asks for.
+
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 
 export interface ScriptedMail {
   uid: number

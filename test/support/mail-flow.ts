@@ -1,10 +1,11 @@
 // What must hold with every mail server: the whole daemon against it, MariaDB and Redis. Run for Dovecot among the ordinary tests,
 // for others among the long ones.
+
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSession } from '../../src/fetch/imap-session.ts'
-import type { Destination } from '../../src/fetch/mailbox.ts'
+import type { Destination } from '../../src/model/destination.ts'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
 import { findSourceDetails } from '../../src/store/ingest/sources.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'

@@ -1,14 +1,13 @@
 // Short stories of mails, run through the parser and `decideOutcomes` with an in-memory database that grows as the real one does.
+
 import { createHash } from 'node:crypto'
+import type { ArchivedMail, BatchTicket, MailOutcome, Original } from '../../src/model/mail-outcome.ts'
 import type { Kind, ParsedMessage } from '../../src/model/parsed-message.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
-import { type BatchTicket, untouchedTicket } from '../../src/poll/ingest/batch-ticket.ts'
+import { untouchedTicket } from '../../src/poll/ingest/batch-ticket.ts'
 import {
-  type ArchivedMail,
   decideOutcomes,
   type Known,
-  type MailOutcome,
-  type Original,
   type OutcomeCursor,
   type OutcomePolicy,
 } from '../../src/poll/ingest/decide-outcomes.ts'

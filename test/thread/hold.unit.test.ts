@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { emptyHistory, holdReason, noteMail, type SenderHistory } from '../../src/thread/hold.ts'
+import type { SenderHistory } from '../../src/model/rule.ts'
+import { emptyHistory, holdReason, noteMail } from '../../src/thread/hold.ts'
 import { message } from '../support/messages.ts'
 
 const limits = { ticketsPerHour: 2, sameSubject: 3 }

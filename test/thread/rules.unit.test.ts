@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { applyRules, type Conditions, holds, matches, type Rule, toConditions } from '../../src/thread/rules.ts'
+import type { Conditions, Rule } from '../../src/model/rule.ts'
+import { applyRules, holds, matches, toConditions } from '../../src/thread/rules.ts'
 import { message } from '../support/messages.ts'
 
 /** What a pattern means, said again by going through all possibilities. */

@@ -1,9 +1,11 @@
 // `letterlock account …`: adding and changing accounts. Passwords and tokens come from a prompt, standard input, a file or a provider, and
 // go nowhere but into the store.
+
 import type { Knex } from 'knex'
 import type { Config } from '../../config/config.ts'
 import { AccountError, CommandError } from '../../errors/errors.ts'
-import type { Destination, Login } from '../../fetch/mailbox.ts'
+import type { Login } from '../../fetch/mailbox.ts'
+import type { Destination } from '../../model/destination.ts'
 import { addressTaken, findAddresses, findRemoved } from '../../store/accounts/account-addresses.ts'
 import {
   type AccountChange,

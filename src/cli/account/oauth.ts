@@ -1,16 +1,18 @@
 // `--oauth` of `account add` and `account set`: what it takes is gathered and checked, then a person signs in, or a refresh token is read
 // from standard input.
+
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
 import type { ServerMetadata } from 'openid-client'
 import { CommandError } from '../../errors/errors.ts'
 import type { Login } from '../../fetch/mailbox.ts'
 import { visible } from '../../foreign-text.ts'
+import type { OAuthClient } from '../../model/destination.ts'
 import type { NewOAuth } from '../../store/accounts/account-changes.ts'
 import type { AccountDestination } from '../../store/accounts/destinations.ts'
 import type { Keyring } from '../../vault/keys/keyring.ts'
 import { findProvider, type Provider } from '../../vault/oauth/providers.ts'
-import { maxSecretBytes, type OAuthClient } from '../../vault/secrets/envelope.ts'
+import { maxSecretBytes } from '../../vault/secrets/envelope.ts'
 import { readStored } from '../../vault/secrets/open-secret.ts'
 import { firstLine, readSecretFromStdin } from '../terminal.ts'
 

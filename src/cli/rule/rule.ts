@@ -1,7 +1,9 @@
 // `letterlock rule …`: what an admin decides of mails before they become tickets.
+
 import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
+import type { Conditions } from '../../model/rule.ts'
 import { getAccount } from '../../store/accounts/accounts.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import {
@@ -13,7 +15,7 @@ import {
   updateRuleEnabled,
 } from '../../store/ingest/stored-rules.ts'
 import { insertAudit } from '../../store/people/audit.ts'
-import { type Conditions, holds, holdsOne, namesOf, type RuleSubject, toConditions } from '../../thread/rules.ts'
+import { holds, holdsOne, namesOf, type RuleSubject, toConditions } from '../../thread/rules.ts'
 import { actor } from '../actor.ts'
 import { type GlobalOptions, withDatabase } from '../connect.ts'
 import { confirm, print, printJson, printTable } from '../terminal.ts'

@@ -1,7 +1,9 @@
 // What may be said of a rule: read, checked, and every fault told; and how conditions are shown.
+
 import { CommandError } from '../../errors/errors.ts'
 import type { Kind } from '../../model/parsed-message.ts'
-import { type Conditions, kinds, namesOf, type Rule } from '../../thread/rules.ts'
+import type { Conditions, Rule } from '../../model/rule.ts'
+import { kinds, namesOf } from '../../thread/rules.ts'
 
 /** As given, unchecked. */
 export interface GivenRule {

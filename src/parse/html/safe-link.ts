@@ -1,15 +1,8 @@
 // PURE. Addresses in a mail's HTML: which may be kept, and what is odd about a link. Kept are http, https and mailto, spelled as a browser
 // would spell them, so that what is shown, checked and opened is one and the same.
-import { domainToASCII, domainToUnicode } from 'node:url'
 
-/** The name of the flag. */
-export type LinkOddity =
-  /** The words name another host than the one it leads to. */
-  | 'link-text-differs'
-  /** Letters of other alphabets that look like Latin ones stand in the host's name. */
-  | 'link-lookalike'
-  /** What looks like the host is only a user's name: `https://bank.example@elsewhere.example`. */
-  | 'link-userinfo'
+import { domainToASCII, domainToUnicode } from 'node:url'
+import type { LinkOddity } from '../../model/parsed-message.ts'
 
 const maxLength = 8_000
 

@@ -1,7 +1,9 @@
 // One batch off the wire. Servers refuse a batch for one mail of it, omit mails, send them late, and send less than they stated: what came whole
 // is handed on, up to the first mail that did not.
+
 import { AccountError } from '../../errors/errors.ts'
-import type { FetchedMessage, Mailbox } from '../../fetch/mailbox.ts'
+import type { Mailbox } from '../../fetch/mailbox.ts'
+import type { FetchedMessage } from '../../model/mail.ts'
 import type { Poll } from '../poll-account.ts'
 import type { PlannedBatch } from './plan-batches.ts'
 import { isWhole, showsEstimates } from './stated-size.ts'

@@ -1,5 +1,5 @@
 // PURE. Cuts a list of messages into batches bounded by number and bytes.
-import type { MessageMeta } from '../../fetch/mailbox.ts'
+import type { MessageMeta } from '../../model/mail.ts'
 
 export interface PlannedBatch {
   uids: number[]

@@ -1,30 +1,8 @@
 // PURE. A ticket that has mail in a batch: as it is found or opened, and what each mail adds to it.
-import type { Address, Bounce, Kind, ParsedMessage } from '../../model/parsed-message.ts'
+import type { BatchTicket } from '../../model/mail-outcome.ts'
+import type { Bounce, ParsedMessage } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
 import { isAutomatic, participantsOf, requesterOf, type ThreadPolicy } from '../../thread/thread-message.ts'
-
-/** A ticket that has mail in this batch. */
-export interface BatchTicket {
-  /** Null until it is inserted. */
-  id: number | null
-  participants: Set<string>
-  /** Who opened it, as personKey() has it. */
-  requester: string
-  closed: boolean
-  /** Set for a ticket that the batch opens. */
-  opened: { kind: Kind; subject: string; requester: Address; at: Date; linked: BatchTicket | null } | null
-  /** Messages that the batch adds. */
-  added: number
-  reopened: boolean
-  lastAt: Date
-  newParticipants: Set<string>
-  /** Tags that rules give it. */
-  tags: Set<string>
-  /** Addresses that a bounce says could not be reached, with the status. */
-  bounced: Map<string, string>
-  /** Message-IDs that its mails refer to and that are not here yet. */
-  awaits: Set<string>
-}
 
 export function openTicket(
   message: ParsedMessage,

@@ -1,12 +1,14 @@
 // PURE. What becomes of the mails of a batch, each with its reason: the only place where a mail gets its outcome. Mails are decided
 // in the order given, because a mail may belong to a ticket that an earlier mail of the same batch opens.
+
 import { createHash } from 'node:crypto'
-import type { FetchedMessage } from '../../fetch/mailbox.ts'
+import type { FetchedMessage } from '../../model/mail.ts'
+import type { ArchivedMail, BatchTicket, MailOutcome, Original } from '../../model/mail-outcome.ts'
 import type { ParsedMessage } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
-import type { RawLocation } from '../../store/raw/raw-store.ts'
-import { emptyHistory, type HoldLimits, holdReason, noteMail, type SenderHistory } from '../../thread/hold.ts'
-import { applyRules, type Rule, type RuleVerdict } from '../../thread/rules.ts'
+import type { Rule, SenderHistory } from '../../model/rule.ts'
+import { emptyHistory, type HoldLimits, holdReason, noteMail } from '../../thread/hold.ts'
+import { applyRules, type RuleVerdict } from '../../thread/rules.ts'
 import {
   type Candidate,
   type Leads,
@@ -17,33 +19,7 @@ import {
   threadMessage,
 } from '../../thread/thread-message.ts'
 import { tokensIn, tokensOf } from '../../thread/token.ts'
-import { type BatchTicket, join, openTicket } from './batch-ticket.ts'
-
-/** A mail whose bytes are archived: parsed, or with the reason why it could not be. */
-export interface ArchivedMail {
-  mail: FetchedMessage
-  location: RawLocation
-  parsed: ParsedMessage | null
-  fault: string | null
-}
-
-/** A source that a mail repeats: one of an earlier batch (`id`), or of this one (`outcome`). */
-export interface Original {
-  id: number | null
-  ticketId: number | null
-  outcome: MailOutcome | null
-}
-
-export interface MailOutcome {
-  archived: ArchivedMail
-  fingerprint: Buffer | null
-  result: 'created' | 'appended' | 'ignored' | 'duplicate' | 'quarantined'
-  reason: string
-  ticket: BatchTicket | null
-  /** Other tickets that waited for this mail: what they refer to is in its ticket. */
-  waiting: readonly BatchTicket[]
-  original: Original | null
-}
+import { join, openTicket } from './batch-ticket.ts'
 
 /** What the database knows about the mails of a batch. */
 export interface Known {

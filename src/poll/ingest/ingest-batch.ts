@@ -1,9 +1,11 @@
 // A batch of mail becomes ours: its bytes are durable before anything else is said about it (`archiveBatch`), then every mail gets
 // its end, and the rows and the cursor move in one transaction (`commitBatch`). A crash between the two leaves a raw batch
 // without rows, and the mail is fetched again.
+
 import type { Knex } from 'knex'
 import { MessageError } from '../../errors/errors.ts'
-import type { FetchedMessage } from '../../fetch/mailbox.ts'
+import type { FetchedMessage } from '../../model/mail.ts'
+import type { ArchivedMail, BatchTicket, MailOutcome } from '../../model/mail-outcome.ts'
 import type { ParsedMessage } from '../../model/parsed-message.ts'
 import { personKey, spellingsOf } from '../../model/person-key.ts'
 import { decodeText, type Headers, parseHeaders } from '../../parse/mime/headers.ts'
@@ -30,15 +32,8 @@ import { baseSubject } from '../../thread/subject.ts'
 import { personOf, type ThreadPolicy, threadIds } from '../../thread/thread-message.ts'
 import { type Tokens, tokensIn, tokensOf } from '../../thread/token.ts'
 import type { Cursor } from '../cursor.ts'
-import { type BatchTicket, untouchedTicket } from './batch-ticket.ts'
-import {
-  type ArchivedMail,
-  decideOutcomes,
-  fingerprintOf,
-  type Known,
-  type MailOutcome,
-  type OutcomeCursor,
-} from './decide-outcomes.ts'
+import { untouchedTicket } from './batch-ticket.ts'
+import { decideOutcomes, fingerprintOf, type Known, type OutcomeCursor } from './decide-outcomes.ts'
 import { relationOf } from './known-uid.ts'
 
 export interface IngestDeps {

@@ -1,11 +1,12 @@
 // Whether the database stores mail at this moment: two mails of our own, one that opens a ticket and one that joins it, are written as all
 // others are, and taken back. Where they go through, a mail that does not is at fault itself; where they do not, the database is.
+
 import type { Knex } from 'knex'
+import type { BatchTicket, MailOutcome } from '../../model/mail-outcome.ts'
 import type { ParsedMessage } from '../../model/parsed-message.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { insertMails } from '../../store/ingest/ingest-messages.ts'
-import { type BatchTicket, join, openTicket, untouchedTicket } from './batch-ticket.ts'
-import type { MailOutcome } from './decide-outcomes.ts'
+import { join, openTicket, untouchedTicket } from './batch-ticket.ts'
 
 /** No server gives this UIDVALIDITY (RFC 9051 §2.3.1.1), and rows that let go of their UIDs have small numbers under it. */
 const location = { uidValidity: 0, afterIngest: { kind: 'keep' } } as const

@@ -1,11 +1,12 @@
 // An operator asks for a quarantined mail again. Where its bytes are kept it is parsed and ended anew at once; where they are not,
 // the worker that owns the account fetches it from the server at its next poll.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
+import type { MailOutcome } from '../../model/mail-outcome.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../../store/ingest/quarantine.ts'
 import type { RawStore } from '../../store/raw/raw-store.ts'
-import type { MailOutcome } from './decide-outcomes.ts'
 import {
   type IngestDeps,
   parseMail,

@@ -2,9 +2,9 @@
 // time. Then it is told as `message.unstorable`, and the others of its batch are ours; in every other case the database is at fault, and all waits.
 
 import { IngestError, MessageError } from '../../errors/errors.ts'
+import type { ArchivedMail, MailOutcome } from '../../model/mail-outcome.ts'
 import type { MailboxChange } from '../../store/accounts/mailboxes.ts'
 import { DatabaseError } from '../../store/db/database-error.ts'
-import type { ArchivedMail, MailOutcome } from './decide-outcomes.ts'
 import { type BatchContext, commitBatch, type IngestDeps } from './ingest-batch.ts'
 import { probeStoring } from './probe-storing.ts'
 

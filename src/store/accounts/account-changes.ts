@@ -1,8 +1,8 @@
 // Accounts are added, changed, paused and removed.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { Destination } from '../../fetch/mailbox.ts'
-import type { OAuthClient, SecretKind } from '../../vault/secrets/envelope.ts'
+import type { Destination, OAuthClient, SecretKind } from '../../model/destination.ts'
 import type { WriteSecret } from '../../vault/secrets/write-secret.ts'
 import { inTransaction } from '../db/database.ts'
 import { addressTaken, findAddresses, findRemoved, lockAddresses } from './account-addresses.ts'

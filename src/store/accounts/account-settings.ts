@@ -1,7 +1,8 @@
 // What may be said of an account, in options of commands, in columns of a CSV file or in a form: checked, and every fault told.
+
 import { X509Certificate } from 'node:crypto'
-import type { Destination } from '../../fetch/mailbox.ts'
 import { isVisible, visible } from '../../foreign-text.ts'
+import type { Destination } from '../../model/destination.ts'
 import type { AccountChange, NewAccount } from './account-changes.ts'
 import type { AccountDestination } from './destinations.ts'
 

@@ -1,8 +1,8 @@
 // Accounts as operators see them. How they are changed is in account-changes.ts, what a poll needs of one in polled-account.ts.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { Destination } from '../../fetch/mailbox.ts'
-import type { OAuthClient } from '../../vault/secrets/envelope.ts'
+import type { Destination, OAuthClient } from '../../model/destination.ts'
 import { type OAuthRow, oauthColumns, toOAuthClient } from './destinations.ts'
 
 export type AccountState = 'active' | 'failing' | 'waiting' | 'paused'

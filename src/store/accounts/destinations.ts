@@ -1,9 +1,9 @@
 // Where accounts log in and what with: the columns of `accounts` as the very object that is dialled, and the provider of OAuth tokens.
+
 import { isDeepStrictEqual } from 'node:util'
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { Destination } from '../../fetch/mailbox.ts'
-import type { OAuthClient } from '../../vault/secrets/envelope.ts'
+import type { Destination, OAuthClient } from '../../model/destination.ts'
 
 /** Where an account's secrets may go: its mail server, and what its tokens come from. */
 export interface AccountDestination extends Destination {

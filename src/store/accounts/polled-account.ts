@@ -1,11 +1,11 @@
 // What a poll needs of an account's row; its end is written back by poll-results.ts. The row may have been written by a
 // helpdesk's plain SQL, so its texts are checked here.
+
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { AccountError } from '../../errors/errors.ts'
-import type { AfterIngest, Destination } from '../../fetch/mailbox.ts'
-import type { StartFrom } from '../../poll/cursor.ts'
-import type { OAuthClient } from '../../vault/secrets/envelope.ts'
+import type { Destination, OAuthClient } from '../../model/destination.ts'
+import type { AfterIngest, StartFrom } from '../../model/mail.ts'
 import { destinationColumns, oauthColumns, toDestination, toOAuthClient } from './destinations.ts'
 import type { Lease } from './leases.ts'
 

@@ -1,10 +1,12 @@
 // A mail that is fetched again, because its transaction failed or its process died, is not kept twice: its place in the batch that was kept is
 // found again by its UID and its hash, read, and used. This process remembers what it kept; what an earlier one left is looked for once an hour.
+
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { ServiceError } from '../../errors/errors.ts'
+import type { RawLocation } from '../../model/mail.ts'
 import { findUnusedBatches } from '../raw/raw-leftovers.ts'
-import type { RawIndexEntry, RawLocation, RawMail, RawStore } from '../raw/raw-store.ts'
+import type { RawIndexEntry, RawMail, RawStore } from '../raw/raw-store.ts'
 
 const maxRemembered = 20_000
 const searchEveryMs = 3_600_000

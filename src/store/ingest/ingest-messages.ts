@@ -1,9 +1,10 @@
 // The rows of a batch, once its mails have their ends. All of it runs inside the transaction that also moves the cursor. Ids are read back
 // instead of calculated from the first one: servers in a cluster do not count by one.
+
 import type { Knex } from 'knex'
-import type { AfterIngest, MessageMeta } from '../../fetch/mailbox.ts'
+import type { AfterIngest, MessageMeta } from '../../model/mail.ts'
+import type { MailOutcome } from '../../model/mail-outcome.ts'
 import type { Address, ParsedMessage } from '../../model/parsed-message.ts'
-import type { MailOutcome } from '../../poll/ingest/decide-outcomes.ts'
 import { cut, insertRows, type Row } from '../db/insert-rows.ts'
 import { hashOf } from './find-duplicates.ts'
 import {

@@ -1,10 +1,10 @@
 // The rows of tickets that a batch opens or adds to. Ids are read back instead of calculated from the first one: servers in a cluster do not
 // count by one.
+
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
+import type { BatchTicket, MailOutcome } from '../../model/mail-outcome.ts'
 import { spellingsOf } from '../../model/person-key.ts'
-import type { BatchTicket } from '../../poll/ingest/batch-ticket.ts'
-import type { MailOutcome } from '../../poll/ingest/decide-outcomes.ts'
 import { cut, insertRows } from '../db/insert-rows.ts'
 import { readTags } from '../db/json-columns.ts'
 import { hashOf } from './find-duplicates.ts'

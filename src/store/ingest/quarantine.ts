@@ -1,8 +1,8 @@
 // Mails that could not become a ticket and are to be tried again.
+
 import type { Knex } from 'knex'
-import type { AfterIngest } from '../../fetch/mailbox.ts'
+import type { AfterIngest, RawLocation } from '../../model/mail.ts'
 import { toAfterIngest } from '../accounts/polled-account.ts'
-import type { RawLocation } from '../raw/raw-store.ts'
 
 /** A quarantined mail that an operator asked for again and whose bytes must come from the server. */
 export interface Retry {

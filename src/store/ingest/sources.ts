@@ -1,7 +1,8 @@
 // Every mail ever taken in, and its end, as operators look them up.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { RawLocation } from '../raw/raw-store.ts'
+import type { RawLocation } from '../../model/mail.ts'
 
 /** As `source list --json` prints it. */
 export interface SourceView {

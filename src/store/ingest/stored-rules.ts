@@ -1,7 +1,8 @@
 // Rules of an admin as the commands see them; triage-data.ts reads those that hold for an account.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { Conditions, Rule } from '../../thread/rules.ts'
+import type { Conditions, Rule } from '../../model/rule.ts'
 
 export interface StoredRule {
   name: string

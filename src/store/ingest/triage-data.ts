@@ -1,7 +1,7 @@
 // What the judging of mails looks up besides threads: our own addresses, an admin's rules, and what senders did lately.
+
 import type { Knex } from 'knex'
-import type { SenderHistory } from '../../thread/hold.ts'
-import type { Conditions, Rule } from '../../thread/rules.ts'
+import type { Conditions, Rule, SenderHistory } from '../../model/rule.ts'
 
 /** Those of these addresses (lower case) that are our own accounts', which are looked up as they stand: in lower case, as people write them. */
 export async function findOwnAddresses(db: Knex, addresses: readonly string[]): Promise<Set<string>> {

@@ -1,11 +1,11 @@
 // What is still to be done on the server with mail that is ours: flag, move, delete. Only mail kept whole, and only under the
 // UIDVALIDITY under which it was taken in.
+
 import type { Knex } from 'knex'
-import type { AfterIngest } from '../../fetch/mailbox.ts'
+import type { AfterIngest, RawLocation } from '../../model/mail.ts'
 import { type Lease, lockLease } from '../accounts/leases.ts'
 import { toAfterIngest } from '../accounts/polled-account.ts'
 import { inTransaction } from '../db/database.ts'
-import type { RawLocation } from '../raw/raw-store.ts'
 
 export interface UnsettledGroup {
   action: AfterIngest

@@ -1,9 +1,11 @@
 // PURE. What a raw batch is made of, wherever it is kept: the mails' bytes one after another, then its own index as JSON lines,
 // then a footer of 16 bytes: the index's length (8, big-endian) and the mark `LLRAW1\r\n`. Its name is `<day>/<time>-<random>`,
 // so that names are in the order of time and nobody can overwrite another's.
+
 import { createHash, randomBytes } from 'node:crypto'
 import { ServiceError } from '../../errors/errors.ts'
-import type { RawIndexEntry, RawLocation, RawMail } from './raw-store.ts'
+import type { RawLocation } from '../../model/mail.ts'
+import type { RawIndexEntry, RawMail } from './raw-store.ts'
 
 const mark = Buffer.from('LLRAW1\r\n', 'latin1')
 export const footerBytes = 8 + mark.length

@@ -1,10 +1,12 @@
 // The raw store in a local directory: `<day>/<id>`, one file a batch (raw-batch.ts).
 // One write, one sync, one rename, one sync of the directory: a file under its final name is whole.
+
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { ServiceError } from '../../errors/errors.ts'
+import type { RawLocation } from '../../model/mail.ts'
 import {
   checkedMail,
   checkedName,
@@ -18,7 +20,7 @@ import {
   toBatch,
 } from './raw-batch.ts'
 import { missingStore } from './raw-identity.ts'
-import type { RawIndexEntry, RawLocation, RawMail, RawStore } from './raw-store.ts'
+import type { RawIndexEntry, RawMail, RawStore } from './raw-store.ts'
 
 const temporary = '.writing-'
 const idFile = 'store-id'

@@ -1,10 +1,12 @@
 // Raw batches that no row counts on: what a crash or a refused transaction left, or what is newer than a restored database. Of each mail in one
 // its own index tells whether it has its row elsewhere. A batch of which all mails do is a leftover, and may go; any other may hold the only copy.
+
 import type { Knex } from 'knex'
 import { ServiceError } from '../../errors/errors.ts'
+import type { RawLocation } from '../../model/mail.ts'
 import { inTransaction } from '../db/database.ts'
 import { findUsedBatches } from './raw-rows.ts'
-import type { RawIndexEntry, RawLocation, RawStore } from './raw-store.ts'
+import type { RawIndexEntry, RawStore } from './raw-store.ts'
 
 /** A batch without rows, by what its mails are. */
 export interface UnusedBatch {

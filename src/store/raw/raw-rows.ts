@@ -1,7 +1,8 @@
 // What the rows say of the raw store: which batches they count on, day by day, so that however large the store is, it can be
 // compared with what is there in small steps.
+
 import type { Knex } from 'knex'
-import type { RawLocation } from './raw-store.ts'
+import type { RawLocation } from '../../model/mail.ts'
 
 /** The days of the batches that rows count on, oldest first: one step in the index a day. */
 export async function* findBatchDays(db: Knex): AsyncIterable<string> {

@@ -2,8 +2,10 @@
 //
 // What the service refuses, however often it is asked, is temporary, and the mail waits on its server. Listings are relied on to be in the
 // order of names, as all general-purpose buckets give them.
+
 import { createHash } from 'node:crypto'
 import type { Config } from '../../config/config.ts'
+import type { RawLocation } from '../../model/mail.ts'
 import {
   checkedMail,
   checkedName,
@@ -16,7 +18,7 @@ import {
   parseIndex,
   toBatch,
 } from './raw-batch.ts'
-import type { RawIndexEntry, RawLocation, RawMail, RawStore } from './raw-store.ts'
+import type { RawIndexEntry, RawMail, RawStore } from './raw-store.ts'
 import {
   type Bucket,
   deleteObject,

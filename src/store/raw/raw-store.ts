@@ -1,6 +1,7 @@
 // PORT: the original mails, kept byte for byte in immutable batches. `archive` returns only after the batch is durable: the rows
 // that point at it come after. Every reading checks the hash. Two implementations: a directory, and a bucket of an S3-compatible
 // service (raw-s3.ts).
+import type { RawLocation } from '../../model/mail.ts'
 
 /** One mail as it goes into a batch. */
 export interface RawMail {
@@ -13,17 +14,6 @@ export interface RawMail {
   /** False if only the header was fetched. */
   complete: boolean
   source: Buffer
-}
-
-/** Where a mail lies. */
-export interface RawLocation {
-  /** `2026-11-23/<id>`. */
-  batch: string
-  /** Bytes from the start of the batch. */
-  offset: number
-  size: number
-  /** Hex SHA-256 of the bytes. */
-  sha256: string
 }
 
 /** A line of a batch's own index: enough to take the mail in again without any row. */

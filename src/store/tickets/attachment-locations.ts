@@ -1,7 +1,8 @@
 // Where the bytes of mails and their attachments lie.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import type { RawLocation } from '../raw/raw-store.ts'
+import type { RawLocation } from '../../model/mail.ts'
 
 /** Where the raw mail of a message lies. Throws CommandError where not all of its bytes are kept. */
 export async function getRawLocation(db: Knex, messageId: number): Promise<RawLocation> {

@@ -3,14 +3,16 @@
 // A provider may give a new refresh token with each access token and take the old one no longer: the new one is stored before the access
 // token is used, and is kept in memory and stored at the next login where the database or the key is away at that moment. Only a crash in
 // between loses it; then the account asks for consent again.
+
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import pLimit, { type LimitFunction } from 'p-limit'
 import { AccountError, CommandError } from '../../errors/errors.ts'
+import type { OAuthClient } from '../../model/destination.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { withNamedLock } from '../../store/db/named-lock.ts'
 import type { Keyring } from '../keys/keyring.ts'
-import { type OAuthClient, oauthDestination } from '../secrets/envelope.ts'
+import { oauthDestination } from '../secrets/envelope.ts'
 import { type OpenSecret, openStored, readStored, Secret, type SecretUse } from '../secrets/open-secret.ts'
 import type { WriteSecret } from '../secrets/write-secret.ts'
 import { type Asking, askProvider } from './ask-provider.ts'

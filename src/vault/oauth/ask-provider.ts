@@ -1,6 +1,7 @@
 // A provider is asked for an access token, but for a while not again where it said so or did not answer.
+
 import { AccountError } from '../../errors/errors.ts'
-import type { OAuthClient } from '../secrets/envelope.ts'
+import type { OAuthClient } from '../../model/destination.ts'
 import type { Grant, Refresh } from './token-endpoint.ts'
 
 interface Hold {

@@ -1,6 +1,7 @@
 // A provider's endpoints, asked through openid-client: a refresh token becomes an access token (RFC 6749 §6). What it answers with is
 // bounded, and what is not needed of it (the ID token) is not looked at: a refusal of it would lose a refresh token that came along.
 // Errors carry codes and status only: the library's own hold bodies, and bodies hold tokens or addresses.
+
 import {
   allowInsecureRequests,
   type ClientAuth,
@@ -16,7 +17,7 @@ import {
   type TokenEndpointResponse,
 } from 'openid-client'
 import { AccountError, type AccountErrorCode } from '../../errors/errors.ts'
-import type { OAuthClient } from '../secrets/envelope.ts'
+import type { OAuthClient } from '../../model/destination.ts'
 import { isSafeEndpoint, providerName } from './providers.ts'
 
 /** What a token endpoint gave. */

@@ -2,6 +2,7 @@
 // derived anew: HKDF-SHA-256 (RFC 5869) over the key file's 32 bytes and a fresh salt gives the AES-256-GCM key (SP 800-38D), its
 // nonce, and a commitment to the key, which is compared first: so a wrong key is told from a damaged envelope, and no envelope opens
 // under two keys. Whatever is not exactly as it was sealed is refused; nothing of it is handed out.
+
 import {
   createCipheriv,
   createDecipheriv,
@@ -13,6 +14,7 @@ import {
   timingSafeEqual,
 } from 'node:crypto'
 import { domainToASCII, domainToUnicode } from 'node:url'
+import type { OAuthClient, SecretKind } from '../../model/destination.ts'
 
 declare const brand: unique symbol
 
@@ -29,19 +31,6 @@ export interface Key {
   /** The same, in hex: as people and JSON see it. */
   readonly hex: string
   readonly material: KeyObject
-}
-
-export type SecretKind = 'password' | 'oauth-refresh-token' | 'oauth-client-secret'
-
-/** Who gives an account's access tokens, and to whom. */
-export interface OAuthClient {
-  issuer: string
-  tokenEndpoint: string
-  clientId: string
-  /** How a client's secret is sent (RFC 6749 §2.3.1). */
-  clientAuth: 'post' | 'basic'
-  /** What is asked for (RFC 6749 §3.3). */
-  scope: string
 }
 
 /** The row that an envelope belongs to; it opens in no other. */

@@ -1,21 +1,15 @@
 // A mailbox's secret, a password or an access token, lent to a callback and wiped after it. Wiping is best effort: the IMAP library needs a string, and
 // strings of the language cannot be overwritten; nothing keeps one longer than the login.
+
 import { inspect } from 'node:util'
 import type { Knex } from 'knex'
 import { AccountError, type AccountErrorCode } from '../../errors/errors.ts'
+import type { OAuthClient, SecretKind } from '../../model/destination.ts'
 import { faultOfDestination } from '../../store/accounts/account-settings.ts'
 import { findCredential } from '../../store/secrets/credential-rows.ts'
 import { toShortageError } from '../keys/key-file.ts'
 import type { Keyring } from '../keys/keyring.ts'
-import {
-  destinationOf,
-  type ImapDestination,
-  keyHexOf,
-  type OAuthClient,
-  type Opened,
-  open,
-  type SecretKind,
-} from './envelope.ts'
+import { destinationOf, type ImapDestination, keyHexOf, type Opened, open } from './envelope.ts'
 import { secretWords } from './write-secret.ts'
 
 /** A secret that prints as `[secret]` wherever it is printed by mistake. */

@@ -1,10 +1,12 @@
 // How a new secret gets into its row: sealed once a key is active, so that it never stands in a statement in the clear.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
+import type { SecretKind } from '../../model/destination.ts'
 import { getDestination } from '../../store/accounts/destinations.ts'
 import { writeCredential } from '../../store/secrets/credential-rows.ts'
 import { type KeyPaths, readKeyring } from '../keys/keyring.ts'
-import { type Destination16, destinationOf, type SecretKind, seal } from './envelope.ts'
+import { type Destination16, destinationOf, seal } from './envelope.ts'
 import { type Lack, lockWriteKey } from './write-key.ts'
 
 export type WriteSecret = (

@@ -1,8 +1,9 @@
 // Adding and changing accounts, by admins. The same checks as the commands', the same way of a password into the store; each step of a
 // test is shown before anything is saved.
+
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../../errors/errors.ts'
-import type { Destination } from '../../../fetch/mailbox.ts'
+import type { Destination } from '../../../model/destination.ts'
 import { findAddresses, findRemoved } from '../../../store/accounts/account-addresses.ts'
 import {
   type AccountChange,

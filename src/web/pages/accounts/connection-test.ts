@@ -1,9 +1,11 @@
 // Tries a mail server out, as a poll would: the same destination, the same checks of its certificate, and nothing is changed there. What
 // failed is told by our own words and a code; what the server said is not shown, for it may hold addresses or worse. Only admins come here,
 // and not too often: whoever may name a host and a port could look around in the network behind this server.
+
 import type { FastifyRequest } from 'fastify'
 import { AccountError, IngestError } from '../../../errors/errors.ts'
-import type { Destination, ImapSession } from '../../../fetch/mailbox.ts'
+import type { ImapSession } from '../../../fetch/mailbox.ts'
+import type { Destination } from '../../../model/destination.ts'
 import { getDestination } from '../../../store/accounts/destinations.ts'
 import { claimLogin } from '../../../store/accounts/refused-login.ts'
 import { insertAudit } from '../../../store/people/audit.ts'

@@ -1,0 +1,24 @@
+// Where an account logs in, and what with: the shapes that fetching, storing and sealing share.
+
+/** Where and how to log in. The very object that is checked is the one that is dialled. */
+export interface Destination {
+  host: string
+  port: number
+  security: 'tls' | 'starttls' | 'cleartext'
+  username: string
+  /** The account's own CA certificates (PEM) that replace the system's, or null. */
+  caPem: string | null
+}
+
+export type SecretKind = 'password' | 'oauth-refresh-token' | 'oauth-client-secret'
+
+/** Who gives an account's access tokens, and to whom. */
+export interface OAuthClient {
+  issuer: string
+  tokenEndpoint: string
+  clientId: string
+  /** How a client's secret is sent (RFC 6749 §2.3.1). */
+  clientAuth: 'post' | 'basic'
+  /** What is asked for (RFC 6749 §3.3). */
+  scope: string
+}
