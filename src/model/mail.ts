@@ -31,3 +31,10 @@ export interface RawLocation {
   /** Hex SHA-256 of the bytes. */
   sha256: string
 }
+
+export interface IngestTarget {
+  accountId: number
+  mailboxId: number
+  uidValidity: number
+  afterIngest: AfterIngest
+}

@@ -5,16 +5,13 @@
 import type { Bounce } from '../../model/parsed-message.ts'
 import { decodeBody, findParts, leavesOf, type Part } from '../mime/boundary-scan.ts'
 import { decodeText, type Headers, parseHeaders } from '../mime/headers.ts'
-import { explanationOf, tellsOfDelay } from './bounce-evidence.ts'
+import { explanationOf, type ReportOutcome, tellsOfDelay } from './classify.ts'
 import { copies } from './original.ts'
 
 const maxRecipients = 100
 
-/** What the reports of a mail say became of the mail that they are about. */
-export type Outcome = 'failed' | 'delayed' | 'delivered'
-
 /** The worst that a delivery-status part tells of; null if there is no such part, or it tells nothing. */
-export function outcomeOf(source: Buffer, root: Part): Outcome | null {
+export function outcomeOf(source: Buffer, root: Part): ReportOutcome | null {
   return worstOf(groupsOf(source, root, ''))
 }
 
@@ -42,13 +39,13 @@ function recipientsIn(source: Buffer, root: Part, failed: readonly Headers[], wo
   return certain.length > 0 ? certain : fromWords(source, root, words, text)
 }
 
-function worstOf(groups: readonly Headers[]): Outcome | null {
+function worstOf(groups: readonly Headers[]): ReportOutcome | null {
   const outcomes = new Set(groups.map(actionOf))
   return (['failed', 'delayed', 'delivered'] as const).find(outcome => outcomes.has(outcome)) ?? null
 }
 
 /** RFC 3464 §2.3.3. Without a word that is known the status decides (RFC 3463: 2 is a success). */
-function actionOf(group: Headers): Outcome {
+function actionOf(group: Headers): ReportOutcome {
   const [, action = ''] = /([a-z-]+)/.exec(withoutComments(group.first('action')).toLowerCase()) ?? []
   if (/^(deliver|relay|expand|success)/.test(action)) return 'delivered'
   if (/^(delay|defer|warn|retry|queue)/.test(action)) return 'delayed'

@@ -1,26 +1,13 @@
 // Attachments: which leaves of the tree they are, what they are called, and where their bytes lie in the raw mail.
 import { createHash } from 'node:crypto'
 import type { Attachment, PartLocation } from '../../model/parsed-message.ts'
-import { decodeBody, leavesOf, type Part } from './boundary-scan.ts'
+import { decodeBody, hasFileName, isBodyText, leavesOf, type Part } from './boundary-scan.ts'
 import { contentKey, withoutPercents } from './content-key.ts'
 import type { Enclosed, EnclosedFile, Found } from './enclosed.ts'
 import { decodeText, parseHeaders } from './headers.ts'
 
 /** A mail with more is shown with the first ones; the raw mail has them all. */
 const maxAttachments = 500
-
-/** True for a leaf that is text to show; everything else is an attachment. */
-export function isBodyText(leaf: Part): boolean {
-  const { value } = leaf.type
-  if (value === 'message/delivery-status' || value === 'message/global-delivery-status') return true
-  if (!/^text\/(plain|html|enriched|richtext)$/.test(value)) return false
-  if (leaf.disposition.value === 'attachment') return false
-  return !hasFileName(leaf) || leaf.disposition.value === 'inline' || leaf.disposition.value === ''
-}
-
-function hasFileName(leaf: Part): boolean {
-  return (leaf.disposition.params.get('filename') ?? leaf.type.params.get('name') ?? '') !== ''
-}
 
 /**
  * The attachments in the order of the mail, and whether there are more. `html` decides whether one is inline; `opened` tells of a leaf

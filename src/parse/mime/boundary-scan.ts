@@ -207,3 +207,17 @@ function softBreak(bytes: Buffer, from: number): number {
   while (bytes[i] === 0x20 || bytes[i] === 0x09 || bytes[i] === 0x0d) i++
   return bytes[i] === 0x0a || i >= bytes.length ? i : 0
 }
+
+/** True for a leaf that is text to show; everything else is an attachment. */
+export function isBodyText(leaf: Part): boolean {
+  const { value } = leaf.type
+  if (value === 'message/delivery-status' || value === 'message/global-delivery-status') return true
+  if (!/^text\/(plain|html|enriched|richtext)$/.test(value)) return false
+  if (leaf.disposition.value === 'attachment') return false
+  return !hasFileName(leaf) || leaf.disposition.value === 'inline' || leaf.disposition.value === ''
+}
+
+/** True for a leaf that names a file. */
+export function hasFileName(leaf: Part): boolean {
+  return (leaf.disposition.params.get('filename') ?? leaf.type.params.get('name') ?? '') !== ''
+}

@@ -2,9 +2,9 @@
 // where the structure holds; else as mailparser reads it; what that gives up is shown as text.
 import { createHash } from 'node:crypto'
 import { simpleParser } from 'mailparser'
-import { findAttachments, isBodyText } from './attachments.ts'
+import { findAttachments } from './attachments.ts'
 import { type Body, readBody, readText, textOfHtml, toBody } from './body.ts'
-import { decodeBody, leavesOf, type Part, partsOf } from './boundary-scan.ts'
+import { decodeBody, isBodyText, leavesOf, type Part, partsOf } from './boundary-scan.ts'
 import { describeCalendar } from './calendar.ts'
 import { decodeCharset } from './charset.ts'
 import { type Enclosed, type Found, openLeaf } from './enclosed.ts'

@@ -2,8 +2,7 @@
 // encoding of before MIME. Their bytes do not lie in the mail as parts of their own; who wants them opens the leaf again.
 
 import type { Attachment } from '../../model/parsed-message.ts'
-import { isBodyText } from './attachments.ts'
-import { decodeBody, type Part } from './boundary-scan.ts'
+import { decodeBody, isBodyText, type Part } from './boundary-scan.ts'
 import { decodeCharset } from './charset.ts'
 import { cutEmbeddedFiles, decodeUuencoded } from './embedded-files.ts'
 import { readTnef } from './tnef.ts'

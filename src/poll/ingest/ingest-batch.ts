@@ -4,7 +4,7 @@
 
 import type { Knex } from 'knex'
 import { MessageError } from '../../errors/errors.ts'
-import type { FetchedMessage } from '../../model/mail.ts'
+import type { FetchedMessage, IngestTarget } from '../../model/mail.ts'
 import type { ArchivedMail, BatchTicket, MailOutcome } from '../../model/mail-outcome.ts'
 import type { ParsedMessage } from '../../model/parsed-message.ts'
 import { personKey, spellingsOf } from '../../model/person-key.ts'
@@ -23,7 +23,7 @@ import {
   releaseUids,
   type UidRow,
 } from '../../store/ingest/find-duplicates.ts'
-import { type IngestTarget, insertMails } from '../../store/ingest/ingest-messages.ts'
+import { insertMails } from '../../store/ingest/ingest-messages.ts'
 import { findHistories, findOwnAddresses, findRules } from '../../store/ingest/triage-data.ts'
 import type { RawStore } from '../../store/raw/raw-store.ts'
 import { type HoldLimits, hourMs } from '../../thread/hold.ts'

@@ -1,11 +1,11 @@
 // What is looked up before the mails of a batch get their ends: rows that they have already, mails that they repeat, tickets that they lead
 // to. Runs inside the transaction that also writes them.
 
+import type { IngestTarget } from '../../model/mail.ts'
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import type { Original } from '../../model/mail-outcome.ts'
 import { personKey } from '../../model/person-key.ts'
-import type { IngestTarget } from './ingest-messages.ts'
 
 /** A ticket that a Message-ID leads to. */
 export interface FoundTicket {

@@ -1,6 +1,7 @@
 // The rows of a batch, once its mails have their ends. All of it runs inside the transaction that also moves the cursor. Ids are read back
 // instead of calculated from the first one: servers in a cluster do not count by one.
 
+import type { IngestTarget } from '../../model/mail.ts'
 import type { Knex } from 'knex'
 import type { AfterIngest, MessageMeta } from '../../model/mail.ts'
 import type { MailOutcome } from '../../model/mail-outcome.ts'
@@ -15,13 +16,6 @@ import {
   updateBounced,
   updateTickets,
 } from './ingest-tickets.ts'
-
-export interface IngestTarget {
-  accountId: number
-  mailboxId: number
-  uidValidity: number
-  afterIngest: AfterIngest
-}
 
 /** Writes tickets, sources, messages and what hangs on them. `replaced`: rows, by UID, in whose place a new one comes, under its id. */
 export async function insertMails(

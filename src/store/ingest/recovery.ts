@@ -1,9 +1,9 @@
 // Where a mail of a raw batch would have its row.
+import type { IngestTarget } from '../../model/mail.ts'
 import type { Knex } from 'knex'
 import { findMailboxes } from '../accounts/mailboxes.ts'
 import { toAfterIngest } from '../accounts/polled-account.ts'
 import type { RawIndexEntry } from '../raw/raw-store.ts'
-import type { IngestTarget } from './ingest-messages.ts'
 
 export type RecoveryTarget = IngestTarget
 
