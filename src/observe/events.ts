@@ -1,10 +1,8 @@
 // Every business event: one function, one log line, one counter. Ids are in the log only; labels of counters are closed lists.
+
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { PollReport } from '../poll/poll-account.ts'
-import type { Outcome, PartOutcome } from '../schedule/poll-verdict.ts'
-import type { Pruned } from '../store/raw/raw-leftovers.ts'
-import type { Problem } from '../vault/sealing/encryption-problems.ts'
-import type { EncryptionState } from '../vault/sealing/encryption-state.ts'
+import type { EncryptionState, Problem } from '../model/encryption.ts'
+import type { PartialVerdict, PollReport, PollVerdict } from '../model/poll.ts'
 import type { Log } from './log.ts'
 
 export interface Events {
@@ -12,9 +10,9 @@ export interface Events {
   pollStarted(account: number): void
   pollFinished(account: number, ms: number, report: PollReport): void
   /** `before`: the code of the poll before; what fails on in the same way is not told again. */
-  pollFailed(account: number, ms: number, outcome: Outcome, error: unknown, before: string | null): void
+  pollFailed(account: number, ms: number, outcome: PollVerdict, error: unknown, before: string | null): void
   /** The rest of the poll worked. */
-  pollPartlyFailed(account: number, outcome: PartOutcome, error: unknown, before: string | null): void
+  pollPartlyFailed(account: number, outcome: PartialVerdict, error: unknown, before: string | null): void
   pollAborted(account: number, ms: number): void
   /** A poll began so long after its slot. */
   pollLate(ms: number): void
@@ -32,7 +30,7 @@ export interface Events {
   /** A secret was left as it is. */
   secretLeft(account: number, code: string): void
   /** The night's work was done: so much raw mail that nobody needs was removed. */
-  nightlyDone(pruned: Pruned, ms: number): void
+  nightlyDone(pruned: { batches: number; bytes: number }, ms: number): void
   nightlyFailed(error: unknown): void
   /** The key file has its retired name now. */
   keyRetired(key: string): void

@@ -25,7 +25,7 @@ import { type Cursor, isWanted } from './cursor.ts'
 import { archiveBatch, type BatchContext } from './ingest/ingest-batch.ts'
 import { probeStoring } from './ingest/probe-storing.ts'
 import { RefusedMail, storeMails } from './ingest/store-mails.ts'
-import type { Poll } from './poll-account.ts'
+import type { Poll } from './poll-context.ts'
 
 /** An open mailbox; its cursor moves with every batch. */
 export interface OpenMailbox {

@@ -9,59 +9,19 @@ import type { Knex } from 'knex'
 import { AccountError, type IngestError, isAbort, MessageError, ServiceError } from '../errors/errors.ts'
 import type { ImapSession, Mailbox, MailboxState } from '../fetch/mailbox.ts'
 import type { StartFrom } from '../model/mail.ts'
-import type { MailOutcome } from '../model/mail-outcome.ts'
+import type { PollReport } from '../model/poll.ts'
 import { lockLease } from '../store/accounts/leases.ts'
-import { findMailboxes, type InFlight, type StoredMailbox, updateMailbox } from '../store/accounts/mailboxes.ts'
+import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/accounts/mailboxes.ts'
 import type { PolledAccount } from '../store/accounts/polled-account.ts'
 import { inTransaction } from '../store/db/database.ts'
 import { findUidsFrom, releaseUids } from '../store/ingest/find-duplicates.ts'
 import { findRetries, type Retry } from '../store/ingest/quarantine.ts'
 import { findUnsettled } from '../store/ingest/unsettled.ts'
-import type { ByteBudget } from './batch/byte-budget.ts'
-import type { BatchLimits } from './batch/plan-batches.ts'
 import { type Cursor, isTakenBack, isUnchanged, lastCertainUid, readAgain, resumeFrom } from './cursor.ts'
-import type { IngestDeps } from './ingest/ingest-batch.ts'
 import { ingestMailbox, retryMails, YieldedConnection } from './ingest-mailbox.ts'
 import { nameMissing } from './missing-mailbox.ts'
+import type { Poll, PollDeps } from './poll-context.ts'
 import { settleMail } from './settle-mail.ts'
-
-export interface PollDeps extends IngestDeps {
-  db: Knex
-  limits: BatchLimits
-  budget: ByteBudget
-  /** Notes of what is being tried that should have been taken back while the database could not be written, by mailboxes.id. */
-  withdrawn?: Map<number, InFlight>
-  /** True while other accounts wait for their turn: a backlog then stops after its slice. */
-  isCrowded(): boolean
-  /** So long a poll keeps its place while others wait for one; then it stops after the batch that is on the wire. */
-  sliceMs: number
-  openSession(account: PolledAccount, signal: AbortSignal): Promise<PolledSession>
-}
-
-/** A connection that is logged in; closed, or kept for the next poll, when it is disposed. */
-export interface PolledSession extends ImapSession {
-  /** Has it wait for mail in these mailboxes if it is kept. */
-  waitFor(mailboxes: readonly string[]): void
-}
-
-/** How many mails ended how. */
-export type PollReport = Record<MailOutcome['result'], number> & {
-  bytes: number
-  /** There is more, to be had when it is the account's turn again. */
-  more: boolean
-  /** What kept a mailbox from being read, or mail from being settled, while the rest worked. */
-  failure: IngestError | null
-}
-
-/** What one poll of one account works with. */
-export interface Poll {
-  account: PolledAccount
-  deps: PollDeps
-  signal: AbortSignal
-  report: PollReport
-  /** Closes the connection at once. */
-  hangUp(): void
-}
 
 /** Polls every enabled mailbox of the account. Throws the first failure where none could be read, or all must wait for it. */
 export async function pollAccount(account: PolledAccount, deps: PollDeps, signal: AbortSignal): Promise<PollReport> {

@@ -9,7 +9,7 @@ import type { SessionPool, Wait } from '../fetch/session-pool.ts'
 import type { Destination } from '../model/destination.ts'
 import type { PolledAccount } from '../store/accounts/polled-account.ts'
 import { type OpenSecret, withSecret } from '../vault/secrets/open-secret.ts'
-import type { PollDeps } from './poll-account.ts'
+import type { PollDeps } from './poll-context.ts'
 
 export interface SessionDeps {
   pool: Pick<SessionPool, 'acquire' | 'release'>

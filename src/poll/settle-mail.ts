@@ -1,6 +1,7 @@
 // Flags, moves or deletes on the server what is ours by now. A deletion cannot be taken back, so each is checked against both copies first:
 // the raw bytes are read again from the store, by their hash, and what the server has under the UID must be of their size. A mail whose bytes
 // are not there waits, because somebody may put them back; one of another size stays on the server for good, and its account says so once.
+
 import { AccountError, isAbort, ServiceError } from '../errors/errors.ts'
 import type { Mailbox } from '../fetch/mailbox.ts'
 import type { StoredMailbox } from '../store/accounts/mailboxes.ts'
@@ -8,7 +9,7 @@ import { findUnsettled, type UnsettledMail, updateLeft, updateSettled } from '..
 import { isSameSize } from './batch/stated-size.ts'
 import { type Cursor, lastCertainUid } from './cursor.ts'
 import { nameMissing } from './missing-mailbox.ts'
-import type { Poll } from './poll-account.ts'
+import type { Poll } from './poll-context.ts'
 
 const settleAtOnce = 500
 

@@ -1,13 +1,7 @@
 // PURE. What a failed poll costs. An unknown error is presumed temporary: repeating work is cheaper than losing mail.
-import { AccountError, type ErrorCode, IngestError } from '../errors/errors.ts'
 
-export type Outcome =
-  /** Try again after this time. */
-  | { kind: 'retry'; code: string; hint: string; afterMs: number }
-  /** Waiting does not cure it: an operator must act. Looked at again after this time, never given up. */
-  | { kind: 'suspend'; code: ErrorCode; hint: string; afterMs: number }
-  /** Something of ours is missing; the next slot looks again, without a connection. */
-  | { kind: 'wait'; code: ErrorCode; hint: string }
+import { AccountError, IngestError } from '../errors/errors.ts'
+import type { PartialVerdict, PollVerdict } from '../model/poll.ts'
 
 const firstWaitMs = 5_000
 const longestWaitMs = 15 * 60_000
@@ -17,7 +11,7 @@ const leastAskedMs = 1_000
 const maxAskedMs = 60 * 60_000
 
 /** `attempt` counts from 1; `random` is in [0, 1). */
-export function outcomeOf(error: unknown, attempt: number, random = Math.random()): Outcome {
+export function verdictOf(error: unknown, attempt: number, random = Math.random()): PollVerdict {
   if (!(error instanceof IngestError)) {
     return {
       kind: 'retry',
@@ -33,24 +27,14 @@ export function outcomeOf(error: unknown, attempt: number, random = Math.random(
   return { kind: 'retry', code, hint, afterMs: askedMs(error.retryAfterMs) ?? waitMs(attempt, random) }
 }
 
-/** What a poll costs of which a part worked: its account does not wait for the rest. */
-export interface PartOutcome {
-  code: string
-  hint: string
-  /** Null: at the next slot. */
-  afterMs: number | null
-  /** True if there is nothing that comes late: a mailbox that does not exist has no mail. */
-  worked: boolean
-}
-
 /** `everyMs`: from slot to slot. */
-export function partOutcomeOf(
+export function partialVerdictOf(
   failure: IngestError,
   attempt: number,
   everyMs: number,
   random = Math.random(),
-): PartOutcome {
-  const outcome = outcomeOf(failure, attempt, random)
+): PartialVerdict {
+  const outcome = verdictOf(failure, attempt, random)
   const { code, hint } = outcome
   if (code === 'imap.mailbox_missing' || code === 'imap.uids_reused') return { code, hint, afterMs: null, worked: true }
   const soon = outcome.kind === 'retry' && outcome.afterMs < everyMs

@@ -1,23 +1,26 @@
 // Polls accounts when it is their turn: a job of this worker's queue, a mail server that tells of new mail, or the end of a slice says
 // so. A job is a call and nothing else: it is done as soon as it was heard, so that no poll hangs on Redis and none runs twice. The only
 // place where a failed poll is caught: what it ended in is written to MySQL.
+
 import { Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import pLimit from 'p-limit'
 import { AccountError, isAbort, ServiceError } from '../errors/errors.ts'
 import type { SessionPool } from '../fetch/session-pool.ts'
+import type { PartialVerdict, PollReport, PollVerdict } from '../model/poll.ts'
 import type { Events } from '../observe/events.ts'
 import type { Health } from '../observe/health.ts'
 import { probeStoring } from '../poll/ingest/probe-storing.ts'
-import { type PollDeps, type PollReport, pollAccount } from '../poll/poll-account.ts'
+import { pollAccount } from '../poll/poll-account.ts'
+import type { PollDeps } from '../poll/poll-context.ts'
 import { withServerWords } from '../server-words.ts'
 import { findAnyMailbox } from '../store/accounts/mailboxes.ts'
 import { openPollResults, type PollResult, type PollResults } from '../store/accounts/poll-results.ts'
 import { findDueAccount, type PolledAccount } from '../store/accounts/polled-account.ts'
 import { DatabaseError } from '../store/db/database-error.ts'
 import { lookAgainMs, reconnectMs } from './pace.ts'
-import { type Outcome, outcomeOf, type PartOutcome, partOutcomeOf } from './poll-verdict.ts'
+import { partialVerdictOf, verdictOf } from './poll-verdict.ts'
 import { keepRunning, queueName, readPollJob, slotOf } from './queue.ts'
 import { createStalls, type Stalls } from './stalls.ts'
 
@@ -188,7 +191,7 @@ async function runPoll(
     deps.events.pollStarted(accountId)
     const report = await pollAccount(account, polling, signal)
     const everyMs = account.pollEveryS * 1000
-    const part = report.failure === null ? null : partOutcomeOf(report.failure, account.failures + 1, everyMs)
+    const part = report.failure === null ? null : partialVerdictOf(report.failure, account.failures + 1, everyMs)
     deps.stalls.clear(accountId)
     await deps.ends.write(accountId, part === null ? { state: 'active' } : toPartEnd(part), account.code)
     deps.events.pollFinished(accountId, msSince(startedAt), report)
@@ -213,7 +216,7 @@ async function endFailed(
     deps.events.pollAborted(accountId, msSince(startedAt))
     return undefined
   }
-  const outcome = outcomeOf(error, (account?.failures ?? 0) + 1)
+  const outcome = verdictOf(error, (account?.failures ?? 0) + 1)
   const fault = await databaseFault(error, accountId, deps)
   if (fault !== undefined) {
     // Nothing is said of the account: it did nothing wrong.
@@ -253,14 +256,14 @@ function isLeaseLost(error: unknown): boolean {
 }
 
 /** What the server said stands with the account alone; the outcome is logged. */
-function toEnd(outcome: Outcome, error: unknown): PollResult {
+function toEnd(outcome: PollVerdict, error: unknown): PollResult {
   const { code } = outcome
   const hint = withServerWords(outcome.hint, error instanceof AccountError ? error.said : undefined)
   if (outcome.kind === 'wait') return { state: 'waiting', code, hint, afterMs: null }
   return { state: 'failing', code, hint, afterMs: outcome.afterMs }
 }
 
-function toPartEnd({ code, hint, afterMs, worked }: PartOutcome): PollResult {
+function toPartEnd({ code, hint, afterMs, worked }: PartialVerdict): PollResult {
   return { state: 'failing', code, hint, afterMs, worked }
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { AccountError } from '../../src/errors/errors.ts'
 import { openSession } from '../../src/fetch/imap-session.ts'
 import { describeError } from '../../src/observe/log.ts'
-import { outcomeOf } from '../../src/schedule/poll-verdict.ts'
+import { verdictOf } from '../../src/schedule/poll-verdict.ts'
 import { type Script, startScriptedServer } from '../support/imap-server.ts'
 
 const secret = 'never-to-be-seen'
@@ -35,12 +35,12 @@ test.each<[string, Partial<Script>, string]>([
   async (_, script, said) => {
     const error = await refusedBy(script)
     expect(error.said).toBe(said)
-    expect(JSON.stringify([describeError(error), outcomeOf(error, 1)])).not.toContain('joe@example.com')
+    expect(JSON.stringify([describeError(error), verdictOf(error, 1)])).not.toContain('joe@example.com')
   },
 )
 
 test('a server that echoes the password in its refusal: nothing of it is kept', async () => {
   const error = await refusedBy({ login: credentials => `NO [AUTHENTICATIONFAILED] not ${credentials}` })
   expect(error).toMatchObject({ code: 'imap.auth_refused', said: undefined })
-  expect(JSON.stringify([describeError(error), outcomeOf(error, 1)])).not.toContain(secret)
+  expect(JSON.stringify([describeError(error), verdictOf(error, 1)])).not.toContain(secret)
 })

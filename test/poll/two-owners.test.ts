@@ -1,4 +1,5 @@
 // What a worker does on the server after it lost the account, without knowing it yet.
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -9,7 +10,8 @@ import type { Mailbox } from '../../src/fetch/mailbox.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { createByteBudget } from '../../src/poll/batch/byte-budget.ts'
 import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
-import { type PollDeps, type PolledSession, pollAccount } from '../../src/poll/poll-account.ts'
+import { pollAccount } from '../../src/poll/poll-account.ts'
+import type { PollDeps, PolledSession } from '../../src/poll/poll-context.ts'
 import { insertAccount } from '../../src/store/accounts/account-changes.ts'
 import { findDueAccount, type PolledAccount } from '../../src/store/accounts/polled-account.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'

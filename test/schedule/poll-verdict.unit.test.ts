@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { AccountError, MessageError, ServiceError } from '../../src/errors/errors.ts'
-import { outcomeOf, partOutcomeOf, waitMs } from '../../src/schedule/poll-verdict.ts'
+import { partialVerdictOf, verdictOf, waitMs } from '../../src/schedule/poll-verdict.ts'
 
 test('suspends an account whose password is refused, and looks again in an hour', () => {
   const refused = new AccountError('imap.auth_refused', 'login refused for account 17', {
     temporary: false,
     hint: 'set the password',
   })
-  expect(outcomeOf(refused, 1)).toEqual({
+  expect(verdictOf(refused, 1)).toEqual({
     kind: 'suspend',
     code: 'imap.auth_refused',
     hint: 'login refused for account 17: set the password',
@@ -17,30 +17,30 @@ test('suspends an account whose password is refused, and looks again in an hour'
 
 test('waits without backoff for an account that has no password yet', () => {
   const missing = new AccountError('account.password_missing', 'account 17 has no password', { temporary: false })
-  expect(outcomeOf(missing, 40).kind).toBe('wait')
+  expect(verdictOf(missing, 40).kind).toBe('wait')
 })
 
 test('honours the time that the server asked for', () => {
   const throttled = new AccountError('imap.throttled', 'too many', { temporary: true, retryAfterMs: 77_000 })
-  expect(outcomeOf(throttled, 9)).toMatchObject({ kind: 'retry', afterMs: 77_000 })
+  expect(verdictOf(throttled, 9)).toMatchObject({ kind: 'retry', afterMs: 77_000 })
 })
 
 test('gives no account up for days because its server asked for them', () => {
   const asked = (retryAfterMs: number) =>
-    outcomeOf(new AccountError('imap.throttled', 'too many', { temporary: true, retryAfterMs }), 1)
+    verdictOf(new AccountError('imap.throttled', 'too many', { temporary: true, retryAfterMs }), 1)
   expect(asked(9e9)).toMatchObject({ kind: 'retry', afterMs: 3_600_000 })
   expect(asked(0.5)).toMatchObject({ kind: 'retry', afterMs: 1_000 })
 })
 
 test('presumes an unknown error to be temporary, and says nothing of its text', () => {
-  const outcome = outcomeOf(new TypeError('secret text'), 1, 0)
+  const outcome = verdictOf(new TypeError('secret text'), 1, 0)
   expect(outcome).toMatchObject({ kind: 'retry', code: 'internal', afterMs: 2_500 })
   expect(JSON.stringify(outcome)).not.toContain('secret text')
 })
 
 test('retries what the database or one message refused', () => {
-  expect(outcomeOf(new ServiceError('db.failed', 'no', { temporary: true }), 2).kind).toBe('retry')
-  expect(outcomeOf(new MessageError('message.unparseable', {}), 2).kind).toBe('retry')
+  expect(verdictOf(new ServiceError('db.failed', 'no', { temporary: true }), 2).kind).toBe('retry')
+  expect(verdictOf(new MessageError('message.unparseable', {}), 2).kind).toBe('retry')
 })
 
 test('waits twice as long each time, up to a quarter of an hour, never less than half of it', () => {
@@ -51,11 +51,11 @@ test('waits twice as long each time, up to a quarter of an hour, never less than
 
 test('a mailbox that fails while others of its account are read has the account wait for its next slot at most', () => {
   const refused = new AccountError('imap.refused', 'account 1: no', { temporary: true })
-  expect(partOutcomeOf(refused, 1, 60_000, 1)).toMatchObject({ code: 'imap.refused', afterMs: 5_000, worked: false })
-  expect(partOutcomeOf(refused, 12, 60_000, 1)).toMatchObject({ afterMs: null, worked: false })
+  expect(partialVerdictOf(refused, 1, 60_000, 1)).toMatchObject({ code: 'imap.refused', afterMs: 5_000, worked: false })
+  expect(partialVerdictOf(refused, 12, 60_000, 1)).toMatchObject({ afterMs: null, worked: false })
 })
 
 test('a mailbox that does not exist has nobody wait', () => {
   const missing = new AccountError('imap.mailbox_missing', 'account 1: none', { temporary: false })
-  expect(partOutcomeOf(missing, 1, 60_000)).toMatchObject({ afterMs: null, worked: true })
+  expect(partialVerdictOf(missing, 1, 60_000)).toMatchObject({ afterMs: null, worked: true })
 })

@@ -4,7 +4,7 @@
 import { AccountError } from '../../errors/errors.ts'
 import type { Mailbox } from '../../fetch/mailbox.ts'
 import type { FetchedMessage } from '../../model/mail.ts'
-import type { Poll } from '../poll-account.ts'
+import type { Poll } from '../poll-context.ts'
 import type { PlannedBatch } from './plan-batches.ts'
 import { isWhole, showsEstimates } from './stated-size.ts'
 

@@ -1,9 +1,9 @@
 // What is looked up before the mails of a batch get their ends: rows that they have already, mails that they repeat, tickets that they lead
 // to. Runs inside the transaction that also writes them.
 
-import type { IngestTarget } from '../../model/mail.ts'
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
+import type { IngestTarget } from '../../model/mail.ts'
 import type { Original } from '../../model/mail-outcome.ts'
 import { personKey } from '../../model/person-key.ts'
 

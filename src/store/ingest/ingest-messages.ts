@@ -1,9 +1,8 @@
 // The rows of a batch, once its mails have their ends. All of it runs inside the transaction that also moves the cursor. Ids are read back
 // instead of calculated from the first one: servers in a cluster do not count by one.
 
-import type { IngestTarget } from '../../model/mail.ts'
 import type { Knex } from 'knex'
-import type { AfterIngest, MessageMeta } from '../../model/mail.ts'
+import type { AfterIngest, IngestTarget, MessageMeta } from '../../model/mail.ts'
 import type { MailOutcome } from '../../model/mail-outcome.ts'
 import type { Address, ParsedMessage } from '../../model/parsed-message.ts'
 import { cut, insertRows, type Row } from '../db/insert-rows.ts'

@@ -1,6 +1,7 @@
 // Where a mail of a raw batch would have its row.
-import type { IngestTarget } from '../../model/mail.ts'
+
 import type { Knex } from 'knex'
+import type { IngestTarget } from '../../model/mail.ts'
 import { findMailboxes } from '../accounts/mailboxes.ts'
 import { toAfterIngest } from '../accounts/polled-account.ts'
 import type { RawIndexEntry } from '../raw/raw-store.ts'

@@ -1,20 +1,8 @@
 // PURE. What is wrong with the keys of this host or waits for somebody, each with what to do.
 
+import type { EncryptionState, Problem } from '../../model/encryption.ts'
 import type { Forgery } from '../keys/key-state.ts'
-import {
-  activeOf,
-  awaitsSwap,
-  type EncryptionState,
-  encryptionState,
-  type Facts,
-  hexOf,
-  stateOfRow,
-} from './encryption-state.ts'
-
-export interface Problem {
-  code: string
-  hint: string
-}
+import { activeOf, awaitsSwap, encryptionState, type Facts, hexOf, stateOfRow } from './encryption-state.ts'
 
 /** Paths, to name them. */
 export interface Files {

@@ -1,11 +1,10 @@
 // PURE. What the key files of this host, the rows of the keys and the census of the secrets say together: the state and the next step;
 // what is wrong is in encryption-problems.ts. No state is stored for its own sake, so none can contradict what is there. Nothing is ever
 // generated here, and from `locked` no step leads on: only the right file does.
+import type { EncryptionState } from '../../model/encryption.ts'
 import type { KeyFileFact } from '../keys/key-file.ts'
 import type { Forgery } from '../keys/key-state.ts'
 import type { Proof } from '../keys/keyring.ts'
-
-export type EncryptionState = 'off' | 'sealing' | 'on' | 'rotating' | 'unsealing' | 'locked'
 
 /** In a few words. */
 export const meanings: Readonly<Record<EncryptionState, string>> = {

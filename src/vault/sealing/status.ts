@@ -1,11 +1,13 @@
 // How encryption stands, as `encryption status` and the web page show it.
+
 import type { Knex } from 'knex'
+import type { EncryptionState, Problem } from '../../model/encryption.ts'
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
 import { countPlaintext, countSealed, findCredentials } from '../../store/secrets/credential-rows.ts'
 import { readPlaintextSeen } from '../../store/secrets/encryption-keys.ts'
 import { filesOf, type KeyPaths, proofFileOf, readKeyring } from '../keys/keyring.ts'
-import { forgeryProblems, type Problem, problemsOf, proofProblems } from './encryption-problems.ts'
-import { type EncryptionState, encryptionState, type Facts } from './encryption-state.ts'
+import { forgeryProblems, problemsOf, proofProblems } from './encryption-problems.ts'
+import { encryptionState, type Facts } from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
 import { readFactsOfCommand } from './read-facts.ts'
 import type { RowFault, RowFaultCode } from './seal-batch.ts'

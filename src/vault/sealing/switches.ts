@@ -1,10 +1,12 @@
 // What a person may ask for, by command or on a page: turning encryption on and off, a new key, the proof of a backup. Each checks that
 // it may be, makes or reads a file, and writes down what is asked for; the daemon does the work. All throw CommandError that says what
 // to do instead.
+
 import { rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
+import type { EncryptionState } from '../../model/encryption.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { insertAudit } from '../../store/people/audit.ts'
 import { lockKeyChanges, lockKeys, readClock } from '../../store/secrets/encryption-keys.ts'
@@ -14,7 +16,7 @@ import { createKeyFile } from '../keys/place-key-file.ts'
 import { readStates } from '../keys/read-states.ts'
 import { rememberUnsealing } from '../keys/seen-states.ts'
 import { notVisibleCode, problemsOf, proofMinutes } from './encryption-problems.ts'
-import { type EncryptionState, encryptionState } from './encryption-state.ts'
+import { encryptionState } from './encryption-state.ts'
 import { readFactsOfCommand } from './read-facts.ts'
 import type { EncryptionStatus } from './status.ts'
 import { beginUnsealing, cancelUnsealing, updateSigned } from './transitions.ts'

@@ -1,0 +1,31 @@
+// What a poll came to, and what it costs the account.
+import type { ErrorCode, IngestError } from '../errors/errors.ts'
+import type { MailOutcome } from './mail-outcome.ts'
+
+/** How many mails had which outcome. */
+export type PollReport = Record<MailOutcome['result'], number> & {
+  bytes: number
+  /** There is more: it comes at the account's next turn. */
+  more: boolean
+  /** Why a mailbox could not be read, or mail not be settled, while the rest worked. */
+  failure: IngestError | null
+}
+
+/** What a failed poll costs its account. */
+export type PollVerdict =
+  /** Try again after this time. */
+  | { kind: 'retry'; code: string; hint: string; afterMs: number }
+  /** Waiting does not cure it: an operator must act. Looked at again after this time, never given up. */
+  | { kind: 'suspend'; code: ErrorCode; hint: string; afterMs: number }
+  /** Something of ours is missing; the next slot looks again, without a connection. */
+  | { kind: 'wait'; code: ErrorCode; hint: string }
+
+/** What a poll costs of which a part worked: its account does not wait for the rest. */
+export interface PartialVerdict {
+  code: string
+  hint: string
+  /** Null: at the next slot. */
+  afterMs: number | null
+  /** True if there is nothing that comes late: a mailbox that does not exist has no mail. */
+  worked: boolean
+}
