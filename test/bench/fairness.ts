@@ -1,10 +1,13 @@
-// Whether a huge mailbox delays the others: one account with a backlog of gigabytes and many quiet ones, which get a mail now and then.
-// Prints how long a quiet account's mail took from its delivery to its ticket, with the backlog and, in the same run, without it.
+// Whether a huge mailbox or a slow server delays the others: one account with a backlog of gigabytes, some whose server is behind a slow line, and
+// many quiet ones, which get a mail now and then. Prints how long a quiet account's mail took from its delivery to its ticket, beside them and,
+// in the same run, without them. With `--slow` it ends with 1 where one took more than five seconds.
 //
 //   node test/bench/fairness.ts [--gigabytes 10] [--megabytes-each 1] [--quiet 200] [--mails 400] [--push on]
+//     [--slow 0] [--slow-megabytes 40] [--slow-kilobytes-per-second 375]
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { startDovecot } from '../../src/embedded/dovecot.ts'
+import { type SlowLine, startSlowLine } from '../support/slow-line.ts'
 import {
   costOf,
   insertBenchAccounts,
@@ -26,6 +29,9 @@ const { values } = parseArgs({
     mails: { type: 'string', default: '400' },
     every: { type: 'string', default: '60' },
     push: { type: 'string', default: 'on' },
+    slow: { type: 'string', default: '0' },
+    'slow-megabytes': { type: 'string', default: '40' },
+    'slow-kilobytes-per-second': { type: 'string', default: '375' },
   },
 })
 const quiet = Number(values.quiet)
@@ -34,10 +40,14 @@ const mailBytes = Math.round(Number(values['megabytes-each']) * 1_000_000)
 const backlog = Math.round((Number(values.gigabytes) * 1e9) / mailBytes)
 /** From one mail to the next, over all quiet accounts. */
 const gapMs = 250
+const slow = Number(values.slow)
+const slowNames = Array.from({ length: slow }, (_, i) => `slow${i}`)
+/** No mail may wait for longer beside a slow server. */
+const maxSeconds = 5
 
 await using stack = new AsyncDisposableStack()
 const scene = stack.use(await openScene())
-const users = ['huge', ...Array.from({ length: quiet }, (_, i) => `quiet${i}`)].map(name => ({
+const users = ['huge', ...slowNames, ...Array.from({ length: quiet }, (_, i) => `quiet${i}`)].map(name => ({
   name,
   password: `of ${name}`,
 }))
@@ -62,7 +72,11 @@ const account = ({ name, password }: { name: string; password: string }) => ({
   everySeconds: Number(values.every),
   push: values.push === 'on',
 })
-await insertBenchAccounts(db, { host, port: ports.tls, security: 'tls', caPem }, users.slice(1).map(account))
+await insertBenchAccounts(
+  db,
+  { host, port: ports.tls, security: 'tls', caPem },
+  users.filter(({ name }) => name.startsWith('quiet')).map(account),
+)
 const waiting = async () => (await daemon.metrics()).get('letterlock_imap_connections{state="waiting"}') ?? 0
 await until(
   async () => Number((await db('accounts').whereNotNull('last_success_at').count({ n: '*' }).first())?.n) === quiet,
@@ -70,10 +84,9 @@ await until(
 if (values.push === 'on') await until(async () => (await waiting()) === quiet, 500)
 
 const alone = await deliverQuiet('alone')
-progress(`writing a backlog of ${backlog} mails of ${mailBytes} bytes …`)
-await writeBacklog()
-await insertBenchAccounts(db, { host, port: ports.tls, security: 'tls', caPem }, users.slice(0, 1).map(account))
-await until(async () => (await progressOfBacklog()) > 0)
+const line = slow === 0 ? null : stack.use(await startSlowLine(host, ports.tls, lineBytesPerSecond()))
+if (line !== null) await startSlowAccounts(line)
+if (backlog > 0) await startBacklog()
 const startedAt = performance.now()
 const doneBefore = await progressOfBacklog()
 const beside = await deliverQuiet('beside')
@@ -88,13 +101,40 @@ process.stdout.write(
       alone,
       beside,
       backlogMbPerSecond: round(((done - doneBefore) * mailBytes) / 1e6 / seconds, 1),
-      backlogDoneShare: round(done / backlog),
+      backlogDoneShare: round(done / Math.max(1, backlog)),
+      slowAccounts: slow,
+      slowTaken: Number((await db('messages').where('message_id', 'like', 'slow%').count({ n: '*' }).first())?.n),
       peakRssMb: round(costOf([daemon.pid]).peakRssMb, 0),
     },
     null,
     2,
   )}\n`,
 )
+
+if (slow > 0 && beside.slowestSeconds > maxSeconds) process.exitCode = 1
+
+function lineBytesPerSecond(): number {
+  return Number(values['slow-kilobytes-per-second']) * 1000
+}
+
+/** Each with one large mail; resolves once it is on the wire. */
+async function startSlowAccounts({ port, passed }: SlowLine): Promise<void> {
+  const bytes = Number(values['slow-megabytes']) * 1_000_000
+  for (const name of slowNames) {
+    const body = `${'x'.repeat(76)}\r\n`.repeat(Math.ceil(bytes / 78))
+    dovecot.deliver(name, 'INBOX', [Buffer.concat([smallMail(`${name}@bench.example`), Buffer.from(body)])])
+  }
+  const slowUsers = users.filter(({ name }) => name.startsWith('slow'))
+  await insertBenchAccounts(db, { host, port, security: 'tls', caPem }, slowUsers.map(account))
+  await until(async () => passed() > 100_000 * slow)
+}
+
+async function startBacklog(): Promise<void> {
+  progress(`writing a backlog of ${backlog} mails of ${mailBytes} bytes …`)
+  await writeBacklog()
+  await insertBenchAccounts(db, { host, port: ports.tls, security: 'tls', caPem }, users.slice(0, 1).map(account))
+  await until(async () => (await progressOfBacklog()) > 0)
+}
 
 async function progressOfBacklog(): Promise<number> {
   const row = await db('sources')
@@ -105,8 +145,15 @@ async function progressOfBacklog(): Promise<number> {
   return Number(row?.n)
 }
 
+interface Latency {
+  mails: number
+  medianSeconds: number
+  p99Seconds: number
+  slowestSeconds: number
+}
+
 /** Delivers to the quiet accounts in turn and waits for all of the tickets; seconds from delivery to the ticket's row. */
-async function deliverQuiet(name: string): Promise<object> {
+async function deliverQuiet(name: string): Promise<Latency> {
   const deliveredAt = new Map<string, number>()
   for (let i = 0; i < mails; i++) {
     const id = `${name}-${i}@bench.example`
