@@ -87,7 +87,7 @@ async function reserve(poll: Poll, box: OpenMailbox, batch: PlannedBatch, pipeli
   const { budget } = poll.deps
   const reservation = budget.tryTake(poll.account.id, cost)
   if (reservation !== undefined) return reservation
-  await pipeline?.end()
+  if (pipeline !== undefined) await box.mailbox.keepAwake(pipeline.end())
   return await box.mailbox.keepAwake(budget.take(poll.account.id, cost, poll.signal))
 }
 
@@ -133,9 +133,11 @@ async function ingestWindow(
         throw error
       })
       const inFlight = fetched.failure === null ? toInFlight(batches[i + 1]) : suspect(fetched)
-      await pipeline.add(fetched, { lastUid: fetched.lastUid, inFlight }, reservation)
+      await box.mailbox.keepAwake(pipeline.add(fetched, { lastUid: fetched.lastUid, inFlight }, reservation))
       if (fetched.failure !== null) throw fetched.failure
     }
+    // A slow database or store is no silence of the server.
+    await box.mailbox.keepAwake(pipeline.end())
   } finally {
     await pipeline.end()
   }
@@ -272,7 +274,7 @@ async function tryAlone(poll: Poll, box: OpenMailbox, batch: PlannedBatch, failu
     const fetched = await fetchWithin(poll, box, batch, reservation)
     if (isLast && fetched.cut !== null && fetched.cut.source.length > 0) return await archiveCut(poll, box, fetched.cut)
     const next = fetched.missing === inFlight.uid ? inFlight : suspect(fetched)
-    await commitAlone(poll, box, fetched, { lastUid: fetched.lastUid, inFlight: next }, isLast)
+    await box.mailbox.keepAwake(commitAlone(poll, box, fetched, { lastUid: fetched.lastUid, inFlight: next }, isLast))
     if (fetched.failure !== null) throw fetched.failure
   } catch (error) {
     if (isAbort(error, poll.signal) || !blamesMail(error)) await withdrawAttempt(poll, box, { ...inFlight, failures })

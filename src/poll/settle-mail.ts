@@ -52,14 +52,23 @@ function allOf(mails: readonly UnsettledMail[]): Checked {
 }
 
 async function checkDeletable(poll: Poll, mailbox: Mailbox, mails: readonly UnsettledMail[]): Promise<Checked> {
-  const checked: Checked = { sure: [], left: [], failure: null }
   const uids = mails.map(({ uid }) => uid)
   const sizes = await mailbox.sizes(uids)
   // An answer that omits a UID is no proof that the mail is gone.
   const there = await mailbox.stillThere(uids.filter(uid => !sizes.has(uid)))
+  const told = mails.filter(({ uid }) => !there.has(uid))
+  return await mailbox.keepAwake(compareWithStore(poll, mailbox, told, sizes))
+}
+
+async function compareWithStore(
+  poll: Poll,
+  mailbox: Mailbox,
+  mails: readonly UnsettledMail[],
+  sizes: ReadonlyMap<number, number>,
+): Promise<Checked> {
+  const checked: Checked = { sure: [], left: [], failure: null }
   for (const { uid, place } of mails) {
     poll.signal.throwIfAborted()
-    if (there.has(uid)) continue
     try {
       const source = await poll.deps.raw.read(place)
       const size = sizes.get(uid)

@@ -61,6 +61,27 @@ test.each([
   },
 )
 
+test('a server was called silent, and its account failed, while the database took long: the connection is kept awake', async () => {
+  await using server = await startScriptedServer({ mails: mails(1, 3) })
+  await using world = await createWorld({ LETTERLOCK_POLL_TIMEOUT_SECONDS: '2' })
+  // Every ticket waits for a lock that the test holds.
+  await world.db.raw(
+    'CREATE TRIGGER slow BEFORE INSERT ON tickets FOR EACH ROW SET @slow = GET_LOCK(DATABASE(), 60) + RELEASE_LOCK(DATABASE())',
+  )
+  const id = await world.add(server.destination, 'secret', { afterIngest: 'seen' })
+  await world.db.transaction(async lock => {
+    await lock.raw('DO GET_LOCK(DATABASE(), 0)')
+    await world.start()
+    // Three in each timeout: two timeouts pass.
+    await until(async () => server.commands.filter(command => command === 'NOOP').length > 6)
+    await lock.raw('DO RELEASE_LOCK(DATABASE())')
+  })
+  await until(async () => (await getAccount(world.db, String(id))).lastSuccessAt)
+  expect(await ends(world.db)).toEqual({ created: 3 })
+  expect(world.log.filter(line => line.msg === 'fail')).toEqual([])
+  expect(server.accepted()).toBe(1)
+})
+
 test('a mail that the database refuses while it takes others is quarantined with its bytes after five tries, and the rest comes in', async () => {
   await using server = await startScriptedServer({ mails: mails(1, 5) })
   await using world = await createWorld()
