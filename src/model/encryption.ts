@@ -1,8 +1,7 @@
-// How encryption stands, in the words of `encryption status --json`.
+// How encryption stands.
+import type { EncryptionCode, Failure } from '../errors/catalogue.ts'
 
 export type EncryptionState = 'off' | 'sealing' | 'on' | 'rotating' | 'unsealing' | 'locked'
 
-export interface Problem {
-  code: string
-  hint: string
-}
+/** What is wrong, or waits for somebody: a code of the catalogue with its values. `encryption status --json` puts it into words. */
+export type Problem = Failure<EncryptionCode>

@@ -1,6 +1,7 @@
 // Every business event: one function, one log line, one counter. Ids are in the log only; labels of counters are closed lists.
 
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { sentencesForCommand } from '../errors/hints.ts'
 import type { EncryptionState, Problem } from '../model/encryption.ts'
 import type { PartialVerdict, PollReport, PollVerdict } from '../model/poll.ts'
 import type { Log } from './log.ts'
@@ -173,7 +174,14 @@ export function createEvents(log: Log): Events {
       if (news === told) return
       told = news
       const level = problems.length > 0 ? 'warn' : 'info'
-      log[level]({ event: 'encryption', state, problems }, state)
+      log[level](
+        {
+          event: 'encryption',
+          state,
+          problems: problems.map(problem => ({ code: problem.code, hint: sentencesForCommand(problem) })),
+        },
+        state,
+      )
     },
     secretsWritten(pass, changed, ms) {
       secrets.inc({ pass }, changed)

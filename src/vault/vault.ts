@@ -118,7 +118,11 @@ function createWatch({ keyPaths, onKeys, onWork }: VaultDeps): Watch {
 }
 
 function identityOf(fact: KeyFileFact): string {
-  return fact.kind === 'valid' ? `${fact.key.hex} ${fact.identity}` : fact.kind === 'refused' ? fact.hint : ''
+  return fact.kind === 'valid'
+    ? `${fact.key.hex} ${fact.identity}`
+    : fact.kind === 'refused'
+      ? JSON.stringify(fact)
+      : ''
 }
 
 async function work(
@@ -156,13 +160,10 @@ function report({ events, health, keyPaths }: VaultDeps, facts: Facts): void {
   const forged = forgeryProblems(facts)
   const others = [...problemsOf(facts, filesOf(keyPaths)), ...proofProblems(facts, proofFileOf(keyPaths))]
   events.encryptionState(state, [...forged, ...others])
-  const hintOf = (problems: readonly { hint: string }[]): string => problems.map(problem => problem.hint).join('; ')
-  const fail = (part: 'key' | 'key states', code: 'vault.locked' | typeof forgedCode, message: string, hint: string) =>
-    health.fail(part, new ServiceError(code, message, { temporary: true, hint }))
   if (state !== 'locked') health.mend('key')
-  else fail('key', 'vault.locked', 'sealed passwords cannot be opened', hintOf(others))
+  else health.fail('key', new ServiceError('vault.locked', {}, { temporary: true, because: others }))
   if (forged.length === 0) health.mend('key states')
-  else fail('key states', forgedCode, 'the database says of keys what this host does not believe', hintOf(forged))
+  else health.fail('key states', new ServiceError(forgedCode, {}, { temporary: true, because: forged }))
 }
 
 /** Each once; after a restart once more. */

@@ -208,7 +208,12 @@ test.each<[string, string, RegExp, Partial<Script>]>([
   ],
   ['NO [INUSE] at EXAMINE', 'imap.unavailable', /automatically/, { refuse: { EXAMINE: 'NO [INUSE] Mailbox in use' } }],
   ['Server Unavailable at once', 'imap.unavailable', /automatically/, { greeting: 'BYE Server Unavailable. 15' }],
-  ['Server Unavailable later', 'imap.unavailable', /automatically/, { refuse: { EXAMINE: 'BYE Server Unavailable. 15' } }],
+  [
+    'Server Unavailable later',
+    'imap.unavailable',
+    /automatically/,
+    { refuse: { EXAMINE: 'BYE Server Unavailable. 15' } },
+  ],
   ['a greeting that only says goodbye', 'imap.connection_lost', /automatically/, { greeting: 'BYE sorry' }],
   ['a refusal that says nothing', 'imap.refused', /own log says why/, { refuse: { EXAMINE: 'NO no' } }],
 ])('%s: %s, tried again soon, and all comes in once it is over', async (_, code, hint, script) => {

@@ -1,9 +1,11 @@
 // Whoever may only write to the database: rows of keys that are made up or rolled back change nothing, and are told everywhere. The control
 // of each is the same row signed by who may: it is believed.
+
 import { existsSync, readFileSync, rmSync, utimesSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
+import { sentencesForCommand } from '../../src/errors/hints.ts'
 import { findKeys, type KeyRow, writeKey as writeRow } from '../../src/store/secrets/encryption-keys.ts'
 import { confirmStates } from '../../src/vault/keys/confirm-state.ts'
 import { macOf } from '../../src/vault/keys/key-state.ts'
@@ -89,7 +91,7 @@ async function expectNothingChanged(hint: string): Promise<void> {
   await sweep(world, daemon)
   const now = await status()
   expect(now).toMatchObject({ state: 'on', keyId: key.hex })
-  expect(now.problems.filter(({ code }) => code === forged).map(problem => problem.hint)).toEqual(
+  expect(now.problems.filter(({ code }) => code === forged).map(sentencesForCommand)).toEqual(
     expect.arrayContaining([expect.stringContaining(hint)]),
   )
   const ready = await fetch(`${daemon.url}/ready`)
@@ -199,7 +201,7 @@ test('rows that 0.3.0 wrote are signed once; of the key in its place they are no
   rmSync(seenFileOf(place()))
   await replaceRows(unsigned.map(row => ({ ...row, state: row.keyHex === key.hex ? 'retired' : row.state })))
   await sweep(world, daemon)
-  expect((await problems()).map(({ hint }) => hint)).toEqual(
+  expect((await problems()).map(sentencesForCommand)).toEqual(
     expect.arrayContaining([expect.stringContaining('from a version that signed nothing')]),
   )
   expect(existsSync(keyFileOf(world))).toBe(true)
@@ -220,7 +222,7 @@ test('rows that 0.3.0 wrote are signed once; of the key in its place they are no
 test('an older database was restored: it is told, and a person says which keys hold', async () => {
   await replaceRows(dump)
   await sweep(world, daemon)
-  expect((await problems()).map(({ hint }) => hint).join()).toContain('Was an older backup of the database restored?')
+  expect((await problems()).map(sentencesForCommand).join()).toContain('Was an older backup of the database restored?')
   expect(await wrongOf(world.db, keyFileOf(world), secrets)).toEqual([])
   // This host's key goes on being used.
   await confirmStates(world.db, ringOf(world), 'host', 'test')

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { sentencesForCommand } from '../../src/errors/hints.ts'
 import type { KeyFileFact } from '../../src/vault/keys/key-file.ts'
 import { problemsOf } from '../../src/vault/sealing/encryption-problems.ts'
 import {
@@ -20,7 +21,7 @@ const absent: KeyFileFact = { kind: 'absent' }
 const refused = (code: Extract<KeyFileFact, { kind: 'refused' }>['code']): KeyFileFact => ({
   kind: 'refused',
   code,
-  hint: `the hint of ${code}`,
+  params: { file: '/keys/encryption-key.bin', mode: '0644' },
 })
 
 type Row = Facts['rows'][number]
@@ -433,8 +434,10 @@ describe.each(Object.keys(cases))('%s', group => {
   })
 })
 
-const hintOf = (change: Partial<Facts>, code: string): string =>
-  problemsOf(facts(change), files).find(problem => problem.code === code)?.hint ?? ''
+const hintOf = (change: Partial<Facts>, code: string): string => {
+  const found = problemsOf(facts(change), files).find(problem => problem.code === code)
+  return found === undefined ? '' : sentencesForCommand(found)
+}
 
 test('the hint for a missing key names it, its place, and what to do if no copy is left', () => {
   const hint = hintOf({ ...on, current: absent }, 'key_file.missing')
@@ -462,34 +465,34 @@ test('the line that exchanges two keys is given only where it replaces no third 
   for (const next of [file(keyC), refused('key_file.mode')])
     expect(hintOf({ ...on, current: file(keyB), next, held: [a, b, c] }, 'key_file.other_key')).not.toContain('mv ')
   const atNext = hintOf({ ...on, current: file(keyB), next: file(keyA) }, 'key_file.other_key')
-  expect(atNext).toContain(`it is at ${files.next}: move ${files.current} to another name`)
+  expect(atNext).toContain(`lies at ${files.next}. Move ${files.current} to another name`)
 })
 
 test('the hint for a refused file keeps its reason and names the key that is needed', () => {
   const hint = hintOf({ ...on, current: refused('key_file.mode') }, 'key_file.mode')
-  expect(hint).toContain('the hint of key_file.mode')
+  expect(hint).toContain('has mode 0644')
   expect(hint).toContain(`the key ${a} is needed`)
 })
 
 test('while a key is needed no hint is to make a new one', () => {
   const hint = hintOf({ ...on, current: refused('key_file.placeholder') }, 'key_file.placeholder')
-  expect(hint).not.toContain('the hint of')
+  expect(hint).not.toContain('urandom')
   expect(hint).toContain(`the key ${a} is needed`)
-  expect(hint).toContain(files.current)
+  expect(hint).toContain('/keys/encryption-key.bin')
 })
 
 test('the hint for a key that hosts lack names the file and each of these hosts once', () => {
   const workers = [worker('here', a, b), worker('there', a), worker('there', a), worker('yonder', a)]
-  expect(hintOf({ ...on, next: file(keyB), workers }, 'key.not_held')).toContain(`copy ${files.next} to there, yonder`)
-  expect(hintOf({ current: file(keyA), workers: twoHosts }, 'key.not_held')).toContain(`copy ${files.current} to there`)
+  expect(hintOf({ ...on, next: file(keyB), workers }, 'key.not_held')).toContain(`Copy ${files.next} to there, yonder`)
+  expect(hintOf({ current: file(keyA), workers: twoHosts }, 'key.not_held')).toContain(`Copy ${files.current} to there`)
 })
 
 test('nobody is told to copy a new key to the host that it lies on: its daemon takes it a moment later', () => {
   const hint = hintOf({ current: file(keyA), here: 'here', workers: [worker('here')] }, 'key.not_held')
-  expect(hint).toContain('it looks within 5 seconds')
-  expect(hint).not.toContain('copy')
+  expect(hint).toContain('It looks within 5 seconds')
+  expect(hint).not.toContain('Copy')
   const workers = [worker('here'), worker('there')]
-  expect(hintOf({ current: file(keyA), here: 'here', workers }, 'key.not_held')).toMatch(/copy .* to there$/)
+  expect(hintOf({ current: file(keyA), here: 'here', workers }, 'key.not_held')).toMatch(/Copy .* to there\.$/)
 })
 
 test('what the daemon moves by itself a moment later nobody is told to move at once', () => {
@@ -497,7 +500,7 @@ test('what the daemon moves by itself a moment later nobody is told to move at o
     [swapping, 'next_key_file.not_in_place'],
     [{ current: file(keyA), rows: [row(a, 'retired')] }, 'key_file.retired_key'],
   ] as const)
-    expect(hintOf(change, code)).toMatch(/the daemon .* within seconds; if this stays, it may not write there/)
+    expect(hintOf(change, code)).toMatch(/daemon .* within seconds.*if this stays, .* may not write there/i)
 })
 
 test('what the database says and this host does not believe: only sealing under its own key goes on', () => {

@@ -4,6 +4,7 @@
 import type { Knex } from 'knex'
 import type { Config } from '../../config/config.ts'
 import { AccountError, CommandError } from '../../errors/errors.ts'
+import { destinationFaults } from '../../errors/mail.ts'
 import type { Login } from '../../fetch/mailbox.ts'
 import type { Destination } from '../../model/destination.ts'
 import { addressTaken, findAddresses, findRemoved } from '../../store/accounts/account-addresses.ts'
@@ -246,7 +247,10 @@ async function confirmDestination(
   const target = changedDestination(address, before, change)
   const fault = faultOfDestination(target)
   if (fault !== undefined)
-    throw usage(`account ${id}: ${fault}`, 'give a right one, and find out who writes to the table')
+    throw usage(
+      `account ${id}: ${destinationFaults[fault.reason](fault.value)}`,
+      'give a right one, and find out who writes to the table',
+    )
   const where = destinationWords(target)
   if ((await bindingOf(db, ring, id, before, target)) !== 'changed') {
     if (isInteractive()) remark(`what account ${id} signs in with will be sent to ${where}`)

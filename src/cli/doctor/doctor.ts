@@ -1,9 +1,11 @@
 // `letterlock doctor`: looks at everything that the daemon needs and says what to do for each finding. It changes nothing, and a
 // check that cannot be made is a finding itself, not the end of the others.
+
 import { accessSync, constants, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { Knex } from 'knex'
 import type { Config } from '../../config/config.ts'
+import { sentencesForCommand } from '../../errors/hints.ts'
 import { type AccountView, findAccounts } from '../../store/accounts/accounts.ts'
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
 import { checkDatabase } from '../../store/db/check-database.ts'
@@ -194,7 +196,9 @@ const notes: ReadonlySet<string> = new Set([
 async function checkEncryption(db: Knex, config: Config): Promise<Finding[]> {
   const status = await readStatus(db, keysOf(config), new Date())
   const { state, sealed, problems } = status
-  const found = problems.map(({ code, hint }) => (notes.has(code) ? note : fault)('encryption', code, hint))
+  const found = problems.map(problem =>
+    (notes.has(problem.code) ? note : fault)('encryption', problem.code, sentencesForCommand(problem)),
+  )
   if (state === 'off') {
     return [
       ...found,

@@ -1,7 +1,9 @@
 // `letterlock encryption …`: how it stands, turning it on and off, new keys, and the proof of a backup. The daemon does the work
 // (vault/sealing/switches.ts asks for it); these commands ask the person, and wait.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
+import { sentencesForCommand } from '../../errors/hints.ts'
 import { visible } from '../../foreign-text.ts'
 import { filesOf, type KeyPaths, keysOf, readKeyring } from '../../vault/keys/keyring.ts'
 import { meanings } from '../../vault/sealing/encryption-state.ts'
@@ -59,8 +61,13 @@ export async function showStatus(options: EncryptionOptions): Promise<void> {
   await withKeys(options, async (db, place) => await printStatus(await readStatus(db, place, new Date()), options))
 }
 
+/** With the problems in words. */
+function toJson({ problems, ...status }: EncryptionStatus): object {
+  return { ...status, problems: problems.map(problem => ({ code: problem.code, hint: sentencesForCommand(problem) })) }
+}
+
 export async function printStatus(status: EncryptionStatus, { json }: EncryptionOptions): Promise<void> {
-  if (json) return await printJson([status])
+  if (json) return await printJson([toJson(status)])
   const { state, progress, workers } = status
   const lines: [string, string][] = [
     ['state', `${paint(colours[state], state)}: ${meanings[state]}`],
@@ -79,7 +86,8 @@ export async function printStatus(status: EncryptionStatus, { json }: Encryption
     ]),
   ]
   for (const [name, value] of lines) await print(`${paint('bold', name.padEnd(14))} ${value}`)
-  for (const problem of status.problems) await print(`${paint('yellow', '→')} ${problem.code}: ${problem.hint}`)
+  for (const problem of status.problems)
+    await print(`${paint('yellow', '→')} ${problem.code}: ${sentencesForCommand(problem)}`)
 }
 
 /** Resolves to 1 if a password does not open, or may not be sent to where its account points. */
@@ -95,7 +103,7 @@ export async function verify(options: EncryptionOptions): Promise<0 | 1> {
     if (options.json) await printJson([{ sealed, readable: sealed - unreadable.length, unreadable }])
     else {
       for (const { account, code } of unreadable) await print(`account ${account}: ${code}`)
-      for (const { hint } of rowProblems(faults)) remark(hint)
+      for (const problem of rowProblems(faults)) remark(sentencesForCommand(problem))
       const verdict = `${sealed - unreadable.length} of ${sealed} sealed passwords open`
       await print(paint(unreadable.length === 0 ? 'green' : 'red', verdict))
     }
@@ -171,7 +179,7 @@ async function warnOfResidue(db: Knex): Promise<void> {
 }
 
 async function leaveToDaemon(db: Knex, place: KeyPaths, options: EncryptionOptions): Promise<void> {
-  if (options.json) return await printJson([await readStatus(db, place, new Date())])
+  if (options.json) return await printJson([toJson(await readStatus(db, place, new Date()))])
   await print('no daemon runs now: it goes on as soon as one does')
 }
 

@@ -1,6 +1,9 @@
 // `letterlock encryption recover` and `accept-destination`: what an operator decides when a key is lost, or an account moved.
+
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
+import { sentencesForCommand } from '../../errors/hints.ts'
+import { destinationFaults } from '../../errors/mail.ts'
 import { faultOfDestination } from '../../store/accounts/account-settings.ts'
 import { getAccount } from '../../store/accounts/accounts.ts'
 import { findDestinations, getDestination } from '../../store/accounts/destinations.ts'
@@ -14,7 +17,6 @@ import { refuseNotVisible } from '../../vault/sealing/switches.ts'
 import { recover } from '../../vault/sealing/transitions.ts'
 import { acceptDestination } from '../../vault/secrets/accept-destination.ts'
 import { destinationWords, secretWordsOf } from '../../vault/secrets/destination-words.ts'
-import { commandThatSets } from '../../vault/secrets/open-secret.ts'
 import { actor } from '../actor.ts'
 import { confirm, paint, print, printJson } from '../terminal.ts'
 import { type EncryptionOptions, withKeys } from './encryption.ts'
@@ -49,7 +51,7 @@ export async function recoverKey(options: EncryptionOptions & { oldKeyId?: strin
       throw new CommandError(
         'there is no new key in place',
         current.kind === 'refused'
-          ? current.hint
+          ? sentencesForCommand(current)
           : `make one: \`${lineThatMakesKey(place.file)}\`, then run this again`,
       )
     }
@@ -103,7 +105,7 @@ function stepToNewKey({ current, keyPaths: { file } }: Keyring): string {
 async function printAccounts(db: Knex, accounts: readonly number[]): Promise<void> {
   const destinations = await findDestinations(db, accounts)
   for (const id of accounts)
-    await print(commandThatSets(id, destinations.get(id)?.oauth ? 'oauth-refresh-token' : 'password'))
+    await print(`letterlock account set ${id} ${destinations.get(id)?.oauth ? '--oauth PROVIDER' : '--ask-password'}`)
 }
 
 /** Shows what is in doubt and what it becomes, asks, and signs it so. */
@@ -138,7 +140,7 @@ export async function acceptNewDestination(which: string, options: EncryptionOpt
     const fault = faultOfDestination(destination)
     if (fault !== undefined)
       throw new CommandError(
-        `account ${account.id}: ${fault}`,
+        `account ${account.id}: ${destinationFaults[fault.reason](fault.value)}`,
         `nothing can be sent there: correct it with \`letterlock account set ${account.id}\`, and find out who writes to the table`,
       )
     const [what, where] = [secretWordsOf(oauth), destinationWords(destination)]

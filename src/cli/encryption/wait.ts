@@ -1,7 +1,9 @@
 // The daemon does the work; a command that asked for it waits, shows how far it is, and says so where nobody goes on.
+
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
+import { sentencesForCommand } from '../../errors/hints.ts'
 import type { KeyPaths } from '../../vault/keys/keyring.ts'
 import { type EncryptionStatus, readStatus } from '../../vault/sealing/status.ts'
 import { type ProgressBar, progressBar, remark } from '../terminal.ts'
@@ -36,9 +38,12 @@ export async function waitForDaemon(
     if (now !== before) [movedAt, before] = [Date.now(), now]
     if (Date.now() - movedAt > patienceMs) {
       const { problems } = await readStatus(db, place, new Date())
+      const problem = problems.find(({ code }) => !isBeside(code))
       throw new CommandError(
         `the daemon does not go on: encryption is ${status.state}`,
-        problems.find(({ code }) => !isBeside(code))?.hint ?? 'its log says more; what was begun goes on by itself',
+        problem === undefined
+          ? 'its log says more; what was begun goes on automatically'
+          : sentencesForCommand(problem),
       )
     }
   }
@@ -57,10 +62,11 @@ function finish(bar: ProgressBar, status: EncryptionStatus): EncryptionStatus {
 
 /** What keeps it waiting: each once, and not what the daemon is about to mend. */
 function tellProblems({ problems }: EncryptionStatus, seen: Map<string, number>): void {
-  for (const { code, hint } of problems) {
+  for (const problem of problems) {
+    const { code } = problem
     if (isBeside(code)) continue
     const since = seen.get(code) ?? Date.now()
-    if (Date.now() - since >= lastingMs) remark(hint)
+    if (Date.now() - since >= lastingMs) remark(sentencesForCommand(problem))
     seen.set(code, Date.now() - since >= lastingMs ? Number.POSITIVE_INFINITY : since)
   }
 }

@@ -2,7 +2,7 @@
 // the worker that owns the account fetches it from the server at its next poll.
 
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { MailOutcome } from '../../model/mail-outcome.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../../store/ingest/quarantine.ts'
@@ -24,7 +24,7 @@ export interface RetryOutcome {
   ticket: number | null
 }
 
-/** Throws CommandError where there is no such quarantined mail. */
+/** Throws OperationError where there is no such quarantined mail. */
 export async function retryQuarantined(
   db: Knex,
   raw: RawStore,
@@ -34,7 +34,7 @@ export async function retryQuarantined(
 ): Promise<RetryOutcome> {
   const mail = await findQuarantined(db, sourceId)
   if (mail === undefined) {
-    throw new CommandError(`source ${sourceId} is not in quarantine`, '`letterlock quarantine list` shows what is')
+    throw new OperationError('source.not_quarantined', { source: sourceId })
   }
   if (mail.location === null) return await fetchAgain(db, mail)
   const source = await raw.read(mail.location)
@@ -45,18 +45,14 @@ export async function retryQuarantined(
   }
   const triaged = await verifyTokens([archived], triage)
   const [outcome] = await inTransaction(db, trx => triageAgain(trx, mail, triaged, triage))
-  if (outcome === undefined)
-    throw new CommandError(`source ${sourceId} was retried by somebody else at the same moment`)
+  if (outcome === undefined) throw new OperationError('source.retried_meanwhile', { source: sourceId })
   return { result: outcome.result, reason: outcome.reason, ticket: outcome.ticket?.id ?? null }
 }
 
 /** Only the worker that owns the account asks its server. */
 async function fetchAgain(db: Knex, mail: QuarantinedMail): Promise<RetryOutcome> {
   if (!(await isFetchable(db, mail))) {
-    throw new CommandError(
-      `source ${mail.id} cannot be fetched again: the server renumbered its mailbox, or the mailbox is not read any more`,
-      'if the mail is still there, it was read again under its new number: `letterlock source list`',
-    )
+    throw new OperationError('source.renumbered', { source: mail.id })
   }
   await requestRetry(db, mail.id)
   return { result: 'pending', reason: 'fetched at the next poll', ticket: null }

@@ -1,12 +1,9 @@
 // The addresses of accounts: each belongs to one account at most, and one that was removed is known again.
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 
-export function addressTaken(id: number): CommandError {
-  return new CommandError(
-    `the address is account ${id} already`,
-    `change it with \`letterlock account set ${id}\`, or remove it first`,
-  )
+export function addressTaken(id: number): OperationError {
+  return new OperationError('account.address_taken', { account: id })
 }
 
 /** A row that is always there stands for all addresses: of two who add the same one at the same moment, the second finds it. */

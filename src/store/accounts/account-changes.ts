@@ -1,7 +1,7 @@
 // Accounts are added, changed, paused and removed.
 
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { Destination, OAuthClient, SecretKind } from '../../model/destination.ts'
 import type { WriteSecret } from '../../vault/secrets/write-secret.ts'
 import { inTransaction } from '../db/database.ts'
@@ -38,7 +38,7 @@ export interface NewOAuth {
   clientSecret: string | null
 }
 
-/** Adds an account with its mailboxes and password. Throws CommandError for an address that is there already. */
+/** Adds an account with its mailboxes and password. Throws OperationError for an address that is there already. */
 export async function insertAccount(db: Knex, account: NewAccount, writeSecret: WriteSecret): Promise<number> {
   return await inTransaction(db, async trx => {
     await lockAddresses(trx)
@@ -98,15 +98,15 @@ export type AccountChange = Partial<Omit<NewAccount, 'address' | 'mailboxes' | '
 }
 
 /** Whatever it is that asks, no row is written whose destination could be shown as another one. */
-function refuseFaulty(account: string, destination: AccountDestination): void {
+function refuseFaulty(who: string, destination: AccountDestination): void {
   const fault = faultOfDestination(destination)
-  if (fault !== undefined) throw new CommandError(`${account}: ${fault}`, 'correct it: nothing was written')
+  if (fault !== undefined) throw new OperationError('account.destination_refused', { who, ...fault })
 }
 
 /**
  * Changes an account. Where its server or user changes, the password is asked for again: whoever may write an account must not
  * be able to have a stored password sent elsewhere. `shown`: its destination when the person who gives a new secret was asked; it is stored
- * for no other one. Throws CommandError.
+ * for no other one. Throws OperationError.
  */
 export async function updateAccount(
   db: Knex,
@@ -133,17 +133,9 @@ export async function updateAccount(
   })
 }
 
-function refuseToMove(id: number, moved: string, { oauth }: AccountDestination): CommandError {
-  if (oauth === null) {
-    return new CommandError(
-      `the ${moved} of account ${id} cannot be changed without its password`,
-      'give the password too (--password-stdin): a stored one is never sent to another server',
-    )
-  }
-  return new CommandError(
-    `the ${moved} of account ${id} cannot be changed without signing in again`,
-    'give --oauth PROVIDER too: stored tokens are never sent to another server',
-  )
+function refuseToMove(id: number, moved: string, { oauth }: AccountDestination): OperationError {
+  const secret = oauth === null ? 'password' : 'oauth'
+  return new OperationError('account.secret_needed', { account: id, part: moved, secret })
 }
 
 /** What of the way to the server would change, in a word for people, or undefined. */

@@ -1,6 +1,7 @@
 // What may be said of an account, in options of commands, in columns of a CSV file or in a form: checked, and every fault told.
 
 import { X509Certificate } from 'node:crypto'
+import type { DestinationFault } from '../../errors/mail.ts'
 import { isVisible, visible } from '../../foreign-text.ts'
 import type { Destination } from '../../model/destination.ts'
 import type { AccountChange, NewAccount } from './account-changes.ts'
@@ -90,20 +91,18 @@ function toUsername(text: string): string | undefined {
   return text !== '' && [...text].length <= 320 && isVisible(text) ? text : undefined
 }
 
-/** What of it is no destination, in a sentence, or undefined: a row may hold what no command or page would have written. */
+/** What of it is no destination, or undefined: a row may hold what no command or page would have written. */
 export function faultOfDestination(
   destination: Omit<AccountDestination, 'caPem' | 'security'> & { security: string },
-): string | undefined {
+): { reason: DestinationFault; value: string } | undefined {
   const { host, port, security, username, oauth } = destination
-  if (toHost(host) === undefined) return `the host "${visible(host)}" is no host name and no IP address`
-  if (toPort(String(port)) === undefined) return `the port ${port} is not a number from 1 to 65535`
-  if (toSecurity(security) === undefined) return `the security "${visible(security)}" is not tls, starttls or cleartext`
-  if (toUsername(username) === undefined)
-    return `the user name "${visible(username)}" holds control or invisible characters, or is longer than 320`
+  if (toHost(host) === undefined) return { reason: 'host', value: visible(host) }
+  if (toPort(String(port)) === undefined) return { reason: 'port', value: String(port) }
+  if (toSecurity(security) === undefined) return { reason: 'security', value: visible(security) }
+  if (toUsername(username) === undefined) return { reason: 'username', value: visible(username) }
   const { issuer = '', tokenEndpoint = '', clientId = '' } = oauth ?? {}
   const unclear = [issuer, tokenEndpoint, clientId].find(text => !isVisible(text))
-  if (unclear !== undefined) return `its provider's "${visible(unclear)}" holds control or invisible characters`
-  return undefined
+  return unclear === undefined ? undefined : { reason: 'provider', value: visible(unclear) }
 }
 
 /** Where its secrets go once it is changed. */

@@ -1,7 +1,7 @@
 // Accounts as operators see them. How they are changed is in account-changes.ts, what a poll needs of one in polled-account.ts.
 
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { Destination, OAuthClient } from '../../model/destination.ts'
 import { type OAuthRow, oauthColumns, toOAuthClient } from './destinations.ts'
 
@@ -167,16 +167,13 @@ export async function findPollingHost(db: Knex, id: number): Promise<string | un
   return row?.host
 }
 
-/** `which` is an id or an address. Throws CommandError where there is none, or an address names several. */
+/** `which` is an id or an address. Throws OperationError where there is none, or an address names several. */
 export async function getAccount(db: Knex, which: string): Promise<AccountDetail> {
   const query = selectAccounts(db)
   const rows = (await (/^\d+$/.test(which) ? query.where({ id: which }) : query.where({ address: which }))) as Row[]
   const [row, other] = rows
-  if (row === undefined) throw new CommandError(`there is no account ${which}`, '`letterlock account list` shows all')
-  if (other !== undefined) {
-    const ids = rows.map(found => found.id).join(', ')
-    throw new CommandError(`several accounts have the address ${which}`, `name one by its id: ${ids}`)
-  }
+  if (row === undefined) throw new OperationError('account.not_found', { which })
+  if (other !== undefined) throw new OperationError('account.ambiguous', { which, accounts: rows.map(({ id }) => id) })
   return await toDetail(db, row)
 }
 

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { Destination, OAuthClient } from '../../model/destination.ts'
 
 /** Where an account's secrets may go: its mail server, and what its tokens come from. */
@@ -14,17 +14,14 @@ export interface AccountDestination extends Destination {
 /** The destination of the account's connections, with its own CA. */
 export async function getDestination(db: Knex, id: number): Promise<AccountDestination> {
   const found = (await findDestinations(db, [id])).get(id)
-  if (found === undefined) throw new CommandError(`there is no account ${id}`, '`letterlock account list` shows all')
+  if (found === undefined) throw new OperationError('account.not_found', { which: id })
   return found
 }
 
-/** Throws CommandError where the account's destination is another one than the person was shown, who said yes to that one alone. */
+/** Throws OperationError where the account's destination is another one than the person was shown, who said yes to that one alone. */
 export function checkShown(id: number, now: AccountDestination, shown: AccountDestination): void {
   if (isDeepStrictEqual(now, shown)) return
-  throw new CommandError(
-    `somebody changed the destination of account ${id} meanwhile: nothing was done`,
-    `look at it with \`letterlock account show ${id}\`, and find out who writes to the table`,
-  )
+  throw new OperationError('account.changed_meanwhile', { account: id })
 }
 
 /** The same of many, by account id. */

@@ -77,7 +77,7 @@ const passwordMark = `SELECT SHA2(CONCAT(?, COALESCE(CAST(plaintext AS BINARY), 
 export function toAfterIngest(text: string, accountId: number): AfterIngest {
   if (text === 'keep' || text === 'seen' || text === 'delete') return { kind: text }
   if (text.startsWith('move:') && text.length > 5) return { kind: 'move', mailbox: text.slice(5) }
-  throw misconfigured(accountId, 'after_ingest', '`keep`, `seen`, `delete` or `move:MAILBOX`')
+  throw misconfigured(accountId, 'after_ingest')
 }
 
 /** `all`, `new` or a day as `2026-11-24` (UTC). */
@@ -85,14 +85,11 @@ export function toStartFrom(text: string, accountId: number): StartFrom {
   if (text === 'all' || text === 'new') return text
   const day = new Date(`${text}T00:00:00Z`)
   if (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(day.getTime())) return day
-  throw misconfigured(accountId, 'start_from', '`all`, `new` or a day as 2026-11-24')
+  throw misconfigured(accountId, 'start_from')
 }
 
-function misconfigured(accountId: number, column: string, allowed: string): AccountError {
-  return new AccountError('account.misconfigured', `account ${accountId} has a ${column} that says nothing known`, {
-    temporary: false,
-    hint: `set it to ${allowed}`,
-  })
+function misconfigured(account: number, reason: 'after_ingest' | 'start_from'): AccountError {
+  return new AccountError('account.misconfigured', { account, reason }, { temporary: false })
 }
 
 /** What the schedule of an account asks of its row. */

@@ -1,7 +1,7 @@
 // Every mail ever taken in, and its end, as operators look them up.
 
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
 
 /** As `source list --json` prints it. */
@@ -154,9 +154,9 @@ async function narrow(db: Knex, query: Knex.QueryBuilder, filter: SourceFilter):
   return await query
 }
 
-/** Throws CommandError where there is none. */
+/** Throws OperationError where there is none. */
 export async function getSource(db: Knex, id: number): Promise<SourceDetail> {
   const row: Row | undefined = await selectSources(db).where('sources.id', id).first()
-  if (row === undefined) throw new CommandError(`there is no source ${id}`, '`letterlock source list` shows the newest')
+  if (row === undefined) throw new OperationError('source.not_found', { source: id })
   return toDetail(row)
 }

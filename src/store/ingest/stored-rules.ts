@@ -1,7 +1,7 @@
 // Rules of an admin as the commands see them; triage-data.ts reads those that hold for an account.
 
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { Conditions, Rule } from '../../model/rule.ts'
 
 export interface StoredRule {
@@ -47,13 +47,13 @@ export async function insertRule(db: Knex, { accountId, conditions, ...rule }: N
   return true
 }
 
-/** Throws CommandError where there is none of that name. */
+/** Throws OperationError where there is none of that name. */
 export async function getRule(
   db: Knex,
   name: string,
 ): Promise<{ id: number; enabled: boolean; accountId: number | null }> {
   const row = await db('rules').where({ name }).first('id', 'enabled', 'account_id')
-  if (row === undefined) throw new CommandError(`there is no rule ${name}`, '`letterlock rule list` shows all')
+  if (row === undefined) throw new OperationError('rule.not_found', { rule: name })
   return { id: row.id, enabled: row.enabled === 1, accountId: row.account_id }
 }
 

@@ -1,6 +1,6 @@
 // People who sign in to the web interface.
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import { inTransaction } from '../db/database.ts'
 import { insertAudit } from './audit.ts'
 
@@ -33,15 +33,11 @@ const toUser = (row: Row): User => ({
   signedInAt: row.signed_in_at,
 })
 
-/** A name as it is stored: lower case. Throws CommandError for what is no name. */
+/** A name as it is stored: lower case. Throws OperationError for what is no name. */
 export function toUserName(text: string): string {
   const name = text.trim().normalize('NFC').toLowerCase()
   if (/^[\p{L}\p{N}][\p{L}\p{N}\p{M}._@+-]{0,63}$/u.test(name)) return name
-  throw new CommandError(
-    'that is no name to sign in with',
-    'use up to 64 letters, digits, dots, dashes, underscores, + or @, beginning with a letter or a digit',
-    2,
-  )
+  throw new OperationError('user.name_refused', {})
 }
 
 /** All of them, by name. */
@@ -54,13 +50,12 @@ export async function hasUsers(db: Knex): Promise<boolean> {
   return (await db('users').first('id')) !== undefined
 }
 
-/** Throws CommandError where there is none of that name. */
+/** Throws OperationError where there is none of that name. */
 export async function getUser(db: Knex, name: string): Promise<User> {
   const row: Row | undefined = await db('users')
     .where({ name: toUserName(name) })
     .first(columns)
-  if (row === undefined)
-    throw new CommandError(`there is no user ${toUserName(name)}`, '`letterlock user list` shows them')
+  if (row === undefined) throw new OperationError('user.not_found', { user: toUserName(name) })
   return toUser(row)
 }
 
@@ -84,10 +79,9 @@ export async function insertUser(db: Knex, user: NewUser, actor: string, only?: 
   return await inTransaction(db, async trx => {
     // Makes those wait who do the same.
     await trx('schema_version').forUpdate().first('id')
-    if (only === 'first' && (await hasUsers(trx)))
-      throw new CommandError('there is a user already', 'sign in, or ask an admin to add you')
+    if (only === 'first' && (await hasUsers(trx))) throw new OperationError('user.exists', {})
     if ((await trx('users').where({ name }).first('id')) !== undefined)
-      throw new CommandError(`there is a user ${name} already`, 'choose another name, or set a new password')
+      throw new OperationError('user.exists', { user: name })
     const [id] = await trx('users').insert({ name, role: user.role, password_hash: user.passwordHash })
     await insertAudit(trx, { actor, action: 'user.add', detail: { user: name, role: user.role } })
     return Number(id)
@@ -123,7 +117,7 @@ export async function updateRole(db: Knex, user: Pick<User, 'id' | 'name'>, role
   })
 }
 
-/** With the sessions. Throws CommandError for the last admin: nobody could make another from the pages. */
+/** With the sessions. Throws OperationError for the last admin: nobody could make another from the pages. */
 export async function deleteUser(db: Knex, user: Pick<User, 'id' | 'name'>, actor: string): Promise<void> {
   await inTransaction(db, async trx => {
     await refuseLastAdmin(trx, user.id)
@@ -135,7 +129,7 @@ export async function deleteUser(db: Knex, user: Pick<User, 'id' | 'name'>, acto
 async function refuseLastAdmin(trx: Knex.Transaction, id: number): Promise<void> {
   const admins: number[] = await trx('users').where({ role: 'admin', enabled: 1 }).forUpdate().pluck('id')
   if (admins.length > 1 || !admins.includes(id)) return
-  throw new CommandError('that is the last admin', 'make another user an admin first')
+  throw new OperationError('user.last_admin', {})
 }
 
 export async function noteSignIn(db: Knex, userId: number): Promise<void> {

@@ -1,16 +1,16 @@
 // Where the bytes of mails and their attachments lie.
 
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
 
-/** Where the raw mail of a message lies. Throws CommandError where not all of its bytes are kept. */
+/** Where the raw mail of a message lies. Throws OperationError where not all of its bytes are kept. */
 export async function getRawLocation(db: Knex, messageId: number): Promise<RawLocation> {
   const row = await db('messages')
     .join('sources', 'sources.id', 'messages.source_id')
     .where('messages.id', messageId)
     .first('sources.batch', 'sources.batch_offset', 'sources.stored_size', 'sources.sha256')
-  if (row?.batch == null) throw new CommandError(`the original of message ${messageId} is not kept`)
+  if (row?.batch == null) throw new OperationError('message.not_kept', { message: messageId })
   return { batch: row.batch, offset: row.batch_offset, size: row.stored_size, sha256: row.sha256 }
 }
 

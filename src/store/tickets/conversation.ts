@@ -1,7 +1,7 @@
 // One ticket as a conversation: one read model for the command, the pages and the API. It is read part by part, however long it and its mails
 // are: first the ticket, then a page of its messages with as much of their texts as is asked for; HTML only where somebody looks at it.
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import type { Address, Bounce, HtmlNotes, Kind } from '../../model/parsed-message.ts'
 import { inTransaction } from '../db/database.ts'
 import { readBounce, readHtmlNotes, readPeople, readTags } from '../db/json-columns.ts'
@@ -71,11 +71,11 @@ export async function findTicket(db: Knex, which: string): Promise<Ticket | unde
   }
 }
 
-/** Throws CommandError where there is none. */
+/** Throws OperationError where there is none. */
 export async function getTicket(db: Knex, which: string): Promise<Ticket> {
   const ticket = await findTicket(db, which)
   if (ticket !== undefined) return ticket
-  throw new CommandError(`there is no ticket ${which}`, '`letterlock ticket list` shows the newest')
+  throw new OperationError('ticket.not_found', { which })
 }
 
 /** The tickets whose first mail refers to this one, the newest first. */

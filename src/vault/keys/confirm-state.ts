@@ -3,7 +3,7 @@
 // (an older backup was restored, and the key of that time is to be used again). Either way the rows are signed anew with higher epochs. On
 // other hosts a key that comes back into use has to be confirmed too.
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { insertAudit } from '../../store/people/audit.ts'
 import { findNeededKeyIds, findSealedKeyIds } from '../../store/secrets/credential-rows.ts'
@@ -45,24 +45,20 @@ export async function planConfirmation(db: Knex, ring: Keyring, which: Confirmed
   })
 }
 
-/** Signs it so. Throws CommandError where nothing is in doubt, or where passwords would be left without a key in use. */
+/** Signs it so. Throws OperationError where nothing is in doubt, or where passwords would be left without a key in use. */
 export async function confirmStates(db: Knex, ring: Keyring, which: Confirmed, actor: string): Promise<Decision[]> {
   const { decisions, remembered } = await inTransaction(db, async trx => {
     await lockKeyChanges(trx)
     await lockKeys(trx, 'alone')
     const planned = await planConfirmation(trx, ring, which)
-    if (planned.length === 0)
-      throw new CommandError('nothing is in doubt: this host believes what the database says of the keys')
+    if (planned.length === 0) throw new OperationError('encryption.nothing_in_doubt', {})
     const seen = readSeen(ring.keyPaths).states
     // A request alone is about no key's state.
     const ofKeys = planned.filter(({ kind }) => kind !== 'unsealing')
     await writeUnsealing(trx, undefined)
     const states = which === 'host' ? await keepHost(trx, ring, ofKeys, seen) : await keepDatabase(trx, ring, seen)
     if ((await findKeys(trx)).every(row => row.state !== 'active') && (await findNeededKeyIds(trx)).length > 0) {
-      throw new CommandError(
-        'passwords are sealed, and no key would be in use',
-        which === 'host' ? 'add --database: the key of that time is used again' : 'leave --database out',
-      )
+      throw new OperationError('encryption.would_lack_key', { by: which })
     }
     for (const { keyHex, says, becomes } of planned) {
       const detail = { key: keyHex.slice(0, 64), by: which, says, becomes }
@@ -88,11 +84,7 @@ async function keepHost(trx: Knex, ring: Keyring, decisions: readonly Decision[]
       const completedAt = seen.get(keyHex)?.completed ? (row?.completedAt ?? (await readClock(trx))) : null
       remembered.set(keyHex, await writeSigned(trx, key, row, { state: becomes, completedAt }, seen))
     } else if (row !== undefined) await writeKey(trx, { ...row, state: becomes, mac: null })
-    else
-      throw new CommandError(
-        `the key ${keyHex} is not here, and the database knows nothing of it`,
-        'put its file back first, or add --database',
-      )
+    else throw new OperationError('encryption.unknown_key', { keyId: keyHex })
   }
   return remembered
 }

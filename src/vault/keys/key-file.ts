@@ -12,7 +12,9 @@ import {
   statSync,
 } from 'node:fs'
 import path from 'node:path'
+import { type Failure, type Told, toFailure } from '../../errors/catalogue.ts'
 import { ServiceError } from '../../errors/errors.ts'
+import { remedyCommand } from '../../errors/remedy.ts'
 import { type Key, keyBytes, toKey } from '../secrets/envelope.ts'
 
 export type KeyFileFault =
@@ -29,7 +31,7 @@ export type KeyFileFault =
 /** What a look at the file found. `identity` is another one as soon as the file is another one, or is written again. */
 export type KeyFileFact =
   | { kind: 'absent' }
-  | { kind: 'refused'; code: KeyFileFault; hint: string }
+  | (Failure<KeyFileFault> & { kind: 'refused' })
   | { kind: 'valid'; key: Key; identity: string }
 
 /** `credential`: given by systemd, which vouches for owner, mode and place. */
@@ -52,18 +54,18 @@ export function readKeyFile(file: string, origin: KeyFileOrigin = 'file'): KeyFi
   }
 }
 
-function refused(code: KeyFileFault, hint: string): KeyFileFact {
-  return { kind: 'refused', code, hint }
+function refused(...told: Told<KeyFileFault>): KeyFileFact {
+  return { kind: 'refused', ...toFailure(...told) }
 }
 
 function toFact(file: string, error: unknown): KeyFileFact {
   const { code = 'unknown error' } = error as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' }
-  if (code === 'ELOOP') return refused('key_file.symlink', `${file} is a symbolic link: put the key itself there`)
-  if (code === 'ENXIO') return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
-  if (code === 'EACCES') return refused('key_file.unreadable', hintOfAccess(file))
-  if (isShortage(error)) return refused('key_file.shortage', hintOfShortage(file, code))
-  return refused('key_file.unreadable', `${file} cannot be read (${code}): check the disk and the directory`)
+  if (code === 'ELOOP') return refused('key_file.symlink', { file })
+  if (code === 'ENXIO') return refused('key_file.type', { file })
+  if (code === 'EACCES') return refused('key_file.unreadable', { file, ...accessOf(file) })
+  if (isShortage(error)) return refused('key_file.shortage', { file, why: code })
+  return refused('key_file.unreadable', { file, why: code })
 }
 
 /** What says nothing of the file: this process or the system has too many files open, or no memory. */
@@ -71,47 +73,36 @@ export function isShortage(error: unknown): boolean {
   return ['EMFILE', 'ENFILE', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-const shortageRemedy = 'raise the limit of open files (LimitNOFILE in the unit), or end what uses them up'
-
-function hintOfShortage(file: string, code: string): string {
-  return `${file} cannot be read at the moment (${code}), the file itself is not at fault: ${shortageRemedy}`
-}
-
 /** For whoever needs what could not be looked at. */
 export function toShortageError(file: string, cause?: unknown): ServiceError {
-  return new ServiceError('vault.locked', `${file} cannot be read at the moment`, {
-    temporary: true,
-    hint: shortageRemedy,
-    cause,
-  })
+  return new ServiceError('vault.locked', { file }, { temporary: true, cause })
 }
 
-function hintOfAccess(file: string): string {
-  const user = process.geteuid?.() ?? '?'
+/** Who may not read it: the file itself, or a directory on the way to it. */
+function accessOf(file: string): { user: string; reason: 'file' | 'directory' } {
+  const user = String(process.geteuid?.() ?? '?')
   try {
     lstatSync(file)
+    return { user, reason: 'file' }
   } catch {
-    return `user ${user} may not enter all directories on the way to ${file}: \`namei -l ${file}\` shows which`
+    return { user, reason: 'directory' }
   }
-  return `user ${user} may not read ${file}: \`chown ${user} ${file} && chmod 400 ${file}\``
 }
 
 function faultOfFile(file: string, fd: number): KeyFileFact | undefined {
   const stats = fstatSync(fd)
-  if (!stats.isFile()) return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
+  if (!stats.isFile()) return refused('key_file.type', { file })
   const owners = trustedOwners(path.dirname(file))
   if (!owners.has(stats.uid)) {
-    return refused('key_file.owner', `${file} belongs to user ${stats.uid}: \`chown ${serviceUser(owners)} ${file}\``)
+    return refused('key_file.owner', { file, owner: stats.uid, service: serviceUser(owners) })
   }
   const mode = stats.mode & 0o7777
   const groupReads = mode === 0o440 || mode === 0o640
   if (mode !== 0o400 && mode !== 0o600 && !(groupReads && stats.gid === serviceGroup(path.dirname(file)))) {
     // Where it is root's, 0400 alone would shut the service out.
-    const chown = stats.uid === serviceUser(owners) ? '' : `chown ${serviceUser(owners)} ${file} && `
-    return refused(
-      'key_file.mode',
-      `${file} has mode ${mode.toString(8).padStart(4, '0')} instead of 0400 or 0600: \`${chown}chmod 400 ${file}\``,
-    )
+    const owner = serviceUser(owners)
+    const shown = mode.toString(8).padStart(4, '0')
+    return refused('key_file.mode', { file, mode: shown, ...(stats.uid === owner ? {} : { owner }) })
   }
   return faultOfWay(path.resolve(file))
 }
@@ -144,7 +135,7 @@ function faultOfWay(file: string): KeyFileFact | undefined {
   let here: string = path.sep
   for (let links = 0; ; ) {
     const stats = lstatSync(here)
-    const fault = faultOfDirectory(here, stats, { owners, group })
+    const fault = faultOfDirectory(file, here, stats, { owners, group })
     if (fault !== undefined) return fault
     const name = rest.shift()
     if (name === undefined) return undefined
@@ -156,34 +147,26 @@ function faultOfWay(file: string): KeyFileFact | undefined {
     }
     links += 1
     if (links > maxLinks || !owners.has(found.uid))
-      return refused(
-        'key_file.symlink',
-        `${next} on the way to the key is a symbolic link of user ${found.uid}: replace it by the directory`,
-      )
+      return refused('key_file.symlink', { file, link: next, owner: found.uid })
     rest.unshift(...path.resolve(here, readlinkSync(next)).split(path.sep).filter(Boolean))
     here = path.sep
   }
 }
 
 function faultOfDirectory(
+  file: string,
   directory: string,
   stats: Stats,
   service: { owners: ReadonlySet<number>; group: number },
 ): KeyFileFact | undefined {
   if (!service.owners.has(stats.uid)) {
-    return refused(
-      'key_file.directory',
-      `the directory ${directory} on the way to the key belongs to user ${stats.uid}: \`chown root ${directory}\``,
-    )
+    return refused('key_file.directory', { file, directory, owner: stats.uid })
   }
   const sticky = (stats.mode & 0o1000) !== 0
   const ourGroup = stats.gid === service.group || stats.gid === 0
   const open = (stats.mode & 0o002) !== 0 || ((stats.mode & 0o020) !== 0 && !ourGroup)
   if (!open || sticky) return undefined
-  return refused(
-    'key_file.directory',
-    `others may write to the directory ${directory} on the way to the key: \`chmod go-w ${directory}\``,
-  )
+  return refused('key_file.directory', { file, directory })
 }
 
 /** At least so many different bytes: 32 random ones have fewer about once in 10^14. */
@@ -191,20 +174,17 @@ const fewestDistinct = 16
 
 function readOpened(file: string, fd: number): KeyFileFact {
   const stats = fstatSync(fd)
-  if (!stats.isFile()) return refused('key_file.type', `${file} is no regular file: put a file of 32 bytes there`)
+  if (!stats.isFile()) return refused('key_file.type', { file })
   const bytes = Buffer.alloc(keyBytes + 1)
   const length = readSync(fd, bytes, 0, bytes.length, 0)
   if (length !== keyBytes || stats.size !== keyBytes) {
     bytes.fill(0)
-    return refused('key_file.size', `${file} has ${stats.size} bytes instead of 32: put the right file there`)
+    return refused('key_file.size', { file, bytes: stats.size })
   }
   const material = bytes.subarray(0, keyBytes)
   if (new Set(material).size < fewestDistinct || material.every(byte => byte >= 0x20 && byte < 0x7f)) {
     bytes.fill(0)
-    return refused(
-      'key_file.placeholder',
-      `${file} is no random key but a text or a pattern: make one with \`${lineThatMakesKey(file)}\``,
-    )
+    return refused('key_file.placeholder', { file, ...ownerLike(file) })
   }
   const identity = [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(':')
   return { kind: 'valid', key: toKey(material), identity }
@@ -212,8 +192,11 @@ function readOpened(file: string, fd: number): KeyFileFact {
 
 /** The command with which an operator makes a key by hand; made by root, it is given to the service. */
 export function lineThatMakesKey(file: string): string {
-  const make = `(umask 077; head -c 32 /dev/urandom > ${file})`
+  return remedyCommand({ action: 'make-key-file', file, ...ownerLike(file) })
+}
+
+function ownerLike(file: string): { likeDirectory?: string } {
   const directory = path.dirname(file)
   const owner = statSync(directory, { throwIfNoEntry: false })?.uid ?? 0
-  return process.geteuid?.() === 0 && owner !== 0 ? `${make} && chown --reference=${directory} ${file}` : make
+  return process.geteuid?.() === 0 && owner !== 0 ? { likeDirectory: directory } : {}
 }

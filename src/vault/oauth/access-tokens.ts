@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import pLimit, { type LimitFunction } from 'p-limit'
-import { AccountError, CommandError } from '../../errors/errors.ts'
+import { AccountError, OperationError } from '../../errors/errors.ts'
 import type { OAuthClient } from '../../model/destination.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { withNamedLock } from '../../store/db/named-lock.ts'
@@ -112,10 +112,7 @@ async function renew(state: State, account: OAuthUse): Promise<Held> {
     ),
   )
   if (renewed !== undefined) return renewed
-  throw new AccountError('oauth.unavailable', `account ${account.id}: another process has been asking for its token`, {
-    temporary: true,
-    hint: 'it is tried again by itself',
-  })
+  throw new AccountError('oauth.unavailable', { account: account.id, reason: 'asked_elsewhere' }, { temporary: true })
 }
 
 /** Nobody else asks for this account meanwhile; who did a moment ago has stored what he was given. */
@@ -163,10 +160,7 @@ async function readText(
 }
 
 function nothingStored({ id }: OAuthUse): AccountError {
-  return new AccountError('account.password_missing', `account ${id} has no refresh token`, {
-    temporary: false,
-    hint: `sign in with \`letterlock account set ${id} --oauth PROVIDER\``,
-  })
+  return new AccountError('account.password_missing', { account: id, secret: 'refresh token' }, { temporary: false })
 }
 
 const longestMarginMs = 5 * 60_000
@@ -192,7 +186,7 @@ async function storeUnstored(state: State, account: OAuthUse, connection: unknow
   const given = state.unstored.get(id)
   if (given === undefined) return undefined
   const isStored = await inTransaction(state.db, trx => store(trx, state, account, given), connection).catch(error => {
-    throw error instanceof CommandError ? keyAway(id, error) : error
+    throw error instanceof OperationError ? keyAway(id, error) : error
   })
   state.unstored.delete(id)
   if (!isStored || state.now() >= given.held.refreshAt) return undefined
@@ -201,12 +195,8 @@ async function storeUnstored(state: State, account: OAuthUse, connection: unknow
 }
 
 /** The writer lacks the key with which the new token must be sealed. */
-function keyAway(id: number, cause: CommandError): AccountError {
-  return new AccountError('vault.key_missing', `a new refresh token of account ${id} waits for the key`, {
-    temporary: false,
-    hint: 'put the key file back before the daemon is stopped; `letterlock encryption status` says where and which',
-    cause,
-  })
+function keyAway(id: number, cause: OperationError): AccountError {
+  return new AccountError('vault.key_missing', { account: id, reason: 'token_waits' }, { temporary: false, cause })
 }
 
 async function store(

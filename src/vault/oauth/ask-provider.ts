@@ -26,10 +26,10 @@ export async function askProvider(
 ): Promise<Grant> {
   const { tokenEndpoint } = account.oauth
   const hold = holds.get(account.id)
-  if (hold !== undefined && now() < hold.until) throw again(hold, { retryAfterMs: hold.until - now() })
+  if (hold !== undefined && now() < hold.until) throw hold.error.again(hold.until - now())
   holds.delete(account.id)
   const silent = down.get(tokenEndpoint)
-  if (silent !== undefined && now() < silent.until) throw again(silent, {})
+  if (silent !== undefined && now() < silent.until) throw silent.error.again(undefined)
   down.delete(tokenEndpoint)
   try {
     return await refresh(account.id, account.oauth, secrets)
@@ -42,8 +42,3 @@ export async function askProvider(
 }
 
 const downForMs = 10_000
-
-function again({ error }: Hold, detail: { retryAfterMs?: number }): AccountError {
-  const { code, message, temporary, hint = '' } = error
-  return new AccountError(code, message, { temporary, hint, ...detail })
-}

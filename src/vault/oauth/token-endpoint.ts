@@ -16,7 +16,7 @@ import {
   type ServerMetadata,
   type TokenEndpointResponse,
 } from 'openid-client'
-import { AccountError, type AccountErrorCode } from '../../errors/errors.ts'
+import { AccountError } from '../../errors/errors.ts'
 import type { OAuthClient } from '../../model/destination.ts'
 import { isSafeEndpoint, providerName } from './providers.ts'
 
@@ -46,10 +46,11 @@ const defaultLifetimeMs = 3_600_000
 /** Asks for an access token. Throws AccountError `oauth.*`. */
 export const refreshAccessToken: Refresh = async (accountId, client, { refreshToken, clientSecret }) => {
   if (!isSafeEndpoint(client.tokenEndpoint)) {
-    throw new AccountError('account.misconfigured', `the token endpoint of account ${accountId} is no https URL`, {
-      temporary: false,
-      hint: `sign in again with \`letterlock account set ${accountId} --oauth PROVIDER\``,
-    })
+    throw new AccountError(
+      'account.misconfigured',
+      { account: accountId, reason: 'token_endpoint' },
+      { temporary: false },
+    )
   }
   const seen: Seen = {}
   const server = { issuer: client.issuer || client.tokenEndpoint, token_endpoint: client.tokenEndpoint }
@@ -156,41 +157,18 @@ function toAccountError(error: unknown, accountId: number, client: OAuthClient, 
   const answer = error instanceof ResponseBodyError ? error.error : seen.status === 401 ? 'invalid_client' : undefined
   const isTheirTrouble = seen.status !== undefined && (seen.status >= 500 || seen.status === 429)
   const provider = providerName(client.issuer)
-  if (answer !== undefined && !isTheirTrouble && consent.has(answer)) {
-    return oauthError('oauth.consent_needed', `account ${accountId}: the provider takes its refresh token no longer`, {
-      temporary: false,
-      hint: `sign in again with \`letterlock account set ${accountId} --oauth ${provider}\``,
-    })
-  }
-  if (answer !== undefined && !isTheirTrouble && ofClient.has(answer)) {
-    return oauthError('oauth.client_refused', `account ${accountId}: the provider refuses the client (${answer})`, {
-      temporary: false,
-      hint: `look at the client’s registration there, then \`letterlock account set ${accountId} --oauth ${provider}\` with its --client-id and --client-secret-file`,
-    })
-  }
-  if (seen.status === undefined) {
-    return oauthError(
-      'oauth.unreachable',
-      `account ${accountId}: the token endpoint is not reached (${reasonOf(error)})`,
-      {
-        temporary: true,
-        hint: 'it is tried again by itself; if it goes on, look at the network, the proxy and the firewall of this host',
-      },
-    )
-  }
-  return oauthError(
+  const account = accountId
+  if (answer !== undefined && !isTheirTrouble && consent.has(answer))
+    return new AccountError('oauth.consent_needed', { account, provider }, { temporary: false })
+  if (answer !== undefined && !isTheirTrouble && ofClient.has(answer))
+    return new AccountError('oauth.client_refused', { account, answer, provider }, { temporary: false })
+  if (seen.status === undefined)
+    return new AccountError('oauth.unreachable', { account, why: reasonOf(error) }, { temporary: true })
+  return new AccountError(
     'oauth.unavailable',
-    `account ${accountId}: the token endpoint gave no token (HTTP ${seen.status})`,
-    {
-      temporary: true,
-      hint: 'it is tried again by itself; if it goes on, look at the provider’s status page',
-      ...(seen.retryAfterMs === undefined ? {} : { retryAfterMs: seen.retryAfterMs }),
-    },
+    { account, status: seen.status },
+    { temporary: true, ...(seen.retryAfterMs === undefined ? {} : { retryAfterMs: seen.retryAfterMs }) },
   )
-}
-
-function oauthError(code: AccountErrorCode, message: string, detail: { temporary: boolean; hint: string }) {
-  return new AccountError(code, message, detail)
 }
 
 /** A code as ECONNREFUSED, or the kind of the error: never its text. */

@@ -5,7 +5,7 @@
 import { existsSync, statfsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Knex } from 'knex'
-import { CommandError, ServiceError } from '../../errors/errors.ts'
+import { OperationError, ServiceError } from '../../errors/errors.ts'
 import { DatabaseError } from '../../store/db/database-error.ts'
 import { type ChurnVolume, churn, churnVolume, createScratch, onOneConnection, type Session, scratch } from './churn.ts'
 import { type Known, readServerFacts, type ServerFacts } from './server-facts.ts'
@@ -44,8 +44,7 @@ export async function planScrub(db: Knex): Promise<ScrubPlan> {
 }
 
 async function toPlan(db: Knex, facts: ServerFacts): Promise<ScrubPlan> {
-  if (facts.redoBytes === 'unknown')
-    throw new CommandError('the database server does not show how large its redo log is', 'nothing was written')
+  if (facts.redoBytes === 'unknown') throw new OperationError('scrub.no_redo_size', {})
   const [[table]] = (await db.raw('SELECT COUNT(*) AS count, @@hostname AS host FROM credentials')) as [
     [{ count: number; host: string }],
   ]
@@ -64,7 +63,7 @@ function freeBytesOf(directory: Known<string>, host: string): Known<number> {
   return bavail * bsize
 }
 
-/** Does what our rights allow. Throws CommandError before anything is written where disk or rights do not. */
+/** Does what our rights allow. Throws OperationError before anything is written where disk or rights do not. */
 export async function scrub(db: Knex, options: ScrubOptions): Promise<ScrubReport> {
   const facts = await readServerFacts(db)
   const plan = await toPlan(db, facts)
@@ -91,17 +90,10 @@ export async function scrub(db: Knex, options: ScrubOptions): Promise<ScrubRepor
 
 function refuseWhatDoesNotFit({ volumeBytes, tableBytes, freeBytes }: ScrubPlan, { maxBytes }: ScrubOptions): void {
   const limit = maxBytes ?? 16 * 1024 * MiB
-  if (volumeBytes > limit)
-    throw new CommandError(
-      `the redo log is so large that ${inMiB(volumeBytes)} would have to be written, the limit is ${inMiB(limit)}`,
-      'make the redo log smaller for the time of the scrub',
-    )
+  if (volumeBytes > limit) throw new OperationError('scrub.too_large', { neededBytes: volumeBytes, limitBytes: limit })
   const needed = 2 * volumeBytes + 2 * tableBytes
   if (freeBytes !== 'unknown' && freeBytes < needed)
-    throw new CommandError(
-      `the disk of the database server has ${inMiB(freeBytes)} free, the scrub may need ${inMiB(needed)}`,
-      'free some space, or purge binary logs, and run it again',
-    )
+    throw new OperationError('scrub.no_space', { freeBytes, neededBytes: needed })
 }
 
 function announcementOf({ volumeBytes, binaryLog, freeBytes }: ScrubPlan): string {
@@ -132,7 +124,7 @@ const lock = "CONCAT('letterlock-scrub-', LEFT(SHA2(DATABASE(), 256), 16))"
 
 async function takeLock(session: Session): Promise<void> {
   const [[row]] = (await session(`SELECT GET_LOCK(${lock}, 0) AS locked`)) as [[{ locked: number | null }]]
-  if (row.locked !== 1) throw new CommandError('another scrub is running on this database', 'wait until it is done')
+  if (row.locked !== 1) throw new OperationError('scrub.running', {})
 }
 
 /** Plaintext that is still in use would only be copied. Returns the moment up to which the scrub will count. */
@@ -141,10 +133,7 @@ async function refuseUnsealed(session: Session): Promise<Date> {
     'SELECT COUNT(*) AS count, UTC_TIMESTAMP(3) AS now FROM credentials WHERE has_plaintext = 1',
   )) as [[{ count: number; now: Date }]]
   if (Number(row.count) === 0) return row.now
-  throw new CommandError(
-    `${row.count} passwords are still in plaintext, a scrub would only copy them`,
-    'see `letterlock encryption status`, and run it again when all are sealed',
-  )
+  throw new OperationError('scrub.plaintext_left', { count: Number(row.count) })
 }
 
 const accessDenied: ReadonlySet<number> = new Set([1044, 1142, 1227, 1370])
@@ -154,12 +143,9 @@ function isRefused(error: unknown): boolean {
   return error instanceof DatabaseError && accessDenied.has(error.errno)
 }
 
-function missingRights(rights: string, { database, account }: ServerFacts, over = '*'): CommandError {
-  const hint =
-    account === 'unknown'
-      ? `it needs the rights ${rights}`
-      : `run as a database administrator: GRANT ${rights} ON \`${database}\`.${over} TO ${account};`
-  return new CommandError('the database account may not do what a scrub needs', hint)
+function missingRights(rights: string, { database, account }: ServerFacts, over = '*'): OperationError {
+  const on = `\`${database}\`.${over}`
+  return new OperationError('scrub.no_rights', account === 'unknown' ? { rights } : { rights, on, to: account })
 }
 
 async function prepare(session: Session, facts: ServerFacts): Promise<void> {
@@ -177,10 +163,7 @@ async function rebuild(session: Session, facts: ServerFacts, { table, progress }
     await session(`ALTER TABLE ${table} ENGINE=InnoDB`)
   } catch (error) {
     if (error instanceof DatabaseError && inUse.has(error.errno))
-      throw new CommandError(
-        `the table was in use for ${lockWaitS} s, so that it could not be rebuilt`,
-        'end long transactions on it, backups for example, and run it again',
-      )
+      throw new OperationError('scrub.table_in_use', { seconds: lockWaitS })
     if (!isRefused(error)) throw error
     await optimize(session, facts, table)
   } finally {
@@ -206,10 +189,7 @@ function isDiskFull(error: unknown): boolean {
 }
 
 function diskFull(): ServiceError {
-  return new ServiceError('db.failed', 'the disk of the database server is full', {
-    temporary: true,
-    hint: 'the scratch table is removed; free some space and run the scrub again',
-  })
+  return new ServiceError('db.failed', { reason: 'scrub_disk_full' }, { temporary: true })
 }
 
 function inMiB(bytes: number): string {

@@ -1,6 +1,7 @@
 // How encryption stands, as `encryption status` and the web page show it.
 
 import type { Knex } from 'knex'
+import { toFailure } from '../../errors/catalogue.ts'
 import type { EncryptionState, Problem } from '../../model/encryption.ts'
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
 import { countPlaintext, countSealed, findCredentials } from '../../store/secrets/credential-rows.ts'
@@ -10,7 +11,7 @@ import { forgeryProblems, problemsOf, proofProblems } from './encryption-problem
 import { encryptionState, type Facts } from './encryption-state.ts'
 import { inspectRows } from './inspect-rows.ts'
 import { readFactsOfCommand } from './read-facts.ts'
-import type { RowFault, RowFaultCode } from './seal-batch.ts'
+import type { RowFault } from './seal-batch.ts'
 
 /** As `encryption status --json` prints it; key ids in hex. */
 export interface EncryptionStatus {
@@ -62,14 +63,11 @@ export async function readStatus(
     ...(state === 'locked' ? [] : rowProblems(faults)),
     ...waitProblems(facts, state, plaintext),
     ...(await plaintextProblems(db, state, plaintext)),
-    ...(active === undefined || active.backupProvenAt !== null ? [] : [unproven(active.keyHex)]),
+    ...(active === undefined || active.backupProvenAt !== null
+      ? []
+      : [toFailure('backup.unproven', { keyId: active.keyHex })]),
     ...(state === 'on' && active?.completedAt && seen && seen.at > active.completedAt && isRecent(seen.at, now)
-      ? [
-          {
-            code: 'plaintext.written',
-            hint: `somebody wrote the password of account ${seen.accountId} in plaintext (${seen.at.toISOString()}); it was sealed, but dumps and binary logs of that moment hold it`,
-          },
-        ]
+      ? [toFailure('plaintext.written', { account: seen.accountId, at: seen.at.toISOString() })]
       : []),
   ]
   return {
@@ -102,13 +100,6 @@ function newKeyId(facts: Facts): string | undefined {
   return next.kind === 'valid' && facts.rows.every(row => row.keyHex !== next.key.hex) ? next.key.hex : undefined
 }
 
-function unproven(keyHex: string): Problem {
-  return {
-    code: 'backup.unproven',
-    hint: `no backup of the key ${keyHex} is proven: copy the key file to a place of its own and run \`letterlock encryption backup --verify COPY\``,
-  }
-}
-
 function waitProblems(facts: Facts, state: EncryptionState, plaintext: number): Problem[] {
   const pending =
     state === 'sealing' ||
@@ -116,12 +107,7 @@ function waitProblems(facts: Facts, state: EncryptionState, plaintext: number): 
     state === 'unsealing' ||
     (state === 'off' && facts.current.kind === 'valid')
   if (facts.workers.length > 0 || !(pending || (state === 'on' && plaintext > 0))) return []
-  return [
-    {
-      code: 'daemon.not_running',
-      hint: 'no daemon runs that would go on: `systemctl start letterlock`, or `npm start` in a clone',
-    },
-  ]
+  return [toFailure('daemon.not_running', {})]
 }
 
 /** The last few are named: what stays is a row that cannot be sealed. */
@@ -131,22 +117,7 @@ async function plaintextProblems(db: Knex, state: EncryptionState, plaintext: nu
   const filled = rows.filter(row => (row.plaintext?.length ?? 0) > 0)
   for (const row of rows) row.plaintext?.fill(0)
   const named = [...new Set(filled.map(row => row.accountId))]
-  return [
-    {
-      code: 'plaintext.left',
-      hint: `still in plaintext: the passwords of ${named.length === 1 ? 'account' : 'accounts'} ${named.join(', ')}. If they stay so, a transaction holds their rows, or a trigger on the table credentials changes what is written; the log says more`,
-    },
-  ]
-}
-
-const rowHints: Record<RowFaultCode, string> = {
-  'vault.key_missing': 'their key is not here: put its file back, or set the passwords again',
-  'vault.tampered':
-    'their sealed passwords were changed, or are other accounts’: set them again with `letterlock account set ID --ask-password` (or --oauth PROVIDER)',
-  'vault.unsupported_version': 'they are sealed in a way that this version does not know: upgrade letterlock',
-  'vault.destination_changed':
-    'host, port, security, user name or CA are not those that their passwords were sealed for: look at the accounts, put back what nobody was to change, and run `letterlock encryption accept-destination ID` where the change is right',
-  'vault.refused': 'the database changed or refused what was written: look for a trigger on the table credentials',
+  return [toFailure('plaintext.left', { accounts: named })]
 }
 
 const maxNamed = 20
@@ -155,9 +126,9 @@ const maxNamed = 20
 export function rowProblems(faults: readonly RowFault[]): Problem[] {
   const byCode = Map.groupBy(faults, fault => fault.code)
   return [...byCode].map(([code, rows]) => {
-    const named = rows.slice(0, maxNamed).map(row => row.accountId)
-    const more = rows.length > named.length ? ` and ${rows.length - named.length} more` : ''
-    return { code, hint: `${rows.length === 1 ? 'account' : 'accounts'} ${named.join(', ')}${more}: ${rowHints[code]}` }
+    const accounts = rows.slice(0, maxNamed).map(row => row.accountId)
+    const more = rows.length - accounts.length
+    return { code, params: { accounts, ...(more > 0 ? { more } : {}) } }
   })
 }
 

@@ -1,11 +1,12 @@
 // What a person may ask for, by command or on a page: turning encryption on and off, a new key, the proof of a backup. Each checks that
-// it may be, makes or reads a file, and writes down what is asked for; the daemon does the work. All throw CommandError that says what
+// it may be, makes or reads a file, and writes down what is asked for; the daemon does the work. All throw OperationError that says what
 // to do instead.
 
 import { rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
+import type { ProofFault } from '../../errors/operations.ts'
 import type { EncryptionState } from '../../model/encryption.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { insertAudit } from '../../store/people/audit.ts'
@@ -31,12 +32,12 @@ export interface EnablePlan {
 export async function planEnable(db: Knex, keyPaths: KeyPaths): Promise<EnablePlan> {
   const facts = await readFactsOfCommand(db, readKeyring(keyPaths))
   const state = encryptionState(facts)
-  const [problem] = problemsOf(facts, filesOf(keyPaths))
-  if (state === 'locked') throw new CommandError('encryption is locked, and no key is made now', problem?.hint)
+  const because = problemsOf(facts, filesOf(keyPaths)).slice(0, 1)
+  if (state === 'locked') throw new OperationError('encryption.locked', {}, { because })
   const isMadeUp = facts.forgeries?.some(({ kind }) => kind === 'unsealing')
   if (state === 'unsealing' || isMadeUp) return { state, step: 'take-back' }
   if (state !== 'off') return { state, step: 'wait' }
-  if (facts.current.kind === 'refused') throw new CommandError('the key file in place is refused', problem?.hint)
+  if (facts.current.kind === 'refused') throw new OperationError('encryption.key_file_refused', {}, { because })
   if (facts.current.kind === 'valid') return { state, step: 'wait' }
   refuseReadOnly(keyPaths, 'encryption-key.bin')
   return { state, step: 'make-key' }
@@ -56,34 +57,28 @@ export async function enable(db: Knex, keyPaths: KeyPaths, actor: string): Promi
 /** On second thoughts: the request goes, and the proof with it. */
 async function takeBack(db: Knex, keyPaths: KeyPaths, actor: string): Promise<void> {
   if (!(await cancelUnsealing(db, readKeyring(keyPaths), actor)))
-    throw new CommandError('encryption was turned off in this moment', tryAgain)
+    throw new OperationError('encryption.changed_meanwhile', { reason: 'disabled' })
   rmSync(proofFileOf(keyPaths), { force: true })
   rememberUnsealing(keyPaths, undefined)
 }
 
-const tryAgain = 'look again, and repeat it if it is still wanted'
-
 /** What systemd gives can be changed only there. */
 function refuseReadOnly(keyPaths: KeyPaths, name: string): void {
   if (keyPaths.origin !== 'credential') return
-  throw new CommandError(
-    `the keys are given by systemd (${path.dirname(keyPaths.file)}) and cannot be written here`,
-    `make the file \`(umask 077; head -c 32 /dev/urandom > ${name})\`, name it in the unit with LoadCredential=${name}:PATH, and restart the service`,
-  )
+  throw new OperationError('encryption.keys_read_only', { directory: path.dirname(keyPaths.file), name })
 }
 
 function makeKeyFile(file: string): void {
   try {
     createKeyFile(file)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw new CommandError(`${file} has appeared in this moment`, tryAgain)
-    throw new CommandError(
-      `the key file ${file} cannot be made (${code})`,
-      code === 'ENOENT'
-        ? `make the directory first: \`install -d -m 0700 ${path.dirname(file)}\``
-        : 'run the command of `letterlock encryption` for it on the server, as root or as the service user, and check the disk',
-    )
+    const { code = 'unknown' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw new OperationError('encryption.changed_meanwhile', { reason: 'file', file })
+    throw new OperationError('encryption.key_file_not_made', {
+      file,
+      why: code,
+      ...(code === 'ENOENT' ? { directory: path.dirname(file) } : {}),
+    })
   }
 }
 
@@ -92,7 +87,7 @@ type Standing = Pick<EncryptionStatus, 'state' | 'keyId' | 'nextKeyId' | 'proble
 /** Throws where the service holds the key and this process does not see it: it is not lost, and nothing can be done here. */
 export function refuseNotVisible({ problems }: Pick<Standing, 'problems'>): void {
   const problem = problems.find(({ code }) => code === notVisibleCode)
-  if (problem !== undefined) throw new CommandError('the key is not visible to this user', problem.hint)
+  if (problem !== undefined) throw new OperationError('encryption.not_visible', {}, { because: [problem] })
 }
 
 /** What a new key would do now; `wait`: the daemon is at it. */
@@ -100,10 +95,7 @@ export function planRotation(status: Standing, keyPaths: KeyPaths): 'make-key' |
   const { state, nextKeyId, problems } = status
   refuseNotVisible(status)
   if (state !== 'on' && state !== 'rotating') {
-    throw new CommandError(
-      `encryption is ${state}: a key is changed only while it is on`,
-      problems[0]?.hint ?? '`letterlock encryption status` says more',
-    )
+    throw new OperationError('encryption.cannot_rotate', { state }, { because: problems.slice(0, 1) })
   }
   if (state === 'rotating' || nextKeyId !== null) return 'wait'
   refuseReadOnly(keyPaths, 'encryption-key.next.bin')
@@ -121,13 +113,9 @@ export async function rotate(db: Knex, status: Standing, keyPaths: KeyPaths, act
 export function keyToGiveUp(status: Standing): string {
   const { state, keyId, problems } = status
   refuseNotVisible(status)
-  if (state === 'off')
-    throw new CommandError('encryption is off already', '`letterlock encryption status` shows what there is')
   if ((state === 'on' || state === 'sealing' || state === 'unsealing') && keyId !== null) return keyId
-  throw new CommandError(
-    `encryption is ${state} and cannot be turned off now`,
-    problems[0]?.hint ?? 'wait until the rotation is through',
-  )
+  const because = state === 'off' ? [] : problems.slice(0, 1)
+  throw new OperationError('encryption.cannot_be_disabled', { state }, { because })
 }
 
 /** Turns off, for whoever has proven that they may write to this server's files. */
@@ -136,10 +124,7 @@ export async function disable(db: Knex, status: Standing, keyPaths: KeyPaths, ac
   if (await isGoingOff(db, keyPaths)) return
   checkProof(keyPaths, keyId)
   if (await beginUnsealing(db, readKeyring(keyPaths), keyId, actor)) return
-  throw new CommandError(
-    'the key changed in this moment, or its state is in doubt',
-    '`letterlock encryption status` says more',
-  )
+  throw new OperationError('encryption.changed_meanwhile', { reason: 'key' })
 }
 
 /** Turning off was asked for on this host, and is under way. */
@@ -154,52 +139,56 @@ export function lineThatProves(keyPaths: KeyPaths, keyId: string): string {
 
 /** That whoever asks may write to the server's files, now: a proof that was left over from another time is none. */
 export function checkProof(keyPaths: KeyPaths, keyId: string, now: Date = new Date()): void {
-  const fault = faultOfProof(keyPaths, keyId, now)
-  if (fault === undefined) return
-  throw new CommandError(
-    fault,
-    `prove your access to the server’s files: \`${lineThatProves(keyPaths, keyId)}\`, then repeat this`,
-  )
+  const refusal = refusalOfProof(keyPaths, keyId, now)
+  if (refusal !== undefined) throw refusal
 }
 
 /** What keeps the proof from being one; undefined: it is one. */
-export function faultOfProof(keyPaths: KeyPaths, keyId: string, now: Date): string | undefined {
-  const file = proofFileOf(keyPaths)
-  const stats = statSync(file, { throwIfNoEntry: false })
+export function refusalOfProof(keyPaths: KeyPaths, keyId: string, now: Date): OperationError | undefined {
+  const reason = faultOfProof(keyPaths, keyId, now)
+  if (reason === undefined) return undefined
+  return new OperationError('encryption.proof_refused', {
+    file: proofFileOf(keyPaths),
+    reason,
+    keyId,
+    minutes: proofMinutes,
+  })
+}
+
+function faultOfProof(keyPaths: KeyPaths, keyId: string, now: Date): ProofFault | undefined {
+  const stats = statSync(proofFileOf(keyPaths), { throwIfNoEntry: false })
   const proof = readProof(keyPaths)
-  if (stats === undefined) return `the proof ${file} is not there`
-  if (!stats.isFile()) return `${file} is no regular file`
-  if (proof === undefined) return `the proof ${file} cannot be read, or is too long to be one`
-  if (proof.text !== keyId) return `the proof ${file} ${proof.text === '' ? 'is empty' : 'names another key'}`
+  if (stats === undefined) return 'absent'
+  if (!stats.isFile()) return 'no_file'
+  if (proof === undefined) return 'unreadable'
+  if (proof.text !== keyId) return proof.text === '' ? 'empty' : 'other_key'
   const minutes = Math.abs(now.getTime() - proof.at.getTime()) / 60_000
-  return minutes <= proofMinutes ? undefined : `the proof ${file} was not written in the last ${proofMinutes} minutes`
+  return minutes <= proofMinutes ? undefined : 'too_old'
 }
 
 /** Notes that `copy` is a copy of the key in use; returns its id. */
 export async function proveBackup(db: Knex, keyPaths: KeyPaths, copy: string, actor: string): Promise<string> {
   const keyId = (await readStates(db, readKeyring(keyPaths))).active?.keyHex
-  if (keyId === undefined)
-    throw new CommandError('no key is in use, so there is no backup to prove', '`letterlock encryption enable` first')
+  if (keyId === undefined) throw new OperationError('encryption.no_key', { reason: 'backup' })
   refuseSameFile(copy, keyPaths)
   const found = readKeyFile(copy, 'credential')
-  if (found.kind === 'absent') throw new CommandError(`there is no file ${copy}`, 'check the path')
-  if (found.kind === 'refused') throw new CommandError(`${copy} is no copy of the key`, found.hint)
+  if (found.kind === 'absent') throw new OperationError('encryption.backup_absent', { file: copy })
+  if (found.kind === 'refused')
+    throw new OperationError('encryption.backup_refused', { file: copy }, { because: [found] })
   if (found.key.hex !== keyId) {
-    throw new CommandError(
-      `${copy} is the key ${found.key.hex}, and the one in use is ${keyId}`,
-      `copy ${keyPaths.file} again`,
-    )
+    throw new OperationError('encryption.backup_other_key', {
+      file: copy,
+      keyId: found.key.hex,
+      wanted: keyId,
+      keyFile: keyPaths.file,
+    })
   }
   const { key } = found
   await inTransaction(db, async trx => {
     await lockKeyChanges(trx)
     await lockKeys(trx, 'alone')
     const { forgeries } = await readStates(trx, readKeyring(keyPaths))
-    if (forgeries.length > 0)
-      throw new CommandError(
-        'what the database says of the keys is in doubt',
-        '`letterlock encryption status` says more',
-      )
+    if (forgeries.length > 0) throw new OperationError('encryption.in_doubt', {})
     await updateSigned(trx, key, { backupProvenAt: await readClock(trx) })
     await insertAudit(trx, { actor, action: 'encryption.backup_proven', detail: { key: keyId } })
   })
@@ -210,5 +199,5 @@ export async function proveBackup(db: Knex, keyPaths: KeyPaths, copy: string, ac
 function refuseSameFile(copy: string, keyPaths: KeyPaths): void {
   const [a, b] = [copy, keyPaths.file].map(file => statSync(file, { throwIfNoEntry: false }))
   if (a === undefined || b === undefined || a.ino !== b.ino || a.dev !== b.dev) return
-  throw new CommandError(`${copy} is the key file itself`, 'copy it to another disk, and verify that copy')
+  throw new OperationError('encryption.backup_same_file', { file: copy })
 }

@@ -1,21 +1,20 @@
 // Binds an account's sealed secrets to the destination that a person was shown. Only who holds the key can do it, on the server: to write to
 // the database is not enough to have a password or a token sent somewhere else, not even between the question and its answer.
 import type { Knex } from 'knex'
-import { CommandError } from '../../errors/errors.ts'
+import { OperationError } from '../../errors/errors.ts'
 import { type AccountDestination, checkShown, getDestination } from '../../store/accounts/destinations.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { insertAudit } from '../../store/people/audit.ts'
 import { type CredentialRow, lockAccountCredentials, writeCredential } from '../../store/secrets/credential-rows.ts'
 import { type KeyPaths, type Keyring, readKeyring } from '../keys/keyring.ts'
 import { destinationOf, type Key, keyHexOf, open, seal } from './envelope.ts'
-import { commandThatSets } from './open-secret.ts'
 import { lockWriteKey } from './write-key.ts'
 import { secretWords } from './write-secret.ts'
 
 type SealedRow = CredentialRow & { sealed: Buffer }
 
 /**
- * `accepted`, or `unchanged` where all were bound so already. `shown`: what the person said yes to. Throws CommandError where the account
+ * `accepted`, or `unchanged` where all were bound so already. `shown`: what the person said yes to. Throws OperationError where the account
  * has another destination by now, or one that cannot be shown.
  */
 export async function acceptDestination(
@@ -30,13 +29,9 @@ export async function acceptDestination(
     await trx('accounts').where({ id: accountId }).forUpdate().first('id')
     const write = await lockWriteKey(trx, ring)
     const rows = await findSealed(trx, accountId)
-    if (rows.length === 0)
-      throw new CommandError(`account ${accountId} has no sealed password`, 'there is nothing to accept')
+    if (rows.length === 0) throw new OperationError('encryption.nothing_to_accept', { account: accountId })
     if (write.form === 'lacking') {
-      throw new CommandError(
-        `the key ${write.keyHex} is not to be had here`,
-        `run the command on the server as a user who may read ${keyPaths.file}`,
-      )
+      throw new OperationError('secret.key_not_visible', { keyId: write.keyHex, file: keyPaths.file })
     }
     const destination = await getDestination(trx, accountId)
     checkShown(accountId, destination, shown)
@@ -70,16 +65,17 @@ async function bind(
   const context = { table: 'credentials', kind, accountId } as const
   const opened = open(ring.find, context, sealed)
   if (opened.end !== 'ok') {
-    throw new CommandError(
-      `the sealed ${secretWords[kind]} of account ${accountId} cannot be opened (${opened.end})`,
-      `set it again with \`${commandThatSets(accountId, kind)}\``,
-    )
+    throw new OperationError('secret.not_opened', {
+      account: accountId,
+      secret: secretWords[kind],
+      why: opened.end,
+    })
   }
   const destination = destinationOf(kind, to, to.oauth)
   try {
     if (opened.destination.equals(destination)) return false
     const key = writeKey ?? ring.find(keyHexOf(sealed) ?? '')
-    if (key === undefined) throw new CommandError('the key went away', 'put the key file back')
+    if (key === undefined) throw new OperationError('encryption.no_key', { reason: 'gone' })
     await writeCredential(trx, accountId, kind, { sealed: seal(key, context, destination, opened.secret) })
     return true
   } finally {

@@ -3,7 +3,9 @@
 
 import { inspect } from 'node:util'
 import type { Knex } from 'knex'
+import type { Told } from '../../errors/catalogue.ts'
 import { AccountError, type AccountErrorCode } from '../../errors/errors.ts'
+import type { SecretWord } from '../../errors/mail.ts'
 import type { OAuthClient, SecretKind } from '../../model/destination.ts'
 import { faultOfDestination } from '../../store/accounts/account-settings.ts'
 import { findCredential } from '../../store/secrets/credential-rows.ts'
@@ -71,10 +73,7 @@ export async function withSecret<T>(
 function refuseFaulty({ id, destination, oauth = null }: SecretUse): void {
   const fault = faultOfDestination({ ...destination, oauth })
   if (fault === undefined) return
-  throw new AccountError('account.misconfigured', `account ${id}: ${fault}`, {
-    temporary: false,
-    hint: `correct it with \`letterlock account set ${id}\`, and find out who writes to the table`,
-  })
+  throw new AccountError('account.misconfigured', { account: id, ...fault }, { temporary: false })
 }
 
 function isRefused(error: unknown): error is AccountError {
@@ -82,11 +81,7 @@ function isRefused(error: unknown): error is AccountError {
 }
 
 function tokenRefused(id: number, cause: AccountError): AccountError {
-  const error = new AccountError('oauth.token_refused', `account ${id}: the mail server refused a new access token`, {
-    temporary: false,
-    hint: `see that --username is whose consent it is, and that IMAP and its scope are allowed there; then \`letterlock account test ${id}\``,
-    cause,
-  })
+  const error = new AccountError('oauth.token_refused', { account: id }, { temporary: false, cause })
   error.said = cause.said
   return error
 }
@@ -96,10 +91,7 @@ export function openStored(db: Knex, ring: () => Keyring): OpenSecret {
   return async account => {
     const password = await readStored(db, ring(), account, 'password')
     if (password !== undefined) return new Secret('password', password)
-    throw new AccountError('account.password_missing', `account ${account.id} has no password`, {
-      temporary: false,
-      hint: `store one with \`letterlock account set ${account.id} --password-stdin\``,
-    })
+    throw new AccountError('account.password_missing', { account: account.id }, { temporary: false })
   }
 }
 
@@ -123,53 +115,29 @@ function openSealed(account: SecretUse, kind: SecretKind, sealed: Buffer, ring: 
   const opened = open(ring.find, { table: 'credentials', kind, accountId: id }, sealed)
   // A key that could not be looked for is not told as missing.
   if (opened.end === 'key-missing' && !ring.isWhole) throw toShortageError(ring.keyPaths.file)
-  if (opened.end !== 'ok') throw refusals[opened.end]({ id, kind, keyHex: keyHexOf(sealed) })
+  if (opened.end !== 'ok') throw refusal(opened.end, { account: id, secret: secretWords[kind] }, keyHexOf(sealed))
   if (opened.destination.equals(destinationOf(kind, destination, oauth))) return opened.secret
   opened.secret.fill(0)
-  throw refusals['destination-changed']({ id, kind })
+  throw refusal('destination-changed', { account: id, secret: secretWords[kind] })
 }
 
-type Refusal = Exclude<Opened['end'], 'ok'> | 'destination-changed'
-
-interface Refused {
-  id: number
-  kind: SecretKind
-  keyHex?: string | undefined
-}
+const refusals = {
+  tampered: 'vault.tampered',
+  'unsupported-version': 'vault.unsupported_version',
+  'destination-changed': 'vault.destination_changed',
+} as const
 
 /** Why a sealed secret is not lent; the account waits, and its server is left alone. */
-const refusals: Record<Refusal, (refused: Refused) => AccountError> = {
-  'key-missing': ({ id, kind, keyHex }) =>
-    refusal(
-      'vault.key_missing',
-      `the ${secretWords[kind]} of account ${id} is sealed, and the key ${keyHex} is not here`,
-      'put the key file back; `letterlock encryption status` says where and which',
-    ),
-  tampered: ({ id, kind }) =>
-    refusal(
-      'vault.tampered',
-      `the sealed ${secretWords[kind]} of account ${id} was changed, or is another account's`,
-      `set it again with \`${commandThatSets(id, kind)}\``,
-    ),
-  'unsupported-version': ({ id, kind }) =>
-    refusal(
-      'vault.unsupported_version',
-      `the ${secretWords[kind]} of account ${id} is sealed in a way that this version does not know`,
-      `upgrade letterlock, or set it again with \`${commandThatSets(id, kind)}\``,
-    ),
-  'destination-changed': ({ id, kind }) =>
-    refusal(
-      'vault.destination_changed',
-      `${kind === 'password' ? '' : 'token endpoint, client id, '}host, port, security, user name or CA of account ${id} are not those that its ${secretWords[kind]} was sealed for`,
-      `look at where account ${id} logs in now: if nobody was to change it, put it back; if it is right, run \`letterlock encryption accept-destination ${id}\` on the server, or set the ${secretWords[kind]} again with \`${commandThatSets(id, kind)}\``,
-    ),
-}
-
-/** What an operator types to set the account's secret of this kind again. */
-export function commandThatSets(id: number, kind: SecretKind): string {
-  return `letterlock account set ${id} ${kind === 'password' ? '--ask-password' : '--oauth PROVIDER'}`
-}
-
-function refusal(code: AccountErrorCode, message: string, hint: string): AccountError {
-  return new AccountError(code, message, { temporary: false, hint })
+function refusal(
+  end: Exclude<Opened['end'], 'ok'> | 'destination-changed',
+  about: { account: number; secret: SecretWord },
+  keyId?: string,
+): AccountError {
+  if (end !== 'key-missing')
+    return new AccountError(...([refusals[end], about] as Told<AccountErrorCode>), { temporary: false })
+  return new AccountError(
+    'vault.key_missing',
+    { ...about, ...(keyId === undefined ? {} : { keyId }) },
+    { temporary: false },
+  )
 }

@@ -99,8 +99,5 @@ const maxWaiting = 50
 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   if (turns.pendingCount < maxWaiting) return await turns(work)
-  throw new ServiceError('web.busy', 'too many passwords are being checked', {
-    temporary: true,
-    hint: 'try again in a moment',
-  })
+  throw new ServiceError('web.busy', {}, { temporary: true })
 }

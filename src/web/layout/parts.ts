@@ -1,5 +1,6 @@
 // The pieces that pages are made of: times, badges, tables, pages of a list, forms.
 import type { FastifyReply } from 'fastify'
+import type { PageHint } from '../../errors/hints.ts'
 import { csrfField } from '../security/csrf.ts'
 import { attributes, type Content, type Html, html } from './html.ts'
 
@@ -20,6 +21,17 @@ export function badge(text: string, tone: Tone = 'plain'): Html {
 /** A sentence of ours in which `commands` stand between backticks. */
 export function prose(text: string): Html {
   return html`${text.split('`').map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`
+}
+
+/** What a failure says on a page, with what is to be typed on the server where no page does it: a text for `prose`. */
+export function hintText({ text, commands }: PageHint): string {
+  return [text, ...commands.map(({ words, command }) => `${words}: \`${command}\`.`)].join(' ')
+}
+
+/** The same with links to the pages that help. */
+export function hintParts(hint: PageHint): Html {
+  const links = hint.links.map(({ href, words }) => html` <a href="${href}">${words}</a>`)
+  return html`${prose(hintText(hint))}${links}`
 }
 
 export interface Column<T> {

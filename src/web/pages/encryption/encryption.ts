@@ -1,7 +1,9 @@
 // Server > Encryption: how it stands, turning it on and off, a new key, looking whether all opens. The very functions of the commands
 // (vault/sealing/switches.ts) do it; what a page cannot prove (access to the server's files) is asked for as the commands ask for it.
+
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../../errors/errors.ts'
+import { hintForPage } from '../../../errors/hints.ts'
 import { insertAudit } from '../../../store/people/audit.ts'
 import type { Flash } from '../../../store/people/sessions.ts'
 import { readKeyring } from '../../../vault/keys/keyring.ts'
@@ -10,11 +12,11 @@ import { inWords, reportResidue } from '../../../vault/residue/residue-report.ts
 import { readServerFacts } from '../../../vault/residue/server-facts.ts'
 import { inspectRows } from '../../../vault/sealing/inspect-rows.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../../../vault/sealing/status.ts'
-import { disable, enable, faultOfProof, isGoingOff, rotate } from '../../../vault/sealing/switches.ts'
+import { disable, enable, isGoingOff, refusalOfProof, rotate } from '../../../vault/sealing/switches.ts'
 import { inSentences, sentence } from '../../failures.ts'
 import { html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
-import { fieldsOf, prose } from '../../layout/parts.ts'
+import { fieldsOf, hintText, prose } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
 import { actorOf, type Site, siteOf } from '../../site.ts'
@@ -43,7 +45,7 @@ function isRetired({ problems }: EncryptionStatus): boolean {
 /** What keeps the proof from being one; undefined: it is one, or it was taken and turning off goes on. */
 async function proofFault(db: Site['db'], keyId: string, keys: Site['keys']): Promise<string | undefined> {
   const isTaken = (await isGoingOff(db, keys)) && readKeyring(keys).proves(keyId)
-  return isTaken ? undefined : faultOfProof(keys, keyId, new Date())
+  return isTaken ? undefined : refusalOfProof(keys, keyId, new Date())?.message
 }
 
 export async function showEncryption(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -148,7 +150,7 @@ export async function checkAll(request: FastifyRequest, reply: FastifyReply): Pr
     faults.length === 0
       ? { tone: 'good', text: `${sealed === 1 ? '1' : `All ${sealed}`}${counted.replace(/^\d+/, '')}${some}.` }
       : { tone: 'bad', text: `${sealed - faults.length} of ${counted}${some}.` }
-  const hints = rowProblems(faults).map(({ hint }): Flash => ({ tone: 'bad', text: sentence(hint) }))
+  const hints = rowProblems(faults).map((problem): Flash => ({ tone: 'bad', text: hintText(hintForPage(problem)) }))
   return await goTo(request, reply, home, result, ...hints.slice(0, 2))
 }
 

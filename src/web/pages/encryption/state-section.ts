@@ -1,8 +1,8 @@
 // How encryption stands: the state in words, what is wrong or left to do, and the facts.
+import { hintForPage, type PageHint } from '../../../errors/hints.ts'
 import type { EncryptionStatus } from '../../../vault/sealing/status.ts'
-import { sentence } from '../../failures.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
-import { badge, prose, type Tone, time } from '../../layout/parts.ts'
+import { badge, hintParts, type Tone, time } from '../../layout/parts.ts'
 import type { Shown } from './sections.ts'
 
 const tones: Record<EncryptionStatus['state'], Tone> = {
@@ -40,11 +40,16 @@ ${
   problems.length > 0 &&
   html`<h3>${state === 'locked' ? 'What is wrong, and how to mend it' : 'What is left to do'}</h3>
 <ul class="problems">${problems.map(
-    ({ code, hint }) => html`<li>${prose(sentence(hint))} <small><code>${code}</code></small></li>
+    problem => html`<li>${hintParts(here(hintForPage(problem)))} <small><code>${problem.code}</code></small></li>
 `,
   )}</ul>`
 }
 ${facts(status)}</section>`
+}
+
+/** Links to this very page lead nowhere. */
+function here(hint: PageHint): PageHint {
+  return { ...hint, links: hint.links.filter(({ href }) => href !== '/server/encryption') }
 }
 
 function progressBar({ done, total }: { done: number; total: number }): Html {
