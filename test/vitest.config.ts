@@ -7,8 +7,18 @@ import { TimeTable } from './support/time-table.ts'
 const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll}/**/*.unit.test.ts', 'test/*.test.ts']
 const withoutServers = process.env.TEST_SERVERS === 'none'
 
+/** What takes minutes: `npm run test:scenes` runs these alone, `npm run test:long` with all others. */
+const scenes = 'test/scenes/**/*.test.ts'
+const onlyScenes = process.env.TEST_SCENES !== undefined
+
 /** What takes longest, most of it waiting, is begun first: else the end of the run waits for it alone. */
-const longest = ['test/chaos/chaos.test.ts', 'test/flow/restore.test.ts', 'test/flow/outages.test.ts']
+const longest = [
+  '/chaos.test.ts',
+  '/forensics.test.ts',
+  'test/flow/restore.test.ts',
+  '/outages.test.ts',
+  '/sealing-kills.test.ts',
+]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -21,8 +31,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: withoutServers ? unit : ['test/**/*.test.ts'],
-    exclude: process.env.TEST_LONG ? [] : ['test/long/**'],
+    include: withoutServers ? unit : [onlyScenes ? scenes : 'test/**/*.test.ts'],
+    exclude: process.env.TEST_LONG ? [] : ['test/long/**', ...(onlyScenes ? [] : [scenes])],
     pool: 'forks',
     // What one file has loaded the next one need not: a seventh of all the work.
     isolate: false,

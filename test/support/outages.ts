@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
+import { expect } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
 import { type Daemon, startDaemon } from '../../src/daemon.ts'
 import { createLog } from '../../src/observe/log.ts'
@@ -86,4 +87,31 @@ export async function startOutages(accounts: number, everySeconds: number, push 
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+/** As many as poll once a second in a test. */
+export const accounts = 20
+
+export async function isReady(url: string): Promise<boolean> {
+  return (await fetch(`${url}/ready`)).ok
+}
+
+/** Takes the database away for so long: the daemon waits, does not hammer at it, and goes on by itself. */
+export async function outliveDatabase(outageSeconds: number): Promise<void> {
+  await using world = await startOutages(accounts, 1)
+  const { servers, daemon } = world
+  world.deliver(0, 'before')
+  await world.ticket('before')
+  const before = servers.links.mariadb.knocks()
+  servers.links.mariadb.cut(outageSeconds * 1000)
+  await until(async () => !(await isReady(daemon.url)))
+  world.deliver(1, 'meanwhile')
+  await until(() => isReady(daemon.url), (outageSeconds + 30) * 1000)
+  // Twenty polls a second want the database. Those that found it gone at once, and one beat every few seconds.
+  expect(servers.links.mariadb.knocks() - before).toBeLessThan(accounts + 10 + 3 * outageSeconds)
+  await world.ticket('meanwhile')
+  world.deliver(2, 'after')
+  await world.ticket('after')
+  const told = world.log.filter(line => line.msg === 'database is down').length
+  expect(told).toBe(1)
 }

@@ -28,6 +28,8 @@ export interface KillOptions {
   rows: number
   kills: number
   seed: number
+  /** Kills of one phase before it is left alone to its end. */
+  ofPhase?: Readonly<Record<Phase, number>>
 }
 
 interface Run {
@@ -43,11 +45,10 @@ interface Run {
 
 type Phase = 'sealing' | 'rotating' | 'unsealing'
 
-/** Kills of one phase before it is left alone to its end. */
 const killsOfPhase = { sealing: 3, rotating: 4, unsealing: 3 } as const
 
 /** Goes round sealing, rotating and unsealing until there were so many kills. Returns where they came. */
-export async function killAndConverge({ rows, kills, seed }: KillOptions): Promise<Run['met']> {
+export async function killAndConverge({ rows, kills, seed, ofPhase = killsOfPhase }: KillOptions): Promise<Run['met']> {
   await using world = await createWorld()
   const run: Run = {
     world,
@@ -58,7 +59,7 @@ export async function killAndConverge({ rows, kills, seed }: KillOptions): Promi
     met: { sealing: [], rotating: [], unsealing: [] },
   }
   while (run.kills < kills) {
-    for (const phase of ['sealing', 'rotating', 'unsealing'] as const) await runPhase(run, phase)
+    for (const phase of ['sealing', 'rotating', 'unsealing'] as const) await runPhase(run, phase, ofPhase[phase])
   }
   expect(await opensEach(run)).toEqual([])
   return run.met
@@ -66,11 +67,11 @@ export async function killAndConverge({ rows, kills, seed }: KillOptions): Promi
 
 const ends = { sealing: 'encryption.on', rotating: 'encryption.rotated', unsealing: 'encryption.off' } as const
 
-async function runPhase(run: Run, phase: Phase): Promise<void> {
+async function runPhase(run: Run, phase: Phase, kills: number): Promise<void> {
   const { world } = run
   const endsBefore = await countAction(world, ends[phase])
   await order(run, phase)
-  for (let kill = 0; kill < killsOfPhase[phase]; kill++) {
+  for (let kill = 0; kill < kills; kill++) {
     await using daemon = openDaemon(world)
     await reachMoment(run, phase)
     run.met[phase].push((await countDone(run, phase)) / run.secrets.size)
