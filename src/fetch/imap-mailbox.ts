@@ -6,10 +6,9 @@ import type { CopyResponseObject, FetchMessageObject } from 'imapflow'
 import { AccountError } from '../errors/errors.ts'
 import type { AfterIngest, FetchedMessage, MessageMeta } from '../model/mail.ts'
 import { type Bounds, ordinary } from './answer-bounds.ts'
-import type { Wire } from './imap-session.ts'
-import { toState } from './imap-session.ts'
 import type { Mailbox } from './mailbox.ts'
 import { dateIn, maxUid, toCount, toDate, toUidNext } from './numbers.ts'
+import { toState, type Wire } from './wire.ts'
 
 /** SELECT or EXAMINE. */
 export async function openMailbox(wire: Wire, name: string, access: 'read-only' | 'read-write'): Promise<Mailbox> {

@@ -3,20 +3,20 @@
 // what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon as the login is through.
 
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
-import { AccountError, type IngestError } from '../errors/errors.ts'
+import { AccountError } from '../errors/errors.ts'
 import type { Destination } from '../model/destination.ts'
 import type { AfterIngest } from '../model/mail.ts'
 import { toServerWords } from '../server-words.ts'
 import { version } from '../version.ts'
-import { type AnswerBounds, type Bounds, boundAnswers, maxTokens } from './answer-bounds.ts'
+import { boundAnswers, maxTokens } from './answer-bounds.ts'
 import { idleLimitMs } from './idle-limits.ts'
 import { answerOf, type Failure, toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
 import type { ImapSession, Login, MailboxState } from './mailbox.ts'
 import { type Namespaces, wholeNames } from './namespaces.ts'
-import { toCount, toUidNext, toUidValidity } from './numbers.ts'
 import { type Trace, traceSession } from './trace-session.ts'
-import { createWatch, isSame, type Watch } from './watch.ts'
+import { createWatch, isSame } from './watch.ts'
+import { toState, type Wire } from './wire.ts'
 import { completeForms } from './wire-forms.ts'
 
 export interface SessionOptions {
@@ -28,33 +28,6 @@ export interface SessionOptions {
   maxLiteralBytes?: number
   /** Is told every line, as it may be shown. */
   trace?: Trace
-}
-
-/** What every command of a session goes through. */
-export interface Wire {
-  client: ImapFlow
-  accountId: number
-  /** A connection that is silent for so long counts as broken. */
-  silenceMs: number
-  /** Runs a command; its failure becomes an AccountError. `during` names it, `bounds` are those of its answer where they are not the ordinary ones. */
-  run<T>(during: string, command: () => Promise<T>, bounds?: Partial<Bounds>): Promise<T>
-  /** Has the connection end if mail does not keep coming. To be disposed when the last one came. */
-  expectMail(bounds: Partial<Bounds>): ExpectedMail
-  answers: AnswerBounds
-  /** A literal of a mail may have so many bytes. */
-  maxLiteralBytes: number
-  /** Turns a failure, knowing what the socket said and whether we closed it ourselves. */
-  toError(error: unknown, during: string): unknown
-  /** What a command was refused with, where the library only answers `false`. */
-  refusal(during: string): unknown
-  watch: Watch
-}
-
-export interface ExpectedMail extends Disposable {
-  /** True while a mail that came is looked at: nothing is read meanwhile, and nothing is overdue. */
-  isHeld: boolean
-  /** A whole mail is progress, however small it is. */
-  hasCome: boolean
 }
 
 const connectMs = 15_000
@@ -361,21 +334,4 @@ async function status(wire: Wire, name: string): Promise<MailboxState> {
   const state = toState(wire, { exists: found.messages, uidNext: found.uidNext, uidValidity: found.uidValidity })
   wire.watch.note(name, state)
   return state
-}
-
-/** Throws where the server gives no UIDVALIDITY: nothing could be remembered of its mail. */
-export function toState(
-  wire: Pick<Wire, 'accountId'>,
-  found: { exists?: number | undefined; uidNext?: number | undefined; uidValidity?: bigint | false | undefined },
-): MailboxState {
-  if (typeof found.uidValidity !== 'bigint') throw withoutUidValidity(wire.accountId)
-  return {
-    uidValidity: toUidValidity(found.uidValidity),
-    uidNext: toUidNext(found.uidNext),
-    messages: toCount(found.exists),
-  }
-}
-
-function withoutUidValidity(accountId: number): IngestError {
-  return new AccountError('imap.refused', { account: accountId, reason: 'no_uidvalidity' }, { temporary: true })
 }
