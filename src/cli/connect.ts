@@ -10,6 +10,7 @@ import { openDatabase } from '../store/db/database.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import { keysOf } from '../vault/keys/keyring.ts'
 import { commandContext } from './command-context.ts'
+import { remark } from './terminal.ts'
 
 export interface GlobalOptions {
   config?: string
@@ -78,6 +79,7 @@ export async function withDeps<T>(options: GlobalOptions, use: (deps: Deps) => P
         const logins = openLogins({ db, ring: () => ring, writeSecret: createSecretWriter(keys), atOnce: 1 })
         return await logins(account)
       },
+      say: remark,
       openSession: async (...given) => await (await import('../fetch/imap-session.ts')).openSession(...given),
     })
   })

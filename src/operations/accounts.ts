@@ -1,19 +1,14 @@
 // Accounts: what can be asked for of one that is there.
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
-import { CommandError } from '../errors/errors.ts'
+import { OperationError } from '../errors/errors.ts'
 import { makeDue, removeAccount as removeRow, updateEnabled } from '../store/accounts/account-changes.ts'
 import { type AccountDetail, getAccount } from '../store/accounts/accounts.ts'
 import { isRefusedLogin } from '../store/accounts/refused-login.ts'
 import { inTransaction } from '../store/db/database.ts'
+import { whichAccount } from './account-input.ts'
 import type { Deps } from './deps.ts'
-import { type Actor, type Call, defineOperation, id, mayRun, NotAllowed } from './operation.ts'
-
-/** Which account: by its id or its address. */
-export const whichAccount = z
-  .union([id, z.string().min(1).max(320)], { error: 'must be an id or an address' })
-  .transform(String)
-  .describe('id or address')
+import { type Actor, type Call, defineOperation, mayRun, NotAllowed } from './operation.ts'
 
 const oneAccount = z.strictObject({ account: whichAccount })
 
@@ -76,8 +71,7 @@ export const pollAccount = defineOperation({
 })
 
 function refuseToPoll(account: AccountDetail, actor: Actor): void {
-  if (!account.enabled)
-    throw new CommandError(`account ${account.id} is paused`, `\`letterlock account resume ${account.id}\` first`)
+  if (!account.enabled) throw new OperationError('account.paused', { account: account.id })
   if (mayPoll(account, actor)) return
   throw new NotAllowed('the login of this account was refused: only an admin may have it polled until that is mended')
 }

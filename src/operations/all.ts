@@ -1,16 +1,23 @@
 // Every operation there is. The table test walks this list.
 import type { z } from 'zod'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './accounts.ts'
+import { addAccount, importAccounts } from './add-account.ts'
+import { changeAccount } from './change-account.ts'
 import type { Deps } from './deps.ts'
 import type { Operation } from './operation.ts'
+import { testAccount } from './test-account.ts'
 import { traceAccount } from './trace-account.ts'
 
 export type AnyOperation = Operation<z.ZodType, Deps, unknown>
 
 export const operations: readonly AnyOperation[] = [
+  addAccount,
+  changeAccount,
+  testAccount,
   pauseAccount,
   resumeAccount,
   pollAccount,
   removeAccount,
   traceAccount,
+  importAccounts,
 ]

@@ -14,6 +14,8 @@ export interface Deps {
   withRedis<T>(use: (redis: Redis | undefined) => Promise<T>): Promise<T>
   /** Lends an account's stored password or token. */
   openSecret: OpenSecret
+  /** What a person who waits may read: how far it is. */
+  say(line: string): void
   /** To try a mail server out. */
   openSession: typeof openSession
 }

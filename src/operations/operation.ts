@@ -85,8 +85,9 @@ export interface Fault {
 export class InputError extends CommandError {
   readonly faults: readonly Fault[]
 
-  constructor(faults: readonly Fault[]) {
-    super(faults.map(({ path, text }) => `${path.join('.')} ${text}`.trim()).join('\n'), undefined, 2)
+  /** `exitCode` 1: nothing is wrong with it as such, only with what is there already. */
+  constructor(faults: readonly Fault[], exitCode: 1 | 2 = 2) {
+    super(faults.map(({ path, text }) => `${path.join('.')} ${text}`.trim()).join('\n'), undefined, exitCode)
     this.faults = faults
   }
 }
@@ -107,6 +108,8 @@ export function checkInput<Input extends z.ZodType>(schema: Input, given: unknow
 /** What a field means, in a clause: `.describe()` of its schema. Options of commands and the reference are made of it. */
 export function meaningOf(field: z.ZodType): string {
   if (field.description !== undefined) return field.description
+  // `.optional()`, `.nullable()` and `.default()` stand around the field that was described.
+  if ('unwrap' in field && typeof field.unwrap === 'function') return meaningOf(field.unwrap())
   throw new Error('a field of an operation has no meaning: add .describe()')
 }
 

@@ -11,7 +11,7 @@ import { findMailboxes, type StoredMailbox } from '../store/accounts/mailboxes.t
 import { claimLogin } from '../store/accounts/refused-login.ts'
 import { inTransaction } from '../store/db/database.ts'
 import { withSecret } from '../vault/secrets/open-secret.ts'
-import { whichAccount } from './accounts.ts'
+import { whichAccount } from './account-input.ts'
 import type { Deps } from './deps.ts'
 import { defineOperation } from './operation.ts'
 

@@ -62,7 +62,7 @@ export function sessionOf(request: FastifyRequest): Session {
 /** What operations work with. */
 export function depsOf(request: FastifyRequest): Deps {
   const { db, config, keys, redis, openSecret, openSession } = siteOf(request)
-  return { db, config, keys, openSecret, openSession, withRedis: use => use(redis) }
+  return { db, config, keys, openSecret, openSession, withRedis: use => use(redis), say: () => {} }
 }
 
 /** Who asks, for operations. */

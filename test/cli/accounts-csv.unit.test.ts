@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { parseAccountsCsv } from '../../src/cli/account/csv.ts'
+import { newAccount, toNewAccount } from '../../src/operations/account-input.ts'
+import { checkInput } from '../../src/operations/operation.ts'
 
 function accountsOf(text: string, file = 'accounts.csv') {
-  return parseAccountsCsv(text, file).map(({ account }) => account)
+  return parseAccountsCsv(text, file).map(({ account }) => toNewAccount(checkInput(newAccount, account)))
 }
 
 test('a password is taken as it stands: spaces, quotation marks, commas and line ends', () => {

@@ -5,8 +5,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { newAccount, toNewAccount } from '../../src/operations/account-input.ts'
+import { checkInput } from '../../src/operations/operation.ts'
 import { insertAccount, updateAccount } from '../../src/store/accounts/account-changes.ts'
-import { accountDefaults } from '../../src/store/accounts/account-settings.ts'
 import { getDestination } from '../../src/store/accounts/destinations.ts'
 import { keyPathsOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { adoptKey } from '../../src/vault/sealing/transitions.ts'
@@ -37,8 +38,9 @@ afterAll(async () => {
 
 /** An account whose password is sealed for imap.good.example. */
 beforeEach(async () => {
-  const account = { ...accountDefaults, host: 'imap.good.example', port: 993, password: 'first', enabled: false }
-  id = await insertAccount(database.db, { ...account, address: `a${++accounts}@good.example` }, writeSecret)
+  const given = { address: `a${++accounts}@good.example`, host: 'imap.good.example', password: 'first' }
+  const account = { ...toNewAccount(checkInput(newAccount, given)), enabled: false }
+  id = await insertAccount(database.db, account, writeSecret)
 })
 
 const env = (): Record<string, string> => ({

@@ -1,10 +1,68 @@
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from '../../src/operations/accounts.ts'
+import { addAccount, importAccounts } from '../../src/operations/add-account.ts'
+import { changeAccount } from '../../src/operations/change-account.ts'
+import { testAccount } from '../../src/operations/test-account.ts'
 import { traceAccount } from '../../src/operations/trace-account.ts'
 import type { Row, Scene } from './scene.ts'
 
 const oneAccount = async ({ addAccount }: Scene): Promise<object> => ({ account: await addAccount() })
 
+const settings = {
+  host: '--host',
+  port: '--port',
+  security: '--security',
+  username: '--username',
+  mailboxes: '--mailbox',
+  every: '--every',
+  push: '--push',
+  after: '--after',
+  ca: '--ca',
+  password: '--password-stdin',
+}
+
+let added = 0
+const newAccount = () => ({ address: `new-${++added}@example.com`, host: 'imap.invalid', password: 'of the table' })
+
 export const accountRows: readonly Row[] = [
+  {
+    operation: addAccount,
+    command: {
+      name: 'account add',
+      fields: { ...settings, address: '<address>', start: '--start', oauth: '--oauth' },
+    },
+    web: { route: 'POST /accounts/new' },
+    input: newAccount,
+  },
+  {
+    operation: changeAccount,
+    command: {
+      name: 'account set',
+      fields: { ...settings, account: '<account>', oauth: '--oauth', confirm: '--yes' },
+    },
+    web: { route: 'POST /accounts/:id/edit' },
+    input: async scene => ({ ...(await oneAccount(scene)), every: '5m' }),
+  },
+  {
+    operation: testAccount,
+    command: {
+      name: 'account test',
+      fields: {
+        account: '<account>',
+        ...Object.fromEntries(
+          [...Object.keys(settings), 'address', 'confirm'].map(name => [name, 'a command tests what is stored']),
+        ),
+      },
+    },
+    web: { route: 'POST /accounts/:id/test' },
+    input: oneAccount,
+  },
+  {
+    operation: importAccounts,
+    command: { name: 'account import', fields: { accounts: '<file>' } },
+    web: { none: 'a file of passwords is not sent through a browser: it is read on the server and removed there' },
+    input: () => ({ accounts: [newAccount(), newAccount()] }),
+    audits: ['account.import', 'account.import'],
+  },
   {
     operation: pauseAccount,
     command: { name: 'account pause', fields: { account: '<account>' } },

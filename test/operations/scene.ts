@@ -60,6 +60,7 @@ export async function openScene(): Promise<Scene> {
     withRedis: use => use(redis),
     openSecret: openLogins({ db, ring: () => readKeyring(keys), writeSecret, atOnce: 1 }),
     openSession,
+    say: () => {},
   }
   let accounts = 0
   const opened = stack.move()

@@ -161,7 +161,7 @@ test('faults of a form are told at their fields, all at once, and nobody is aske
   expect(stepsIn(text)).toEqual([])
   const faults = [...text.matchAll(/<p class="fault"[^>]*>([^<]+)</g)].map(([, words = '']) => words)
   expect(faults.map(words => words.replace(/&[^;]+;/g, '"'))).toEqual([
-    expect.stringContaining('is not an address'),
+    expect.stringContaining('be an address'),
     expect.stringContaining('must be a host name'),
     expect.stringContaining('from 1 to 65535'),
     'The password is missing.',

@@ -1,5 +1,7 @@
 // `letterlock account …`: options and help.
 import type { Command } from 'commander'
+import { accountChange, newAccount } from '../../operations/account-input.ts'
+import { meaningOf } from '../../operations/operation.ts'
 import { examples } from '../terminal.ts'
 
 const load = () => import('./add-and-set.ts')
@@ -17,20 +19,19 @@ export function addAccountCommands(account: Command): void {
   addImport(account)
 }
 
+const { shape } = accountChange
+
 function addSettings(command: Command): Command {
   return command
-    .option('--host <host>', 'the IMAP server')
-    .option('--port <n>', 'default: 993 with tls, else 143')
-    .option('--security <kind>', 'tls, starttls or cleartext (default: tls)')
-    .option('--username <name>', 'default: the address')
-    .option('--mailbox <name>', 'what to read; may be given several times (default: INBOX)', collect)
-    .option('--every <time>', 'from poll to poll, as 60s or 5m (default: 60s)')
-    .option('--push <on|off>', 'wait for mail between polls, where the server has IDLE (default: on)')
-    .option(
-      '--after <what>',
-      'what happens to a mail on the server once it is ours: keep, seen, move:MAILBOX or delete (default: keep)',
-    )
-    .option('--ca <file>', 'CA certificates of a server of your own (PEM)')
+    .option('--host <host>', meaningOf(shape.host))
+    .option('--port <n>', meaningOf(shape.port))
+    .option('--security <kind>', meaningOf(shape.security))
+    .option('--username <name>', meaningOf(shape.username))
+    .option('--mailbox <name>', meaningOf(shape.mailboxes), collect)
+    .option('--every <time>', meaningOf(shape.every))
+    .option('--push <on|off>', meaningOf(shape.push))
+    .option('--after <what>', meaningOf(shape.after))
+    .option('--ca <file>', meaningOf(shape.ca))
     .option('--oauth <provider>', 'signs in with OAuth 2 instead of a password: google, microsoft or an issuer’s URL')
     .option('--client-id <id>', 'with --oauth: the client that you registered at the provider')
     .option('--client-secret-file <file>', 'with --oauth: its secret, if it has one')
@@ -50,12 +51,9 @@ function collect(value: string, before: string[] = []): string[] {
 }
 
 function addAdd(account: Command): void {
-  addSettings(account.command('add').argument('<address>', 'the address that customers write to'))
+  addSettings(account.command('add').argument('<address>', meaningOf(newAccount.shape.address)))
     .description('adds an account; asks for its password')
-    .option(
-      '--start <what>',
-      'what of the mail already there becomes tickets: all, new or a day as 2026-11-24 (default: all; asks above 500 mails)',
-    )
+    .option('--start <what>', meaningOf(newAccount.shape.start))
     .addHelpText(
       'after',
       `${examples(
@@ -86,7 +84,7 @@ function addViews(account: Command): void {
     .action(async (_, command: Command) => (await loadViews()).listAccounts(command.optsWithGlobals()))
   account
     .command('show')
-    .argument('<account>', 'id or address')
+    .argument('<account>', meaningOf(shape.account))
     .description('everything about one account, but for its password')
     .option('--json', 'as an object')
     .addHelpText('after', examples('letterlock account show support@example.com'))
@@ -95,7 +93,7 @@ function addViews(account: Command): void {
     )
   account
     .command('test')
-    .argument('<account>', 'id or address')
+    .argument('<account>', meaningOf(shape.account))
     .description('connects, logs in and counts')
     .addHelpText('after', examples('letterlock account test support@example.com'))
     .action(async (which: string, _, command: Command) => (await load()).testAccount(which, command.optsWithGlobals()))
@@ -111,7 +109,7 @@ function addViews(account: Command): void {
 }
 
 function addSet(account: Command): void {
-  addSettings(account.command('set').argument('<account>', 'id or address'))
+  addSettings(account.command('set').argument('<account>', meaningOf(shape.account)))
     .description('changes an account; a new server or user name needs the password again')
     .option('--no-ca', 'the system’s CA certificates again')
     .option('--ask-password', 'asks for a new password, and says where it will be sent')
@@ -131,7 +129,7 @@ function addSet(account: Command): void {
 function addSwitches(account: Command): void {
   account
     .command('pause')
-    .argument('<account>', 'id or address')
+    .argument('<account>', meaningOf(shape.account))
     .description('stops polling it')
     .addHelpText('after', examples('letterlock account pause support@example.com'))
     .action(async (which: string, _, command: Command) =>
@@ -139,7 +137,7 @@ function addSwitches(account: Command): void {
     )
   account
     .command('resume')
-    .argument('<account>', 'id or address')
+    .argument('<account>', meaningOf(shape.account))
     .description('polls it again')
     .addHelpText('after', examples('letterlock account resume support@example.com'))
     .action(async (which: string, _, command: Command) =>
@@ -147,7 +145,7 @@ function addSwitches(account: Command): void {
     )
   account
     .command('poll')
-    .argument('<account>', 'id or address')
+    .argument('<account>', meaningOf(shape.account))
     .description('polls it now')
     .addHelpText('after', examples('letterlock account poll support@example.com'))
     .action(async (which: string, _, command: Command) =>
@@ -158,7 +156,7 @@ function addSwitches(account: Command): void {
 function addRemove(account: Command): void {
   account
     .command('remove')
-    .argument('<account>', 'id or address')
+    .argument('<account>', meaningOf(shape.account))
     .description('removes it and its password; its tickets and mails stay')
     .option('--yes', 'does not ask')
     .addHelpText('after', examples('letterlock account remove 3', 'letterlock account remove 3 --yes'))

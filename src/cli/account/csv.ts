@@ -2,16 +2,11 @@
 // with their lines; passwords are taken as they stand, spaces included, and never shown.
 import path from 'node:path'
 import { CsvError, parse } from 'csv-parse/sync'
+import type { z } from 'zod'
 import { CommandError } from '../../errors/errors.ts'
-import type { NewAccount } from '../../store/accounts/account-changes.ts'
-import {
-  accountDefaults,
-  faultOfAddress,
-  faultOfPassword,
-  type GivenSettings,
-  portOf,
-  toSettings,
-} from '../../store/accounts/account-settings.ts'
+import { newAccount } from '../../operations/account-input.ts'
+import { checkInput, type Fault, InputError } from '../../operations/operation.ts'
+import { inWords } from './faults.ts'
 import { readCa, readPasswordFile } from './files.ts'
 
 const columns = [
@@ -33,7 +28,8 @@ type Column = (typeof columns)[number]
 
 export interface AccountLine {
   line: number
-  account: NewAccount
+  /** For the operation that adds it. */
+  account: z.input<typeof newAccount>
 }
 
 /** Throws CommandError that lists every fault. Relative paths in it are meant from the file's folder. */
@@ -43,14 +39,14 @@ export function parseAccountsCsv(text: string, file: string): AccountLine[] {
   const faults = faultsOfHeader(names).map(fault => `line 1: ${fault}`)
   if (faults.length > 0) throw refused(file, faults)
   const seen = new Map<string, number>()
-  const accounts = lines.flatMap(({ line, fields }) => {
+  const accounts = lines.map(({ line, fields }) => {
     const found: string[] = []
     const account = toAccount(toRow(names, fields, found), path.dirname(file), found)
-    const before = account === undefined ? undefined : seen.get(account.address)
+    const before = seen.get(account.address)
     if (before !== undefined) found.push(`the address stands in line ${before} already`)
-    if (account !== undefined && before === undefined) seen.set(account.address, line)
+    if (account.address !== '' && before === undefined) seen.set(account.address, line)
     faults.push(...found.map(fault => `line ${line}: ${fault}`))
-    return account === undefined ? [] : [{ line, account }]
+    return { line, account }
   })
   if (faults.length === 0 && accounts.length === 0) faults.push('it has no account')
   if (faults.length > 0) throw refused(file, faults)
@@ -87,34 +83,49 @@ function toRow(names: readonly string[], fields: readonly string[], faults: stri
   return Object.fromEntries(cells.filter(([, text]) => text !== undefined && text !== ''))
 }
 
-function toAccount(row: Row, folder: string, faults: string[]): NewAccount | undefined {
+function toAccount(row: Row, folder: string, said: string[]): AccountLine['account'] {
   const { address = '', password, password_file, mailboxes, ca, ...rest } = row
-  const addressFault = faultOfAddress(address)
-  if (addressFault !== undefined) faults.push(addressFault)
-  const given: GivenSettings = {
-    ...rest,
-    ...(mailboxes === undefined ? {} : { mailbox: mailboxes.split('|').map(name => name.trim()) }),
-    ...(ca === undefined ? {} : { ca: path.resolve(folder, ca) }),
+  const faults: Fault[] = []
+  const pem =
+    ca === undefined ? undefined : readCa(path.resolve(folder, ca), text => faults.push({ path: ['ca'], text }))
+  const secret = toPassword(password, password_file, folder, said)
+  const account = {
+    ...{ address, ...rest },
+    ...(mailboxes === undefined ? {} : { mailboxes: mailboxes.split('|').map(name => name.trim()) }),
+    ...(pem === undefined ? {} : { ca: pem }),
+    // A file that cannot be read is told already.
+    password: secret ?? 'unknown',
+  } as AccountLine['account']
+  try {
+    checkInput(newAccount, account)
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    faults.unshift(...error.faults)
   }
-  const settings = toSettings(given, faults, name => (name === 'mailbox' ? 'mailboxes' : name), readCa)
-  if (row.host === undefined) faults.push('the host is missing')
-  const secret = toPassword(password, password_file, folder, faults)
-  if (settings.host === undefined || addressFault !== undefined) return undefined
-  const merged = { ...accountDefaults, ...settings, host: settings.host, address, password: secret }
-  return { ...merged, port: settings.port ?? portOf(merged.security) }
+  said.push(...faults.map(fault => inWords(fault, names, { ...account, ca })))
+  return account
 }
 
-function toPassword(password: string | undefined, file: string | undefined, folder: string, faults: string[]): string {
-  if (password !== undefined && file !== undefined) faults.push('both a password and a password_file are given')
+/** What a column is called where its name alone would not read well. */
+const names: Readonly<Record<string, string>> = { address: 'the address', host: 'the host', password: 'the password' }
+
+/** The password of a line; undefined, and a fault, where it cannot be told. */
+function toPassword(
+  password: string | undefined,
+  file: string | undefined,
+  folder: string,
+  faults: string[],
+): string | undefined {
+  if (password !== undefined && file !== undefined) {
+    faults.push('both a password and a password_file are given')
+    return undefined
+  }
   try {
-    const text = file === undefined ? (password ?? '') : readPasswordFile(path.resolve(folder, file))
-    const fault = faultOfPassword(text)
-    if (fault !== undefined) faults.push(fault)
-    return text
+    return file === undefined ? (password ?? '') : readPasswordFile(path.resolve(folder, file))
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     faults.push(error.message)
-    return ''
+    return undefined
   }
 }
 

@@ -4,17 +4,18 @@ import { CommandError } from '../../errors/errors.ts'
 import { isCertificate } from '../../store/accounts/account-settings.ts'
 import { firstLine } from '../terminal.ts'
 
-/** For `toSettings`: the certificates in the file. */
-export function readCa(file: string, faults: string[], name: string): string | undefined {
-  const refuse = (why: string): undefined => void faults.push(`${name} ${JSON.stringify(file)}: ${why}`)
+/** The certificates in the file; undefined, and a fault, where there are none. */
+export function readCa(file: string, refuse: (text: string) => void): string | undefined {
   let pem: string
   try {
     pem = readFileSync(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return refuse('there is no such file')
-    return refuse(notPem)
+    refuse((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : notPem)
+    return undefined
   }
-  return isCertificate(pem) ? pem : refuse(notPem)
+  if (isCertificate(pem)) return pem
+  refuse(notPem)
+  return undefined
 }
 
 const notPem = 'must be a file with a certificate in PEM form'

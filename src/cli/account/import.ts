@@ -1,48 +1,34 @@
 // `letterlock account import FILE`: many accounts at once.
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
-import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import { findAddresses, lockAddresses } from '../../store/accounts/account-addresses.ts'
-import { insertOrRevive } from '../../store/accounts/account-changes.ts'
-import { inTransaction } from '../../store/db/database.ts'
-import { insertAudit } from '../../store/people/audit.ts'
-import { keysOf } from '../../vault/keys/keyring.ts'
-import { createSecretWriter, type WriteSecret } from '../../vault/secrets/write-secret.ts'
-import { actor } from '../actor.ts'
-import { type GlobalOptions, withDatabase } from '../connect.ts'
+import { importAccounts as importAll } from '../../operations/add-account.ts'
+import { InputError } from '../../operations/operation.ts'
+import { commandActor } from '../actor.ts'
+import { type GlobalOptions, withDeps } from '../connect.ts'
 import { print, remark } from '../terminal.ts'
 import { type AccountLine, parseAccountsCsv, refused } from './csv.ts'
 
 /** All lines of the file, or none. */
 export async function importAccounts(file: string, options: GlobalOptions): Promise<void> {
   const lines = parseAccountsCsv(readText(file), file)
-  await withDatabase(options, async (db, config) => {
-    const writeSecret = createSecretWriter(keysOf(config))
-    await inTransaction(db, trx => insertAll(trx, lines, file, writeSecret))
-    await print(`${lines.length} ${lines.length === 1 ? 'account' : 'accounts'} added`)
-    remark(`${file} holds passwords: remove it when you are done`)
+  await withDeps(options, async deps => {
+    try {
+      await importAll.run(deps, commandActor(), { accounts: lines.map(({ account }) => account) })
+    } catch (error) {
+      throw error instanceof InputError ? refused(file, inLines(error, lines), error.exitCode) : error
+    }
   })
+  await print(`${lines.length} ${lines.length === 1 ? 'account' : 'accounts'} added`)
+  remark(`${file} holds passwords: remove it when you are done`)
 }
 
-async function insertAll(
-  trx: Knex.Transaction,
-  lines: readonly AccountLine[],
-  file: string,
-  writeSecret: WriteSecret,
-): Promise<void> {
-  await lockAddresses(trx)
-  const addresses = lines.map(({ account }) => account.address)
-  const present = new Map((await findAddresses(trx, addresses)).map(({ id, address }) => [address, id]))
-  const faults = lines
-    .filter(({ account }) => present.has(account.address))
-    .map(({ line, account }) => `line ${line}: ${account.address} is account ${present.get(account.address)} already`)
-  if (faults.length > 0) throw refused(file, faults, 1)
-  for (const [i, { account }] of lines.entries()) {
-    const id = await insertOrRevive(trx, account, writeSecret)
-    await insertAudit(trx, { actor: actor(), action: 'account.import', accountId: id })
-    if ((i + 1) % 1_000 === 0) remark(`${i + 1} of ${lines.length} …`)
-  }
+/** What the accounts that are there already have against it: `line 3: a@example.com is account 4 already`. */
+function inLines({ faults }: InputError, lines: readonly AccountLine[]): string[] {
+  return faults.map(({ path: [, i], text }) => {
+    const found = lines[Number(i)]
+    return found === undefined ? text : `line ${found.line}: ${found.account.address} ${text}`
+  })
 }
 
 /** Throws CommandError for what is not UTF-8: replaced letters in a password would be found out by the mail server alone. */

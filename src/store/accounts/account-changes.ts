@@ -103,6 +103,11 @@ function refuseFaulty(who: string, destination: AccountDestination): void {
   if (fault !== undefined) throw new OperationError('account.destination_refused', { who, ...fault })
 }
 
+/** Nobody else changes its row until the transaction ends. */
+export async function lockAccount(trx: Knex.Transaction, id: number): Promise<void> {
+  await trx('accounts').where({ id }).forUpdate().first('id')
+}
+
 /**
  * Changes an account. Where its server or user changes, the password is asked for again: whoever may write an account must not
  * be able to have a stored password sent elsewhere. `shown`: its destination when the person who gives a new secret was asked; it is stored

@@ -177,6 +177,12 @@ export async function getAccount(db: Knex, which: string): Promise<AccountDetail
   return await toDetail(db, row)
 }
 
+/** The names of those that are polled. */
+export function readMailboxes({ mailboxes }: AccountDetail): string[] {
+  const names = mailboxes.filter(box => box.enabled).map(box => box.name)
+  return mailboxes.length === 0 ? ['INBOX'] : names
+}
+
 async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
   const mailboxes: { name: string; enabled: number; uid_validity: number | null; last_uid: number }[] = await db(
     'mailboxes',

@@ -202,13 +202,17 @@ function clientWith(fresh: () => Record<string, unknown>): typeof SafeClient {
   }
 }
 
-/** Runs `work` in a transaction; a deadlock or a lock wait that timed out is tried again from its start, three times. */
+/**
+ * Runs `work` in a transaction; a deadlock or a lock wait that timed out is tried again from its start, three times. Within a transaction it
+ * is a part of that one, which is tried again as a whole.
+ */
 export async function inTransaction<T>(
   db: Knex,
   work: (trx: Knex.Transaction) => Promise<T>,
   /** One that is held already; default: one of the pool. */
   connection?: unknown,
 ): Promise<T> {
+  if (db.isTransaction) return await work(db as Knex.Transaction)
   for (let attempt = 1; ; attempt++) {
     try {
       return await db.transaction(work, connection === undefined ? {} : { connection })

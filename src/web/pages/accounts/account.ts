@@ -1,7 +1,6 @@
 // One account: how it is, and what can be done with it. Whoever is signed in may have it polled, unless its login is refused; the rest is for
 // admins.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError } from '../../../errors/errors.ts'
 import { visible } from '../../../foreign-text.ts'
 import {
   mayPoll,
@@ -10,6 +9,7 @@ import {
   pollAccount as poll,
   resumeAccount as resume,
 } from '../../../operations/accounts.ts'
+import { testAccount as test } from '../../../operations/test-account.ts'
 import { type AccountDetail, findPollingHost } from '../../../store/accounts/accounts.ts'
 import { providerName } from '../../../vault/oauth/providers.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
@@ -19,9 +19,7 @@ import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
 import { depsOf, sessionOf, siteOf, userActor } from '../../site.ts'
 import { accountOf, behind, nextPoll, reason } from './accounts.ts'
-import { testServer } from './connection-test.ts'
 import { stepList } from './form.ts'
-import { readMailboxes } from './typed.ts'
 import { duration, stateTones, stateWords } from './words.ts'
 
 export async function showAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -136,13 +134,8 @@ export async function tellAccount(request: FastifyRequest, reply: FastifyReply):
 /** With what is stored. */
 export async function testAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const account = await accountOf(request)
-  const tested = await testServer(request, {
-    ...{ accountId: account.id, login: 'stored' },
-    ...{ mailboxes: readMailboxes(account), afterIngest: account.afterIngest },
-  })
-  if (tested === undefined)
-    throw new CommandError('too many mail servers were tested in a short time', 'wait a few minutes')
-  const section = html`<section><h2>The test</h2>${stepList(tested.steps)}</section>`
+  const tested = await test.run(depsOf(request), userActor(request), { account: account.id })
+  const section = html`<section><h2>The test</h2>${stepList(tested)}</section>`
   return await accountPage(request, reply, account, section)
 }
 

@@ -1,51 +1,33 @@
-// PURE. What a form changes of an account: only that is written, and a test is made with it as if it were written.
-import type { AccountChange } from '../../../store/accounts/account-changes.ts'
-import { changedDestination, portOf, type Settings } from '../../../store/accounts/account-settings.ts'
-import type { AccountDetail } from '../../../store/accounts/accounts.ts'
+// PURE. What a form changes of an account: a form sends everything, and only what is other than before is asked for.
+import type { z } from 'zod'
+import type { accountChange } from '../../../operations/account-input.ts'
+import { portOf } from '../../../store/accounts/account-settings.ts'
+import { type AccountDetail, readMailboxes } from '../../../store/accounts/accounts.ts'
 import type { AccountDestination } from '../../../store/accounts/destinations.ts'
-import type { Tried } from './connection-test.ts'
-import { readMailboxes } from './typed.ts'
 
-/** What is other than before. */
-export function changeOf(
-  account: AccountDetail,
-  before: AccountDestination,
-  settings: Settings,
-  password: string,
-): AccountChange {
-  const { startFrom, ...all } = settings
-  const security = all.security ?? before.security
-  const wanted = { port: portOf(security), username: '', ...all }
-  const now: Record<string, unknown> = {
-    ...before,
-    username: before.username === account.address ? '' : before.username,
-    everySeconds: account.everySeconds,
-    push: account.push,
-    afterIngest: account.afterIngest,
+type Settings = Omit<z.output<typeof accountChange>, 'account' | 'password' | 'oauth' | 'confirm'>
+
+/** The settings that are other than before. */
+export function changeOf(account: AccountDetail, before: AccountDestination, settings: Settings): Settings {
+  const security = settings.security ?? before.security
+  const wanted = { ...settings, ...(settings.port === null ? { port: portOf(security) } : {}) }
+  const now: Settings = {
+    host: before.host,
+    port: before.port,
+    security: before.security,
+    username: before.username === account.address ? null : before.username,
     mailboxes: readMailboxes(account),
+    every: account.everySeconds,
+    push: account.push,
+    after: account.afterIngest,
+    ca: before.caPem,
   }
-  const other = Object.entries(wanted).filter(([name, value]) => !isSame(name, value, now[name], account))
-  return { ...Object.fromEntries(other), ...(password === '' ? {} : { password }) }
+  const other = Object.entries(wanted).filter(([name, value]) => !isSame(value, now[name as keyof Settings], account))
+  return Object.fromEntries(other)
 }
 
-function isSame(name: string, value: unknown, now: unknown, { address }: AccountDetail): boolean {
-  if (name === 'username' && now === '' && value === address) return true
-  if (name === 'caPem' && typeof value === 'string' && typeof now === 'string') return value.trim() === now.trim()
+function isSame(value: unknown, now: unknown, { address }: AccountDetail): boolean {
+  if (now === null && value === address) return true
+  if (typeof value === 'string' && typeof now === 'string') return value.trim() === now.trim()
   return JSON.stringify(value) === JSON.stringify(now)
-}
-
-export function triedOf(
-  account: AccountDetail,
-  before: AccountDestination,
-  change: AccountChange,
-  password: string,
-): Tried {
-  const { mailboxes, afterIngest } = change
-  const { oauth: _, ...destination } = changedDestination(account.address, before, change)
-  return {
-    accountId: account.id,
-    login: password === '' ? 'stored' : { destination, password },
-    mailboxes: mailboxes ?? readMailboxes(account),
-    afterIngest: afterIngest ?? account.afterIngest,
-  }
 }

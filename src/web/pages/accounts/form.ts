@@ -1,10 +1,11 @@
 // The form of an account: what was typed, what is wrong with it, what a test found. A password is never among what it shows.
 import type { FastifyReply } from 'fastify'
+import type { StepName, Tested } from '../../../operations/test-account.ts'
 import type { AccountDetail } from '../../../store/accounts/accounts.ts'
 import { assetPath } from '../../assets.ts'
 import { attributes, type Content, type Html, html } from '../../layout/html.ts'
 import { badge, checkbox, field, form, prose, type Tone } from '../../layout/parts.ts'
-import type { Step, StepName, Tested } from './connection-test.ts'
+import { type ShownStep, shownSteps } from './connection-test.ts'
 import type { Faults, Typed } from './typed.ts'
 import type { WellKnown } from './well-known-providers.ts'
 
@@ -31,7 +32,7 @@ export function accountForm(reply: FastifyReply, shown: FormShown): Html {
   const { account, typed, faults, fault, tested, provider, confirm } = shown
   const action = account === undefined ? '/accounts/new' : `/accounts/${account.id}/edit`
   return html`<div id="outcome" tabindex="-1">
-${outcome(faults, fault)}${tested !== undefined && html`<section><h2>The test</h2>${stepList(tested.steps)}</section>`}</div>
+${outcome(faults, fault)}${tested !== undefined && html`<section><h2>The test</h2>${stepList(tested)}</section>`}</div>
 ${form(
   reply,
   action,
@@ -179,14 +180,14 @@ const stepTitles: Readonly<Record<StepName, string>> = {
   count: 'Count',
 }
 
-const ends: Readonly<Record<Step['end'], readonly [string, Tone]>> = {
+const ends: Readonly<Record<ShownStep['end'], readonly [string, Tone]>> = {
   ok: ['works', 'good'],
   failed: ['failed', 'bad'],
   untried: ['not tried', 'plain'],
 }
 
-export function stepList(steps: readonly Step[]): Html {
-  return html`<ol class="checks">${steps.map(
+export function stepList(tested: Tested): Html {
+  return html`<ol class="checks">${shownSteps(tested).map(
     ({ name, end, words, code }) =>
       html`<li class="check-step ${end}"><b>${stepTitles[name]}</b> <span>${badge(...ends[end])}</span> ${
         end !== 'untried' &&

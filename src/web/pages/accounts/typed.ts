@@ -1,6 +1,9 @@
 // What stands in the form of an account, between its rows and the settings that they are changed by. A password is never part of it.
-import { accountDefaults, type GivenSettings, portOf } from '../../../store/accounts/account-settings.ts'
-import type { AccountDetail } from '../../../store/accounts/accounts.ts'
+import { sentence } from '../../../errors/entry.ts'
+import { accountDefaults } from '../../../operations/account-input.ts'
+import type { Fault } from '../../../operations/operation.ts'
+import { portOf } from '../../../store/accounts/account-settings.ts'
+import { type AccountDetail, readMailboxes } from '../../../store/accounts/accounts.ts'
 import type { AccountDestination } from '../../../store/accounts/destinations.ts'
 import type { WellKnown } from './well-known-providers.ts'
 
@@ -32,9 +35,9 @@ export function emptyForm(provider: WellKnown | undefined): Typed {
     security: provider?.security ?? accountDefaults.security,
     username: '',
     mailboxes: accountDefaults.mailboxes.join('\n'),
-    every: `${accountDefaults.everySeconds}s`,
+    every: `${accountDefaults.every}s`,
     push: accountDefaults.push,
-    after: accountDefaults.afterIngest,
+    after: accountDefaults.after,
     moveTo: '',
     start: '',
     since: '',
@@ -62,12 +65,6 @@ export function formOf(account: AccountDetail, { caPem }: AccountDestination): T
   }
 }
 
-/** Those that are polled. */
-export function readMailboxes({ mailboxes }: AccountDetail): string[] {
-  const names = mailboxes.filter(box => box.enabled).map(box => box.name)
-  return mailboxes.length === 0 ? ['INBOX'] : names
-}
-
 export function typedOf(fields: Readonly<Record<string, string>>): Typed {
   const text = (name: keyof Typed): string => (fields[name] ?? '').trim()
   return {
@@ -87,23 +84,41 @@ export function typedOf(fields: Readonly<Record<string, string>>): Typed {
   }
 }
 
-/** In the words of the settings. */
-export function toGiven(typed: Typed): GivenSettings {
+/** As fields of an operation's input. What is left empty goes with the rest: the usual port, the address as user name, the system's CAs. */
+export function toFields(typed: Typed) {
   const { host, port, security, username, every, push, after, moveTo, start, since, ca } = typed
-  const mailbox = typed.mailboxes
+  const mailboxes = typed.mailboxes
     .split(/\r?\n/)
     .map(name => name.trim())
     .filter(name => name !== '')
   return {
     host,
+    port: port === '' ? null : port,
     security,
+    username: username === '' ? null : username,
+    mailboxes: mailboxes.length === 0 ? [...accountDefaults.mailboxes] : mailboxes,
     every,
-    mailbox: mailbox.length === 0 ? accountDefaults.mailboxes : mailbox,
-    push: push ? 'on' : 'off',
-    after: after === 'move' ? `move:${moveTo}` : after,
+    push,
     start: start === 'since' ? since : start,
-    ca: ca === '' ? false : `${ca}\n`,
-    ...(port === '' ? {} : { port }),
-    ...(username === '' ? {} : { username }),
+    after: after === 'move' ? `move:${moveTo}` : after,
+    ca: ca === '' ? null : `${ca}\n`,
   }
 }
+
+/** Faults of an operation's input at the fields of the form, in sentences. */
+export function atFields(faults: readonly Fault[], typed: Typed): Faults {
+  const told: Faults = {}
+  for (const { path, text } of faults) {
+    const name = fieldOf(String(path[0]), typed)
+    told[name] ??= sentence(text.startsWith('must ') ? text : `the ${labels[name] ?? name} ${text}`)
+  }
+  return told
+}
+
+function fieldOf(name: string, typed: Typed): keyof Faults {
+  if (name === 'after' && typed.after === 'move') return 'moveTo'
+  if (name === 'start' && typed.start === 'since') return 'since'
+  return name as keyof Faults
+}
+
+const labels: Faults = { username: 'user name', ca: 'CA' }

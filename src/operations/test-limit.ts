@@ -1,6 +1,6 @@
 // How often and how many at once mail servers may be tried out from here. All hosts count together, in Redis; without it nothing is tried.
 import type { Redis } from 'ioredis'
-import { ServiceError } from '../../../errors/errors.ts'
+import { ServiceError } from '../errors/errors.ts'
 
 const windowSeconds = 600
 const maxInWindow = 40
@@ -8,7 +8,11 @@ const maxAtOnce = 4
 const running = new Set<object>()
 
 /** A place for one test, until it is disposed; undefined where there were too many. */
-export async function countTest(redis: Redis, prefix: string, userId: number): Promise<Disposable | undefined> {
+export async function countTest(
+  redis: Redis | undefined,
+  prefix: string,
+  userId: number,
+): Promise<Disposable | undefined> {
   if (running.size >= maxAtOnce) return undefined
   const place = { [Symbol.dispose]: () => void running.delete(place) }
   running.add(place)
@@ -22,9 +26,9 @@ export async function countTest(redis: Redis, prefix: string, userId: number): P
   }
 }
 
-async function countOne(redis: Redis, key: string): Promise<number> {
+async function countOne(redis: Redis | undefined, key: string): Promise<number> {
   const answers = await redis
-    .multi()
+    ?.multi()
     .set(key, 0, 'EX', windowSeconds, 'NX')
     .incr(key)
     .exec()
