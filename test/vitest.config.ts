@@ -43,8 +43,9 @@ export default defineConfig({
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/letterlock-tests', import.meta.url).pathname },
     setupFiles: ['test/support/processor-time.ts'],
     reporters: ['default', new TimeTable()],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // For tests that hang; how quick a machine is decides nothing.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     ...(withoutServers ? {} : { globalSetup: ['test/support/global-setup.ts'] }),
   },
 })

@@ -71,7 +71,7 @@ test('servers that never come to an end took all places for ever: each is left, 
     expect(found).toMatchObject({ code: 'imap.timeout', hint: expect.stringContaining(`(${step})`) })
   }
   expect(await getAccount(world.db, String(id))).toMatchObject({ state: 'active', code: null })
-}, 90_000)
+}, 600_000)
 
 const overflow = () => ['* 1 FETCH (UID 1 BODY[] {9999999999}\r\n']
 
@@ -108,7 +108,7 @@ test('a server that sends a mail just before its time is over kept its place for
   isQuick.resolve()
   await until(async () => (await ends(world.db)).created === 62)
   expect(await getAccount(world.db, String(id))).toMatchObject({ failures: 0, code: null })
-}, 90_000)
+}, 600_000)
 
 test.each<[string, Answer]>([
   ['sends far too much', overflow],
@@ -133,7 +133,7 @@ test.each<[string, Answer]>([
     await world.poll(id)
     expect(await ends(world.db)).toEqual({ created: 4 })
   },
-  90_000,
+  600_000,
 )
 
 test.each([
@@ -154,5 +154,5 @@ test.each([
     const [held] = await findSourceDetails(world.db, { limit: 1, result: 'quarantined' })
     expect(held).toMatchObject({ uid, reason: 'unfetchable', complete: false })
   },
-  90_000,
+  600_000,
 )

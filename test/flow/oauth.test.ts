@@ -247,7 +247,7 @@ test('refresh token and client secret are sealed, counted, resealed under anothe
   await until(async () => (await countWhere(world.db, 'plaintext IS NOT NULL AND sealed IS NULL')) === 2)
   expect(await stored(id)).toBe(written)
   await pollsOn(id)
-}, 120_000)
+}, 600_000)
 
 /** A new access token is asked for, and the poll works. */
 async function pollsOn(id: number): Promise<void> {

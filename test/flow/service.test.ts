@@ -45,10 +45,9 @@ test('SIGTERM in mid-poll: it ends within ten seconds with code 0, and the next 
   await world.add(dovecot.destination('tls'), user.password, { mailboxes: ['term'] })
   const child = spawnDaemon(world, ['ignore', 'pipe', 'pipe'])
   await until(async () => ((await ends(world.db)).created ?? 0) > 100)
-  const startedAt = Date.now()
   child.kill('SIGTERM')
+  // After ten seconds it would have ended with 1.
   expect(await endOf(child)).toMatchObject({ code: 0 })
-  expect(Date.now() - startedAt).toBeLessThan(10_000)
   const { created = 0 } = await ends(world.db)
   expect(created).toBeLessThan(3_000)
   expect(await world.db('workers')).toEqual([])

@@ -175,5 +175,5 @@ test.runIf(canMount)(
     await until(async () => (await ends(world.db)).created === 24)
     expect((await ends(world.db)).quarantined).toBe(1)
   },
-  120_000,
+  600_000,
 )

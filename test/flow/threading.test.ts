@@ -160,7 +160,7 @@ test('an answer to a closed ticket opens it, or a new one that links to it', asy
     ['ticket.close', { ticket: 1 }],
     ['ticket.reopen', { ticket: 1 }],
   ])
-}, 120_000)
+}, 600_000)
 
 test('a bounce that names the original only in what is attached marks the participant', async () => {
   await using desk = await openDesk()
@@ -268,7 +268,7 @@ test('rules drop, hold and tag, and every decision bears the name of the rule', 
     'rule.add',
     'rule.disable',
   ])
-}, 180_000)
+}, 600_000)
 
 test('the secret of tokens is sealed with the passwords; tokens hold through a restart, a rotation and the end of encryption', async () => {
   await using desk = await openDesk()
@@ -307,7 +307,7 @@ test('the secret of tokens is sealed with the passwords; tokens hold through a r
   await desk.restart()
   await holds()
   expect((await desk.ticket(1)).token).toBe(token)
-}, 180_000)
+}, 600_000)
 
 test('a daemon that starts without the key proves tokens as soon as it is back, and calls nobody a forger before', async () => {
   await using desk = await openDesk({ LETTERLOCK_POLL_KEEP_CONNECTIONS: '10' })

@@ -2,6 +2,7 @@
 // the time must not triple: what goes back over what it has read shows itself there, on a slow machine as on a fast one.
 import { expect } from 'vitest'
 import { parseMessage } from '../../src/parse/parse-message.ts'
+import { cpuMsOf } from './cpu-time.ts'
 
 const from = 'From: anna@example.org\r\nIn-Reply-To: <1@example.org>\r\nSubject: Re: hi\r\n'
 const oneLine = (text: string) => text.replace(/[\r\n]/g, ' ')
@@ -78,12 +79,7 @@ export const hardRuns: readonly string[] = [
 /** Below that no mail is slow, and noise is a large part. */
 const noiseMs = 800
 
-async function cpuMs(raw: Buffer): Promise<number> {
-  const before = process.threadCpuUsage()
-  await parseMessage(raw)
-  const { user, system } = process.threadCpuUsage(before)
-  return (user + system) / 1_000
-}
+const cpuMs = (raw: Buffer): Promise<number> => cpuMsOf(() => parseMessage(raw))
 
 /** The least of a few tries: whatever else the machine does only adds. */
 async function leastMs(raw: Buffer): Promise<number> {

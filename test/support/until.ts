@@ -1,5 +1,5 @@
-// Waiting for what nobody tells us of.
-const defaultPatienceMs = 40_000
+// Waiting for what nobody tells us of. The patience is there to end a test that hangs, and says nothing about how quick anything has to be.
+const defaultPatienceMs = 300_000
 
 /** Asks until the answer is neither false nor undefined nor null; there is no event for what another process writes. */
 export async function until<T>(

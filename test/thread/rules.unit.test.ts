@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Conditions, Rule } from '../../src/model/rule.ts'
 import { applyRules, holds, matches, toConditions } from '../../src/thread/rules.ts'
+import { cpuMsOf } from '../support/cpu-time.ts'
 import { message } from '../support/messages.ts'
 
 /** What a pattern means, said again by going through all possibilities. */
@@ -40,13 +41,14 @@ test.each([
   expect(matches(pattern, value)).toBe(right)
 })
 
-test('time is linear for ten thousand letters and many stars', () => {
-  const startedAt = performance.now()
-  matches(`${'*a'.repeat(200)}b`, 'a'.repeat(10_000))
-  matches('*'.repeat(1_000), 'a'.repeat(10_000))
-  matches(`${'a*'.repeat(250)}`, 'a'.repeat(10_000))
-  matches(`*${'a'.repeat(499)}b*`, 'a'.repeat(1_000_000))
-  expect(performance.now() - startedAt).toBeLessThan(300)
+test('time is linear for ten thousand letters and many stars', async () => {
+  const ms = await cpuMsOf(() => {
+    matches(`${'*a'.repeat(200)}b`, 'a'.repeat(10_000))
+    matches('*'.repeat(1_000), 'a'.repeat(10_000))
+    matches(`${'a*'.repeat(250)}`, 'a'.repeat(10_000))
+    matches(`*${'a'.repeat(499)}b*`, 'a'.repeat(1_000_000))
+  })
+  expect(ms).toBeLessThan(3_000)
 })
 
 const mail = message({

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createTokens, tokensIn } from '../../src/thread/token.ts'
+import { cpuMsOf } from '../support/cpu-time.ts'
 import { message } from '../support/messages.ts'
 
 const letters = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
@@ -112,10 +113,11 @@ test('it stays the same in all versions (computed by another program)', () => {
   expect(createTokens(Buffer.alloc(32, 1)).sign('LL-7K3F-Q2MD')).toBe('LL-7K3F-Q2MD-FM0TSJ83Y0BZBCY2')
 })
 
-test('a mail full of tokens gives ten, in linear time', () => {
+test('a mail full of tokens gives ten, in linear time', async () => {
   const many = Array.from({ length: 5_000 }, (_, i) => tokens.sign(`LL-0000-${String(i).padStart(4, '0')}`))
-  const startedAt = performance.now()
-  expect(tokensIn(message({ references: many, subject: `[${many.join('][')}]`.repeat(20) }))).toHaveLength(10)
-  expect(tokensIn(message({ subject: '['.repeat(100_000), inReplyTo: 'LL-'.repeat(100_000) }))).toEqual([])
-  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  const ms = await cpuMsOf(() => {
+    expect(tokensIn(message({ references: many, subject: `[${many.join('][')}]`.repeat(20) }))).toHaveLength(10)
+    expect(tokensIn(message({ subject: '['.repeat(100_000), inReplyTo: 'LL-'.repeat(100_000) }))).toEqual([])
+  })
+  expect(ms).toBeLessThan(5_000)
 })
