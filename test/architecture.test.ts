@@ -1,56 +1,64 @@
-// The rules of the map, as a script: stations import downwards only, pure files import no adapter, nobody keeps a drawer for
-// odds and ends.
+// The rules of the map, as a script: imports point down, types included; there are no circles; what calls itself pure is pure; and there
+// is no drawer for odds and ends.
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 
 const root = path.resolve(import.meta.dirname, '..')
 const files = globSync('src/**/*.ts', { cwd: root }).sort()
+const textOf = new Map(files.map(file => [file, readFileSync(path.join(root, file), 'utf8')]))
 
 interface Import {
   from: string
+  /** A file of the project, or the name of a package. */
   to: string
   typeOnly: boolean
 }
 
 function importsOf(file: string): Import[] {
-  const text = readFileSync(path.join(root, file), 'utf8')
-  const statements = text.matchAll(/^(?:import|export)\s+(type\s+)?([^'"]*?from\s+)?'(\.[^']+)'/gm)
-  const lazy = text.matchAll(/\bimport\('(\.[^']+)'\)/g)
-  const resolve = (to: string) => path.relative(root, path.resolve(root, path.dirname(file), to))
+  const text = textOf.get(file) ?? ''
+  const statements = text.matchAll(/^(?:import|export)\s+(type\s+)?([^'"]*?from\s+)?'([^']+)'/gm)
+  const lazy = text.matchAll(/\bimport\('([^']+)'\)/g)
+  const inTypes = text.matchAll(/\btypeof import\('([^']+)'\)/g)
+  const resolve = (to: string) =>
+    to.startsWith('.') ? path.relative(root, path.resolve(root, path.dirname(file), to)) : to
   return [
     ...[...statements].map(([, type, names = '', to = '']) => ({
       from: file,
       to: resolve(to),
       typeOnly: type !== undefined || /^\{(\s*type\s+\w+( as \w+)?,?)+\s*\}\s*from/.test(names),
     })),
-    ...[...lazy].map(([, to = '']) => ({ from: file, to: resolve(to), typeOnly: false })),
+    ...[...lazy, ...inTypes].map(([, to = '']) => ({ from: file, to: resolve(to), typeOnly: false })),
   ]
 }
 
 const imports = files.flatMap(importsOf)
 const folderOf = (file: string) => (file.startsWith('src/') ? (file.split('/')[1] ?? '') : '')
 
+/** What still moves into `operations/`: the rules do not hold for it yet. */
+const moving =
+  /^src\/(web\/(site|pages\/(accounts|encryption))|cli\/encryption|store\/accounts\/account-(changes|settings)|operations\/accounts|vault\/sealing\/encryption-problems)/
+
 /** What lies below all stations: everybody may use it. */
 const ground = ['errors', 'config', 'observe', 'model']
 
-/** Which folders a folder may use beside itself and the ground, but for types. Files of `src/` itself are for all. */
+/** Which folders a folder may use beside itself and the ground. Files of `src/` itself are for all. */
 const mayUse: Record<string, readonly string[]> = {
-  errors: [],
-  config: [],
-  observe: [],
-  model: [],
-  schedule: ['poll', 'store', 'vault'],
-  poll: ['fetch', 'parse', 'thread', 'store', 'vault'],
+  model: ['errors'],
+  errors: ['model'],
+  config: ['errors'],
+  observe: ['config', 'errors', 'model'],
   fetch: [],
   parse: [],
   thread: [],
   store: [],
   vault: ['store'],
+  poll: ['fetch', 'parse', 'thread', 'store', 'vault'],
+  schedule: ['poll', 'fetch', 'store', 'vault'],
   operations: ['schedule', 'poll', 'fetch', 'parse', 'thread', 'store', 'vault'],
-  web: ['operations', 'store', 'vault', 'schedule', 'parse', 'thread'],
-  embedded: ['store'],
-  cli: ['operations', 'store', 'vault', 'schedule', 'fetch', 'parse', 'thread', 'poll', 'embedded'],
+  web: ['operations', 'schedule', 'parse', 'thread', 'store', 'vault'],
+  embedded: ['store', 'vault'],
+  cli: ['operations', 'schedule', 'poll', 'fetch', 'parse', 'thread', 'store', 'vault', 'embedded'],
 }
 
 test('every folder of src has its rule', () => {
@@ -58,38 +66,94 @@ test('every folder of src has its rule', () => {
   expect([...folders].filter(folder => !(folder in mayUse))).toEqual([])
 })
 
-test('stations import only downwards', () => {
-  const upward = imports.filter(({ from, to, typeOnly }) => {
+test('imports point downwards, types included', () => {
+  const upward = imports.filter(({ from, to }) => {
     const [here, there] = [folderOf(from), folderOf(to)]
-    if (
-      typeOnly ||
-      here.endsWith('.ts') ||
-      there.endsWith('.ts') ||
-      there === '' ||
-      here === there ||
-      ground.includes(there)
-    )
-      return false
+    if (here.endsWith('.ts') || there.endsWith('.ts') || there === '' || here === there) return false
+    if (ground.includes(there) && !ground.includes(here)) return false
     return !mayUse[here]?.includes(there)
   })
-  expect(upward.map(({ from, to }) => `${from} -> ${to}`)).toEqual([])
+  expect(upward.map(({ from, to }) => `${from} -> ${to}`).filter(line => !moving.test(line))).toEqual([])
 })
+
+test('there is no circle of imports: not by value, not lazily, not by type', () => {
+  expect(circles().filter(circle => !circle.some(file => moving.test(file)))).toEqual([])
+})
+
+/** Strongly connected components of more than one file (Tarjan, 1972). */
+function circles(): string[][] {
+  const next = Map.groupBy(imports, ({ from }) => from)
+  const order = new Map<string, number>()
+  const low = new Map<string, number>()
+  const stack: string[] = []
+  const found: string[][] = []
+  const visit = (file: string): number => {
+    const index = order.size
+    order.set(file, index)
+    low.set(file, index)
+    stack.push(file)
+    for (const { to } of next.get(file) ?? []) {
+      if (!textOf.has(to)) continue
+      const reached = order.has(to) ? (stack.includes(to) ? (order.get(to) as number) : Infinity) : visit(to)
+      low.set(file, Math.min(low.get(file) as number, reached))
+    }
+    const lowest = low.get(file) as number
+    if (lowest === index) {
+      const component = stack.splice(stack.indexOf(file))
+      if (component.length > 1) found.push(component)
+    }
+    return lowest
+  }
+  for (const file of files) if (!order.has(file)) visit(file)
+  return found
+}
 
 test('only the process and the commands know the daemon', () => {
   const users = imports.filter(({ to }) => to === 'src/daemon.ts').map(({ from }) => from)
   expect(users.filter(from => from !== 'src/main.ts' && !from.startsWith('src/cli/'))).toEqual([])
 })
 
-test('pure files import no adapter, no clock and no file system', () => {
-  const pure = files.filter(file => readFileSync(path.join(root, file), 'utf8').startsWith('// PURE'))
-  expect(pure.length).toBeGreaterThan(4)
-  const allowed = /^(node:(crypto|buffer|url|zlib)|content-disposition|zod)$/
-  const impure = pure.flatMap(file =>
-    [...readFileSync(path.join(root, file), 'utf8').matchAll(/^import\s+(?!type)[^'"]*from\s+'([^'.][^']*)'/gm)]
-      .map(([, name = '']) => `${file} -> ${name}`)
-      .filter(line => !allowed.test(line.split(' -> ')[1] ?? '')),
+const isPure = (file: string): boolean => textOf.get(file)?.startsWith('// PURE') ?? false
+/** Packages that calculate and do nothing else. */
+const purePackages = new Set([
+  'zod',
+  'ical.js',
+  'content-disposition',
+  'escape-html-template-tag',
+  'html-to-text',
+  'iconv-lite',
+  'sanitize-html',
+  'node:buffer',
+  'node:url',
+  'node:zlib',
+])
+/** Clock, chance (but as the default of an argument), I/O and the state of the process. node:crypto is allowed for what calculates: hashes, ciphers, signatures. */
+const impure =
+  /\bDate\.now\(|\bnew Date\(\)|(?<!random = )\bMath\.random\b|\bperformance\.now\b|(?<!salt: Buffer = )\brandom(Bytes|UUID|Int|FillSync)\(|\bprocess\.|\bsetTimeout\(|\bsetInterval\(|\bfetch\(/
+
+test('what calls itself pure has no clock, no chance and no I/O, and imports nothing that has', () => {
+  const pure = files.filter(isPure)
+  expect(pure.length).toBeGreaterThan(40)
+  const faults = pure.flatMap(file => {
+    const code = (textOf.get(file) ?? '').replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g, '')
+    const used = imports.filter(({ from, typeOnly }) => from === file && !typeOnly)
+    return [
+      ...(impure.test(code) ? [`${file}: ${impure.exec(code)?.[0]}`] : []),
+      ...used
+        .filter(({ to }) => !(textOf.has(to) ? isPure(to) : to === 'node:crypto' || purePackages.has(to)))
+        .map(({ to }) => `${file} -> ${to}`),
+    ]
+  })
+  expect(faults.filter(line => !moving.test(line))).toEqual([])
+})
+
+test('no two files of neighbouring stations have one name', () => {
+  const stations = ['fetch', 'parse', 'thread', 'store', 'vault', 'poll', 'schedule', 'operations', 'model']
+  const byName = Map.groupBy(
+    files.filter(file => stations.includes(folderOf(file))),
+    file => path.basename(file),
   )
-  expect(impure).toEqual([])
+  expect([...byName.values()].filter(same => same.length > 1 && !same.some(file => moving.test(file)))).toEqual([])
 })
 
 test('there is no drawer for odds and ends', () => {

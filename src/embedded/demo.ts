@@ -1,11 +1,12 @@
 // The demo: a private mail server with three sample mailboxes into which a new mail comes every 20 s, and their accounts, with the
 // passwords in plaintext as helpdesks keep them.
+
 import { randomBytes } from 'node:crypto'
 import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Knex } from 'knex'
+import type { WriteSecret } from '../model/secret.ts'
 import { insertAccount, updateAccount } from '../store/accounts/account-changes.ts'
-import type { WriteSecret } from '../vault/secrets/write-secret.ts'
 import { type DemoMailbox, demoMailboxes, nextDemoMail } from './demo-mails.ts'
 import { type Dovecot, startDovecot } from './dovecot.ts'
 

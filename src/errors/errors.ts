@@ -1,4 +1,4 @@
-// Kinds of failure, by how far the damage reaches: one message, one account, the service. Each also says whether waiting can cure it
+// PURE. Kinds of failure, by how far the damage reaches: one message, one account, the service. Each also says whether waiting can cure it
 // (RFC 3463: 4.x or 5.x). An error carries a code, its values and the remedy as data, never a sentence that names a command or a page: the
 // catalogue has the words for every surface. None carries secrets, addresses or mail text.
 import type {

@@ -1,12 +1,14 @@
 // What a test gets of the servers that run for all tests: a database of its own with the schema in it, a prefix in Redis.
+
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { inject } from 'vitest'
 import { toConfig } from '../../src/config/config.ts'
+import type { WriteSecret } from '../../src/model/secret.ts'
 import { openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'
 import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
-import { createSecretWriter, type WriteSecret } from '../../src/vault/secrets/write-secret.ts'
+import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { createDatabaseFrom } from './schema-template.ts'
 
 export interface TestDatabase extends AsyncDisposable {

@@ -5,9 +5,9 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, type TestContext, test } from 'vitest'
+import type { Destination16 } from '../../src/model/secret.ts'
 import { opensCanary, sealCanary } from '../../src/vault/keys/canary.ts'
 import {
-  type Destination16,
   type EnvelopeContext,
   type ImapDestination,
   imapDestination,

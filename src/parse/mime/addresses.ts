@@ -1,4 +1,4 @@
-// Address lists (RFC 5322 §3.4), tolerant: groups, comments, quotes, encoded-words in any place, commas in unquoted names,
+// PURE. Address lists (RFC 5322 §3.4), tolerant: groups, comments, quotes, encoded-words in any place, commas in unquoted names,
 // missing brackets, trailing dots. One broken address does not take the others along.
 
 import type { Address } from '../../model/parsed-message.ts'

@@ -1,4 +1,4 @@
-// The parts of a mail, found by a scan for boundaries over the bytes (RFC 2046 §5.1): nothing is decoded or copied. Attachments are
+// PURE. The parts of a mail, found by a scan for boundaries over the bytes (RFC 2046 §5.1): nothing is decoded or copied. Attachments are
 // later cut out of the raw mail by these offsets. Bounded in depth and number: a mail that nests without end is read as far as that.
 import { decodeBase64 } from './base64.ts'
 import { type Headers, parseHeaders, parseStructured, type StructuredValue } from './headers.ts'

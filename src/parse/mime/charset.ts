@@ -1,4 +1,4 @@
-// Bytes of some charset → text. Labels as in mail (charset-names.ts); the WHATWG decoders of the platform first, iconv-lite for what they
+// PURE. Bytes of some charset → text. Labels as in mail (charset-names.ts); the WHATWG decoders of the platform first, iconv-lite for what they
 // lack, small ones for what both lack. The label wins unless the text is impossible under it: one broken byte, or a letter that was cut, costs
 // that letter only. What has no label, or one that cannot be, is guessed (guess-charset.ts).
 import { isAscii } from 'node:buffer'

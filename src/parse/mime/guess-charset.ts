@@ -1,4 +1,4 @@
-// Which charset bytes are in when nobody says so, or says what cannot be: valid UTF-8 is UTF-8; else all that such mail is written in are
+// PURE. Which charset bytes are in when nobody says so, or says what cannot be: valid UTF-8 is UTF-8; else all that such mail is written in are
 // tried, and the one is taken in which the bytes read like something that people write (letter-statistics.ts). Below the floor, and for a few
 // letters, it is windows-1252: a Western letter among ASCII ones is by far the most frequent case, and wrong by one letter at worst.
 import { isUtf8 } from 'node:buffer'

@@ -1,4 +1,4 @@
-// Header fields of a mail (RFC 5322 §2.2), read from the bytes: unfolded, in their order, with RFC 2047 encoded-words and RFC 2231
+// PURE. Header fields of a mail (RFC 5322 §2.2), read from the bytes: unfolded, in their order, with RFC 2047 encoded-words and RFC 2231
 // parameters decoded. Tolerates what is sent: raw 8-bit bytes, missing colons, encoded-words with 8-bit bytes or spaces inside,
 // letters that are split between two encoded-words.
 import { isUtf8 } from 'node:buffer'

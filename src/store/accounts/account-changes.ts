@@ -3,7 +3,7 @@
 import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { Destination, OAuthClient, SecretKind } from '../../model/destination.ts'
-import type { WriteSecret } from '../../vault/secrets/write-secret.ts'
+import type { WriteSecret } from '../../model/secret.ts'
 import { inTransaction } from '../db/database.ts'
 import { addressTaken, findAddresses, findRemoved, lockAddresses } from './account-addresses.ts'
 import { changedDestination, faultOfDestination } from './account-settings.ts'

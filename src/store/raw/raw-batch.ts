@@ -2,7 +2,7 @@
 // then a footer of 16 bytes: the index's length (8, big-endian) and the mark `LLRAW1\r\n`. Its name is `<day>/<time>-<random>`,
 // so that names are in the order of time and nobody can overwrite another's.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { ServiceError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
 import type { RawIndexEntry, RawMail } from './raw-store.ts'
@@ -18,9 +18,10 @@ export interface NewBatch {
   places: RawLocation[]
 }
 
-export function toBatch(mails: readonly RawMail[], now: Date): NewBatch {
+/** `suffix`: random, so that two batches of one millisecond have different names. */
+export function toBatch(mails: readonly RawMail[], now: Date, suffix: string): NewBatch {
   const time = now.toISOString()
-  const name = `${time.slice(0, 10)}/${time.slice(11, 23).replace(/\D/g, '')}-${randomBytes(9).toString('base64url')}`
+  const name = `${time.slice(0, 10)}/${time.slice(11, 23).replace(/\D/g, '')}-${suffix}`
   const entries = toIndex(mails)
   const index = Buffer.from(entries.map(entry => `${JSON.stringify(entry)}\n`).join(''))
   const footer = Buffer.concat([Buffer.alloc(8), mark])

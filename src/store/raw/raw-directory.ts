@@ -57,7 +57,7 @@ async function seeing<T extends string | undefined>(state: State, read: Promise<
 }
 
 async function archive(directory: string, mails: readonly RawMail[], now: Date, state: State): Promise<RawLocation[]> {
-  const batch = toBatch(mails, now)
+  const batch = toBatch(mails, now, randomBytes(9).toString('base64url'))
   if (state.seen) await checkMounted(directory)
   try {
     await writeDurably(fileOf(directory, batch.name), batch.parts)

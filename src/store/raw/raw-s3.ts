@@ -3,7 +3,7 @@
 // What the service refuses, however often it is asked, is temporary, and the mail waits on its server. Listings are relied on to be in the
 // order of names, as all general-purpose buckets give them.
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { Config } from '../../config/config.ts'
 import type { RawLocation } from '../../model/mail.ts'
 import {
@@ -62,7 +62,7 @@ function keyOf(bucket: Bucket, batch: string): string {
 }
 
 async function archive(bucket: Bucket, mails: readonly RawMail[], now: Date): Promise<RawLocation[]> {
-  const batch = toBatch(mails, now)
+  const batch = toBatch(mails, now, randomBytes(9).toString('base64url'))
   try {
     await putOnce(bucket, keyOf(bucket, batch.name), Buffer.concat(batch.parts))
   } catch (error) {

@@ -2,7 +2,9 @@
 // canary, locks its rows (those that somebody else has locked are left for the next pass), writes, reads back what the database made of
 // it, opens and compares. So a password that changes meanwhile is neither lost nor overwritten, and a key that vanished or was replaced
 // writes nothing.
+
 import type { Knex } from 'knex'
+import type { Destination16 } from '../../model/secret.ts'
 import { findDestinations } from '../../store/accounts/destinations.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { insertAudit } from '../../store/people/audit.ts'
@@ -17,7 +19,7 @@ import {
   updateUnsealed,
 } from '../../store/secrets/credential-rows.ts'
 import { type KeyPaths, type Keyring, readKeyring } from '../keys/keyring.ts'
-import { type Destination16, destinationOf, type Envelope, open, seal } from '../secrets/envelope.ts'
+import { destinationOf, type Envelope, open, seal } from '../secrets/envelope.ts'
 import { lockWriteKey } from '../secrets/write-key.ts'
 
 export type Pass = 'seal' | 'reseal' | 'unseal'

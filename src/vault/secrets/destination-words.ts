@@ -3,8 +3,8 @@
 
 import { createHash } from 'node:crypto'
 import { visible } from '../../foreign-text.ts'
-import type { OAuthClient } from '../../model/destination.ts'
-import { type ImapDestination, toAscii } from './envelope.ts'
+import { type OAuthClient, toAscii } from '../../model/destination.ts'
+import type { ImapDestination } from './envelope.ts'
 
 /** `host imap.example.com, port 993, security tls, user support@example.com`. */
 export function destinationWords({ host, port, security, username, caPem }: ImapDestination): string {

@@ -13,16 +13,13 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto'
-import { domainToASCII, domainToUnicode } from 'node:url'
-import type { OAuthClient, SecretKind } from '../../model/destination.ts'
+import { type OAuthClient, type SecretKind, toAscii } from '../../model/destination.ts'
+import type { Destination16 } from '../../model/secret.ts'
 
 declare const brand: unique symbol
 
 /** Sealed bytes, as in `credentials.sealed`: what is not an envelope cannot be stored where one is due. */
 export type Envelope = Buffer & { readonly [brand]: 'envelope' }
-
-/** What a secret may be sent to, 16 bytes. */
-export type Destination16 = Buffer & { readonly [brand]: 'destination' }
 
 /** A key file's content. `id` is derived from it and says nothing about it. */
 export interface Key {
@@ -242,16 +239,4 @@ function digest(parts: readonly string[]): Destination16 {
 function partsOf({ host, port, security, username, caPem }: ImapDestination): string[] {
   const trust = caPem === null ? '' : createHash('sha256').update(caPem).digest('hex')
   return [toAscii(host), String(port), security, username, trust]
-}
-
-/**
- * A-labels, lower case, no trailing dot. Whatever else a URL's rules would make of a name (what follows a slash cut off, %2e, letters of
- * another width, 127.1) is not done: the resolver is asked for the name as it stands, and must not be led elsewhere under this one's name.
- */
-export function toAscii(host: string): string {
-  const plain = host.replace(/[A-Z]+/g, letters => letters.toLowerCase()).replace(/\.$/, '')
-  if (!/\P{ASCII}/u.test(plain)) return plain
-  const ascii = domainToASCII(plain)
-  const isThisName = domainToUnicode(ascii) === plain.toLowerCase() && plain.normalize('NFKC') === plain
-  return isThisName ? ascii : plain
 }

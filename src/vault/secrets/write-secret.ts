@@ -4,22 +4,12 @@ import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { SecretWord } from '../../errors/mail.ts'
 import type { SecretKind } from '../../model/destination.ts'
+import type { Destination16, WriteSecret } from '../../model/secret.ts'
 import { getDestination } from '../../store/accounts/destinations.ts'
 import { writeCredential } from '../../store/secrets/credential-rows.ts'
 import { type KeyPaths, readKeyring } from '../keys/keyring.ts'
-import { type Destination16, destinationOf, seal } from './envelope.ts'
+import { destinationOf, seal } from './envelope.ts'
 import { lockWriteKey } from './write-key.ts'
-
-export type WriteSecret = (
-  trx: Knex.Transaction,
-  accountId: number,
-  secret: string,
-  /**
-   * `kind`: default `password`. `destination`: what it is bound to; default: what the account has by then. `isRenewal`: a provider gave it in
-   * the place of one that is stored, and it is lost unless it is stored now.
-   */
-  how?: { kind?: SecretKind; destination?: Destination16; isRenewal?: true },
-) => Promise<void>
 
 /** Throws OperationError where it must be sealed and this host lacks the key, or does not use it yet. */
 export function createSecretWriter(keyPaths: KeyPaths): WriteSecret {
