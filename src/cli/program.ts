@@ -41,7 +41,7 @@ Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or
   addAccountCommands(program.command('account').description('mailboxes that tickets come from'))
   addEncryptionCommands(program.command('encryption').description('keys, and sealed passwords'))
   addTicketCommands(program.command('ticket').description('reading tickets without a browser'))
-  addSourceCommands(program.command('source').description('every mail ever taken in, and its end'))
+  addSourceCommands(program.command('source').description('every message received, and its outcome'))
   addQuarantineCommands(program.command('quarantine').description('mails that could not become a ticket'))
   addRuleCommands(program.command('rule').description('what an admin decides of mails before they become tickets'))
   addUserCommands(program.command('user').description('people who sign in to the web interface'))

@@ -417,7 +417,7 @@ export const operationEntries = {
     status: 422,
     explain: ({ shortest, reason }) =>
       reason === 'too_short' ? `the password has fewer than ${shortest} characters` : 'the password is too long',
-    advise: () => 'A few words that nobody would guess are good.',
+    advise: () => 'A few random words make a good password.',
     examples: [{ shortest: 12, reason: 'too_short' }],
   }),
   'user.role_refused': entry<Record<string, never>>({

@@ -17,26 +17,29 @@ interface Words {
 }
 
 const words: Record<number, Words> = {
-  400: { title: 'That cannot be read', text: 'What the browser sent makes no sense here. Go back and try it again.' },
+  400: { title: 'Invalid request', text: 'The server could not understand this request. Go back and try again.' },
   403: {
     title: 'Not allowed',
-    text: 'You may not do this. If it was a form, it may have been open for too long: go back, load the page again, and repeat it.',
+    text: 'You are not allowed to do this. If you submitted a form, it may have been open for too long: go back, reload the page and submit it again.',
   },
-  404: { title: 'Not found', text: 'There is no such page, or what it showed is gone.' },
-  413: { title: 'Too large', text: 'That is more than this form takes.' },
-  415: { title: 'That cannot be read', text: 'What the browser sent is not a form.' },
+  404: { title: 'Not found', text: 'This page does not exist, or what it showed has been removed.' },
+  413: { title: 'Too large', text: 'The request is too large for this form.' },
+  415: { title: 'Invalid request', text: 'The request is not a form submission.' },
   421: {
-    title: 'Another name',
-    text: 'This server does not answer to that name. An admin can set the names under which it is reached: web.hosts in its configuration.',
+    title: 'Unknown host name',
+    text: 'This server does not answer to this host name. An admin can add it to web.hosts in the configuration.',
   },
-  429: { title: 'Too many requests', text: 'That was too much in a short time. Wait a few minutes and try again.' },
+  429: {
+    title: 'Too many requests',
+    text: 'You sent too many requests in a short time. Wait a few minutes and try again.',
+  },
   500: {
     title: 'Something went wrong',
-    text: 'This is a fault of Letterlock. The log on the server says more. What you did may or may not have happened: look before you repeat it.',
+    text: 'This is a bug in Letterlock; the log on the server has the details. Your change may or may not have been saved: check before you repeat it.',
   },
   503: {
     title: 'Not available right now',
-    text: 'The server is starting, or something that it needs does not answer. It tries again by itself: load this page again in a moment.',
+    text: 'The server is starting, or a service it needs does not answer. It retries automatically: reload this page in a moment.',
   },
 }
 
@@ -46,7 +49,7 @@ export async function failurePage(reply: FastifyReply, status: number, text?: st
   reply.code(status)
   return await page(reply, {
     title,
-    body: html`<p>${prose(text ?? usual)}</p><p><a href="/">To the start page</a></p>`,
+    body: html`<p>${prose(text ?? usual)}</p><p><a href="/">Go to the start page</a></p>`,
   })
 }
 

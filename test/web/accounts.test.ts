@@ -80,7 +80,7 @@ test('an account is tested, saved, polled, paused and resumed', async () => {
   expect((await agent.get('/accounts')).text).toMatch(/first@example\.com.*active/s)
   expect((await agent.post(`/accounts/${id}/poll`)).status).toBe(303)
   expect((await admin.post(`/accounts/${id}/pause`)).status).toBe(303)
-  expect((await agent.get(`/accounts/${id}`)).text).toContain('an admin has stopped it')
+  expect((await agent.get(`/accounts/${id}`)).text).toContain('paused by an admin')
   expect((await agent.post(`/accounts/${id}/poll`)).status).toBe(409)
   expect((await admin.post(`/accounts/${id}/resume`)).status).toBe(303)
   const { text } = await admin.post(`/accounts/${id}/test`)
@@ -278,12 +278,12 @@ test.each([true, false])('added, edited and paused in a browser; JavaScript: %s'
   await page.getByRole('button', { name: 'Save without a test' }).click()
   await page.getByText('Changed: interval.').waitFor()
   await page.getByRole('button', { name: 'Pause' }).click()
-  await page.getByText('an admin has stopped it').waitFor()
+  await page.getByText('paused by an admin').waitFor()
   if (javaScript) {
     // Somebody else resumes it: the page says so by itself.
     const id = Number(new URL(page.url()).pathname.split('/').at(-1))
     expect((await admin.post(`/accounts/${id}/resume`)).status).toBe(303)
-    await page.getByText('mail comes in').first().waitFor()
+    await page.getByText('receiving mail').first().waitFor()
   }
   await page.context().close()
 })
@@ -311,8 +311,8 @@ test('many accounts: paged by key, found by state and a part of the address', as
   }
   expect(seen.size).toBe(300)
   expect((await agent.get('/accounts?state=unwell&address=many-299')).text).toMatch(/many-299@.*app password/s)
-  expect((await agent.get('/accounts?state=paused&address=many-')).text).toContain('There is no such account.')
-  expect((await agent.get('/accounts?address=%25')).text).toContain('There is no such account.')
+  expect((await agent.get('/accounts?state=paused&address=many-')).text).toContain('No account matches.')
+  expect((await agent.get('/accounts?address=%25')).text).toContain('No account matches.')
   expect((await agent.get('/accounts/999999')).status).toBe(404)
 })
 

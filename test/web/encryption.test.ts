@@ -68,7 +68,7 @@ test.each([true, false])(
     expect(await text(page)).toContain('State: off')
     expect(await text(page)).toContain(place('encryption-key.bin'))
     const [loss, backup] = [page.locator('[name=accept-key-loss]'), page.locator('[name=have-key-backup]')]
-    const button = page.getByRole('button', { name: 'Make the key file and turn encryption on' })
+    const button = page.getByRole('button', { name: 'Create the key file and enable encryption' })
 
     // The browser sends it only with both.
     await button.click()

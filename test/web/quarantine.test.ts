@@ -61,7 +61,7 @@ async function idOf(messageId: string): Promise<number> {
 
 test('why each is there is told in words, to whoever is signed in', async () => {
   const { text } = await agent.get('/quarantine')
-  expect(text).toContain('It is larger than mails may be.')
+  expect(text).toContain('The message is larger than the limit.')
   expect(text).toContain('The rule “look-first” holds it.')
   const id = await idOf('held@x')
   const shown = await agent.get(`/quarantine/${id}`)

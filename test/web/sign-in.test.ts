@@ -19,7 +19,7 @@ test('the link of the first start makes the first admin, once', async () => {
   const token = link.searchParams.get('token') ?? ''
   const client = createWebClient(daemon.url)
   expect((await client.get('/first-admin?token=nonsense')).status).toBe(403)
-  expect((await client.get(link.pathname + link.search)).text).toContain('Make the admin')
+  expect((await client.get(link.pathname + link.search)).text).toContain('Create admin')
   const fields = { token, name: 'Ada', password: webPassword, again: webPassword }
   expect(await client.post('/first-admin', { ...fields, password: 'short', again: 'short' })).toMatchObject({
     status: 422,

@@ -110,7 +110,7 @@ test('one’s own password is not changed without the present one, and the sessi
   read.cookies.set('letterlock', ada.cookies.get('letterlock') ?? '')
   expect((await read.get('/you')).status).toBe(200)
   expect((await ada.post('/you/password', { password: webPassword, next, again: next })).status).toBe(303)
-  expect((await ada.get('/you')).text).toContain('Your password is changed.')
+  expect((await ada.get('/you')).text).toContain('Your password was changed.')
   expect((await read.get('/you')).status).toBe(303)
   expect(await world.db('sessions').where({ user_id: id })).toHaveLength(1)
   expect((await ada.post('/you/password', { password: next, next: webPassword, again: webPassword })).status).toBe(303)

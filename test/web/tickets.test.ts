@@ -93,14 +93,14 @@ test.each([true, false])('a ticket is found, read, closed and reopened; JavaScri
   await first.getByRole('link', { name: 'Download the original' }).click()
   expect((await original).suggestedFilename()).toMatch(/^LL-\w{4}-\w{4}-\d+\.eml$/)
 
-  await page.getByRole('button', { name: 'Close the ticket' }).click()
+  await page.getByRole('button', { name: 'Close ticket' }).click()
   await page.locator('.flash', { hasText: 'is closed.' }).waitFor()
   await page.goto('/tickets')
   expect(await page.getByRole('link', { name: 'Where is my parcel?' }).count()).toBe(0)
   await page.getByLabel('Status').selectOption('closed')
   await page.getByRole('button', { name: 'Show' }).click()
   await page.getByRole('link', { name: 'Where is my parcel?' }).click()
-  await page.getByRole('button', { name: 'Reopen the ticket' }).click()
+  await page.getByRole('button', { name: 'Reopen ticket' }).click()
   await page.locator('.flash', { hasText: 'is open.' }).waitFor()
   const acts = await desk.world.db('audit_log').where('action', 'like', 'ticket.%').orderBy('id', 'desc').limit(2)
   expect(acts.map(({ actor, action }) => `${actor} ${action}`)).toEqual([
@@ -247,12 +247,12 @@ test('what comes is shown while one looks', async () => {
     }),
   )
   await list.getByRole('link', { name: 'Something new' }).waitFor()
-  await conversation.locator('.after:last-child').getByText('More has come.').waitFor()
+  await conversation.locator('.after:last-child').getByText('New message.').waitFor()
   // Whatever was open stays so until the reader wants the new.
   expect(await conversation.locator('article').first().locator('details').getAttribute('open')).not.toBeNull()
-  await conversation.getByRole('link', { name: 'Show it' }).click()
+  await conversation.getByRole('link', { name: 'Show', exact: true }).click()
   await conversation.getByText('One more thing').waitFor()
-  expect(await conversation.getByText('More has come.').last().isVisible()).toBe(false)
+  expect(await conversation.getByText('New message.').last().isVisible()).toBe(false)
   await Promise.all([list.context().close(), conversation.context().close()])
 
   const blind = await openWindow(browser, desk.daemon.url, 'grace', { javaScript: false })
@@ -287,7 +287,7 @@ test.each([true, false])(
     await until(async () => remote.length > 0)
     expect(remote).toEqual(['https://remote.example/a.png'])
 
-    await page.getByRole('link', { name: 'Let its links work' }).click()
+    await page.getByRole('link', { name: 'Enable links' }).click()
     const window = page.context().waitForEvent('page')
     await mail.getByRole('link', { name: 'our shop' }).click()
     const opened = await window

@@ -37,7 +37,7 @@ export function addTicketCommands(ticket: Command): void {
   ticket
     .command('close')
     .argument('<ticket>', 'id or LL-…')
-    .description('closes it; what an answer to it does is said by thread.closed')
+    .description('close a ticket; thread.closed decides what a later reply does')
     .addHelpText('after', examples('letterlock ticket close LL-7K3F-Q2MD'))
     .action(async (which: string, _, command: Command) =>
       (await load()).setTicketStatus(which, 'closed', command.optsWithGlobals()),

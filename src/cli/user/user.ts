@@ -54,7 +54,7 @@ async function readPassword(name: string, options: PasswordOptions): Promise<str
 async function askTwice(question: string): Promise<string> {
   const password = await askSecret(question)
   if ((await askSecret('Once more: ')) === password) return password
-  throw new CommandError('the two passwords differ', 'run the command again')
+  throw new CommandError('the passwords do not match', 'run the command again')
 }
 
 export async function listUsers(options: GlobalOptions & { json?: boolean }): Promise<void> {

@@ -42,13 +42,13 @@ async function accountPage(
 <section id="state" data-live><h2>State</h2>
 ${facts([
   ['State', html`${badge(account.state, stateTones[account.state])} ${stateWords[account.state]}`],
-  ['Why, and what to do', reason(account, sessionOf(request).user.role === 'admin' ? 'admins' : 'all')],
+  ['Reason and remedy', reason(account, sessionOf(request).user.role === 'admin' ? 'admins' : 'all')],
   ['Last success', time(account.lastSuccessAt)],
   ['Last attempt', time(account.lastAttemptAt)],
   ['Failures in a row', account.failures === 0 ? '' : account.failures],
   ['Next poll', nextPoll(account)],
   ['Behind', behind(account.behindSeconds)],
-  ['Polled by', host ?? (account.state === 'paused' ? '' : 'nobody yet')],
+  ['Polled by', host ?? (account.state === 'paused' ? '' : 'no worker yet')],
 ])}</section>
 <section><h2>Mail server</h2>
 ${facts([
@@ -57,13 +57,13 @@ ${facts([
   ['User name', visible(account.username)],
   ...signIn(account),
 ])}</section>
-<section><h2>What is read, and when</h2>
+<section><h2>What is read and when</h2>
 ${facts([
   ['Mailboxes', mailboxes(account)],
-  ['From poll to poll', duration(account.everySeconds)],
-  ['Push', account.push ? 'on: a connection waits for mail between polls, where the server can' : 'off'],
+  ['Check every', duration(account.everySeconds)],
+  ['Push', account.push ? 'on: a connection waits for new mail between polls if the server supports it' : 'off'],
   ['Mail on the server', afterwards(account.afterIngest)],
-  ['Mail that was there', starts.get(account.startFrom) ?? `what came since ${account.startFrom}`],
+  ['Mail that was there', starts.get(account.startFrom) ?? `only mail since ${account.startFrom}`],
 ])}</section>`,
   })
 }
@@ -91,7 +91,7 @@ function mailboxes(account: AccountDetail): Content {
   if (account.mailboxes.length === 0) return 'INBOX'
   return html`<ul class="plain">${account.mailboxes.map(
     ({ name, enabled, lastUid }) =>
-      html`<li>${name} <small>${enabled ? (lastUid === 0 ? 'nothing read yet' : `read up to number ${lastUid}`) : 'not read any more'}</small></li>
+      html`<li>${name} <small>${enabled ? (lastUid === 0 ? 'nothing read yet' : `read up to number ${lastUid}`) : 'no longer read'}</small></li>
 `,
   )}</ul>`
 }
@@ -100,15 +100,15 @@ function afterwards(after: string): string {
   const words: ReadonlyMap<string, string> = new Map(
     Object.entries({
       keep: 'stays as it is',
-      seen: 'is marked as read once it is taken in',
-      delete: 'is deleted once it is taken in',
+      seen: 'is marked as read after it was received',
+      delete: 'is deleted after it was received',
     }),
   )
-  return words.get(after) ?? `is moved to ${after.slice('move:'.length)} once it is taken in`
+  return words.get(after) ?? `is moved to ${after.slice('move:'.length)} after it was received`
 }
 
 const starts: ReadonlyMap<string, string> = new Map(
-  Object.entries({ all: 'became tickets, all of it', new: 'was left alone' }),
+  Object.entries({ all: 'all of it became tickets', new: 'was ignored' }),
 )
 
 function actions(request: FastifyRequest, reply: FastifyReply, account: AccountDetail): Html {
@@ -135,21 +135,21 @@ export async function tellAccount(request: FastifyRequest, reply: FastifyReply):
 export async function testAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const account = await accountOf(request)
   const tested = await test.run(depsOf(request), userActor(request), { account: account.id })
-  const section = html`<section><h2>The test</h2>${stepList(tested)}</section>`
+  const section = html`<section><h2>Test result</h2>${stepList(tested)}</section>`
   return await accountPage(request, reply, account, section)
 }
 
 export async function pauseAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { id } = await accountOf(request)
   await pause.run(depsOf(request), userActor(request), { account: id })
-  const text = 'It is paused: no mail comes in until it is resumed.'
+  const text = 'Paused. No mail is received until you resume it.'
   return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
 }
 
 export async function resumeAccount(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { id } = await accountOf(request)
   await resume.run(depsOf(request), userActor(request), { account: id })
-  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text: 'It is polled again.' })
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text: 'Resumed. Checking for new mail…' })
 }
 
 export async function pollNow(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -161,12 +161,12 @@ export async function pollNow(request: FastifyRequest, reply: FastifyReply): Pro
 function inWords(asked: PollRequested): string {
   switch (asked.when) {
     case 'now':
-      return 'It is polled now.'
+      return 'Checking for new mail…'
     case 'later':
-      return 'Redis cannot be reached, so it is polled at its next slot.'
+      return 'Redis is not reachable. New mail is checked at the next scheduled time.'
     case 'resting':
       return `Its login was refused a moment ago, so it is polled in ${asked.seconds} s: a server that is asked again and again locks users out.`
     case 'unowned':
-      return 'Nobody polls it yet; it is polled once somebody does.'
+      return 'No worker has this account yet. New mail is checked as soon as one takes it.'
   }
 }

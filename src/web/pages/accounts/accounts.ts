@@ -74,7 +74,7 @@ export async function showAccounts(request: FastifyRequest, reply: FastifyReply)
 ${isAny && filters(wanted, count)}
 <div id="accounts" data-live>${table({
       caption: 'Accounts',
-      empty: isAny ? 'There is no such account.' : 'There is no account yet.',
+      empty: isAny ? 'No account matches.' : 'There are no accounts yet.',
       rows: shown,
       columns,
     })}</div>
@@ -89,7 +89,7 @@ const columns = [
       html`<a href="/accounts/${id}">${visible(address)}</a> <small class="agent">${visible(host)}</small>`,
   },
   { title: 'State', cell: ({ state }: AccountView) => badge(state, stateTones[state]) },
-  { title: 'Why, and what to do', cell: (account: AccountView) => reason(account) },
+  { title: 'Reason and remedy', cell: (account: AccountView) => reason(account) },
   { title: 'Last success', cell: ({ lastSuccessAt }: AccountView) => time(lastSuccessAt) },
   { title: 'Next poll', cell: nextPoll },
   { title: 'Behind', cell: ({ behindSeconds }: AccountView) => behind(behindSeconds), align: 'right' as const },
@@ -122,7 +122,7 @@ function filters(wanted: Wanted, count: Record<AccountState, number>): Html {
 `
   return html`<nav aria-label="States"><ul class="choices" id="states" data-live>${link(undefined, 'All', all)}${link(
     'unwell',
-    'Need a look',
+    'Needs attention',
     count.failing + count.waiting,
   )}${link('active', 'Active', count.active)}${link('paused', 'Paused', count.paused)}</ul></nav>
 <form class="find" action="/accounts" role="search">${state !== undefined && html`<input type="hidden" name="state" value="${state}">`}

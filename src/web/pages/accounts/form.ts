@@ -32,7 +32,7 @@ export function accountForm(reply: FastifyReply, shown: FormShown): Html {
   const { account, typed, faults, fault, tested, provider, confirm } = shown
   const action = account === undefined ? '/accounts/new' : `/accounts/${account.id}/edit`
   return html`<div id="outcome" tabindex="-1">
-${outcome(faults, fault)}${tested !== undefined && html`<section><h2>The test</h2>${stepList(tested)}</section>`}</div>
+${outcome(faults, fault)}${tested !== undefined && html`<section><h2>Test result</h2>${stepList(tested)}</section>`}</div>
 ${form(
   reply,
   action,
@@ -48,7 +48,7 @@ ${field({ name: 'port', label: 'Port', value: typed.port, fault: faults.port, hi
 ${field({ name: 'username', label: 'User name', value: typed.username, fault: faults.username, autocomplete: 'off', hint: 'Leave it empty where it is the address.' })}
 ${passwordField(account, faults, provider)}
 ${confirm !== undefined && confirmField(confirm)}</section>
-<section><h2>What is read, and when</h2>
+<section><h2>What is read and when</h2>
 ${textarea('mailboxes', 'Mailboxes', typed.mailboxes, faults.mailboxes, 'One on each line.', 3)}
 ${account === undefined && startField(typed, faults)}
 ${choice('after', 'What happens to a mail on the server once it is taken in', typed.after, faults.after, [
@@ -58,7 +58,7 @@ ${choice('after', 'What happens to a mail on the server once it is taken in', ty
   ['delete', 'It is deleted'],
 ])}
 ${field({ name: 'moveTo', label: 'Moved to', value: typed.moveTo, fault: faults.moveTo, hint: 'Only where mail is moved.' })}
-${field({ name: 'every', label: 'From poll to poll', value: typed.every, required: true, fault: faults.every, hint: 'As 60s or 5m.' })}
+${field({ name: 'every', label: 'Check every', value: typed.every, required: true, fault: faults.every, hint: 'for example 60s or 5m' })}
 ${checkbox({ name: 'push', label: 'Keep a connection waiting for mail between polls, where the server can (push)', checked: typed.push })}</section>
 <section><details${attributes({ open: typed.ca !== '' || faults.ca !== undefined })}><summary>A server of your own</summary>
 ${textarea('ca', 'CA certificates', typed.ca, faults.ca, 'PEM, from “BEGIN CERTIFICATE” on. Only for a server whose certificate no public CA has signed.', 6)}</details></section>
@@ -87,7 +87,7 @@ function addressField({ address }: Typed, faults: Faults): Html {
     required: true,
     fault: faults.address,
     autocomplete: 'off',
-    hint: 'That customers write to.',
+    hint: 'The address that customers write to',
   })
 }
 
@@ -110,7 +110,7 @@ ${checkbox({ name: 'confirm', value, label })}`
 }
 
 function passwordHint(account: AccountDetail | undefined): string {
-  if (account === undefined) return 'It is not shown again. Type it once more where the test fails.'
+  if (account === undefined) return 'It is not shown again. If the test fails you will have to enter it again.'
   const again = 'Another host, port, security, user name or CA needs it again: it is never sent to another server.'
   if (account.oauth !== null) return `This account signs in with OAuth 2. A password typed here takes its place.`
   return account.hasPassword ? `Leave it empty to keep the one that is stored. ${again}` : 'None is stored yet.'

@@ -12,10 +12,10 @@ export const stateTones: Readonly<Record<AccountState, Tone>> = {
 
 /** What a state means. */
 export const stateWords: Readonly<Record<AccountState, string>> = {
-  active: 'mail comes in',
-  failing: 'no mail comes in; it is tried again by itself',
-  waiting: 'no mail comes in until what is missing is there',
-  paused: 'an admin has stopped it',
+  active: 'receiving mail',
+  failing: 'not receiving mail; it retries automatically',
+  waiting: 'not receiving mail until the problem is fixed',
+  paused: 'paused by an admin',
 }
 
 /** `45 s`, `12 min`, `3 h` or `2 days`. */

@@ -45,12 +45,12 @@ ${protectionSection(state === 'off')}
 }
 
 function turnOnSection(reply: FastifyReply, { place }: Shown, warnings: readonly Residue[], asked?: Asked): Html {
-  return html`<section><h2>Turn encryption on</h2>
-<p>A key of 32 random bytes is made at <code>${place.file}</code>, and every password is sealed with it while mail goes on being read. A
-helpdesk that writes passwords goes on as before; it can no longer <em>read</em> them.</p>
+  return html`<section><h2>Enable encryption</h2>
+<p>Letterlock creates a key of 32 random bytes at <code>${place.file}</code> and seals every password with it. Mail is received
+throughout. A helpdesk that writes passwords can go on as before; it can no longer <em>read</em> them.</p>
 ${
   warnings.length > 0 &&
-  html`<details><summary>Better done before: ${warnings.length} ${warnings.length === 1 ? 'place' : 'places'} in the database would keep copies of the plaintext passwords</summary>
+  html`<details><summary>Before you start: ${warnings.length} ${warnings.length === 1 ? 'place still keeps' : 'places still keep'} plaintext copies</summary>
 <dl>${warnings.map(
     ({
       place: where,
@@ -63,7 +63,7 @@ ${
 ${form(
   reply,
   '/server/encryption/enable',
-  html`${bothAcknowledgements(place, asked)}<button class="main">Make the key file and turn encryption on</button>`,
+  html`${bothAcknowledgements(place, asked)}<button class="main">Create the key file and enable encryption</button>`,
 )}</section>`
 }
 
@@ -73,7 +73,7 @@ function bothAcknowledgements(place: KeyPaths, asked: Asked | undefined): Html {
     required: true,
     checked: asked?.ticked.has(name) ?? false,
   })
-  return html`<fieldset><legend>Both are needed</legend>
+  return html`<fieldset><legend>Confirm both</legend>
 ${checkbox({
   ...shownAs('accept-key-loss'),
   label: html`I accept that <b>whoever loses the key file loses the encrypted passwords</b>. The key file is
@@ -86,7 +86,7 @@ ${checkbox({
 }
 
 function takeBackSection(reply: FastifyReply, { place, proof, status }: Shown, asked?: Asked): Html {
-  return html`<section><h2>On second thoughts</h2>
+  return html`<section><h2>Cancel disabling</h2>
 ${
   proof !== undefined &&
   status.keyId !== null &&
@@ -94,16 +94,16 @@ ${
 <pre>${lineThatProves(place, status.keyId)}
 letterlock encryption disable</pre>`
 }
-<p>Turning off can be taken back: everything is sealed again with the same key, and the proof is removed.</p>
+<p>You can cancel: everything is sealed again with the same key, and the proof is removed.</p>
 ${form(
   reply,
   '/server/encryption/enable',
-  html`${bothAcknowledgements(place, asked)}<button>Take it back, and seal again</button>`,
+  html`${bothAcknowledgements(place, asked)}<button>Cancel and seal again</button>`,
 )}</section>`
 }
 
 function lostSection({ status, place }: Shown): Html {
-  return html`<section><h2>If no copy of the key is left anywhere</h2>
+  return html`<section><h2>If no copy of the key is left</h2>
 <p>Look for it first: in the backups of the server’s files, on the disk or in the password manager where its backup was put. It goes to
 <code>${place.file}</code>, readable by the service alone (<code>chmod 400</code>)${
     status.keyId !== null && html`, and it must be the key <code>${status.keyId}</code>`
@@ -127,20 +127,20 @@ letterlock encryption backup --verify /media/usb/encryption-key.bin</pre></secti
 }
 
 function checkSection(reply: FastifyReply): Html {
-  return html`<section><h2>Check that everything opens</h2>
-<p>Opens every sealed password, shows none, and names the accounts of those that do not open.</p>
-${form(reply, '/server/encryption/verify', html`<button>Check now</button>`)}</section>`
+  return html`<section><h2>Verify</h2>
+<p>Opens every sealed password without showing it, and names the accounts whose password does not open.</p>
+${form(reply, '/server/encryption/verify', html`<button>Verify now</button>`)}</section>`
 }
 
 function changeKeySection(reply: FastifyReply): Html {
-  return html`<section><h2>Change the key</h2>
-<p>A new key is made, every password is sealed anew under it, and the old key file is kept under another name: older backups of the database
-need it. Where several hosts run, each needs the new file before it begins.</p>
+  return html`<section><h2>Rotate the key</h2>
+<p>Letterlock creates a new key, reseals every password under it, and keeps the old key file under another name: older backups of the
+database need it. If several hosts run, each of them needs the new file before the rotation begins.</p>
 ${form(
   reply,
   '/server/encryption/rotate',
-  html`${checkbox({ name: 'have-key-backup', required: true, label: 'The new key file will be backed up too, as the old one was.' })}
-<button>Make a new key</button>`,
+  html`${checkbox({ name: 'have-key-backup', required: true, label: 'I will back up the new key file like the old one.' })}
+<button>Rotate the key</button>`,
 )}</section>`
 }
 
@@ -154,26 +154,25 @@ lies.</p>
 function turnOffSection(reply: FastifyReply, { status, place, proof }: Shown): Html {
   const { keyId, sealed } = status
   if (keyId === null) return html``
-  return html`<section><h2>Turn encryption off</h2>
-<p>All passwords are put back in plaintext. Because whoever signs in here must not be able to do that alone, it takes access to the server’s
-files.</p>
+  return html`<section><h2>Disable encryption</h2>
+<p>All passwords become plaintext again. Signing in here is not enough for that: you also need access to the server’s files.</p>
 ${
   proof === undefined
     ? html`<p class="flash">The proof <code>${proofFileOf(place)}</code> is there.</p>
 ${form(reply, '/server/encryption/disable', html`<button class="danger">Put ${sealed} ${sealed === 1 ? 'password' : 'passwords'} back in plaintext</button>`)}`
     : html`<ol class="steps"><li>On this server, as root or as the user of the service:
 <pre>${lineThatProves(place, keyId)}</pre></li>
-<li>The button to turn encryption off then appears here. (At the moment ${proof}.)</li>
+<li>The button to disable encryption then appears here. (At the moment ${proof}.)</li>
 <li>At the end the key file is renamed, and the proof is removed.</li></ol>`
 }</section>`
 }
 
 function protectionSection(isOpen: boolean): Html {
-  return html`<section><details${isOpen && html` open`}><summary>What encryption protects against, and what not</summary>
+  return html`<section><details${isOpen && html` open`}><summary>What encryption protects against and what it does not</summary>
 <div class="columns"><div><h3>It protects against</h3><ul>
 <li>whoever reads the database: its contents, a dump, a replica, a binary log, a disk of its host;</li>
 <li>whoever reads a dump of Redis, a log or a crash report;</li>
-<li>whoever can write to the database and wants a password sent to a server of his own: each is bound to host, port, security and user name.</li>
+<li>whoever can write to the database and wants a password sent to a server of theirs: each is bound to host, port, security and user name.</li>
 </ul></div><div><h3>It does not protect against</h3><ul>
 <li>whoever has both the key file and the database, or copies of both;</li>
 <li>root, or the user of the service, on the running host;</li>

@@ -32,11 +32,11 @@ ${form(
   reply,
   '/you/password',
   html`<input type="hidden" name="username" value="${user.name}" autocomplete="username">
-${field({ name: 'password', label: 'Password now', type: 'password', required: true, autocomplete: 'current-password' })}
+${field({ name: 'password', label: 'Current password', type: 'password', required: true, autocomplete: 'current-password' })}
 ${field({ name: 'next', label: 'New password', type: 'password', required: true, autocomplete: 'new-password', hint: `At least ${shortestPassword} characters.` })}
-${field({ name: 'again', label: 'New password, once more', type: 'password', required: true, autocomplete: 'new-password' })}
-<p class="hint">You stay signed in here, and are signed out everywhere else.</p>
-<button>Change the password</button>`,
+${field({ name: 'again', label: 'Confirm new password', type: 'password', required: true, autocomplete: 'new-password' })}
+<p class="hint">You stay signed in here and are signed out everywhere else.</p>
+<button>Change password</button>`,
   { class: 'narrow' },
 )}</section>`,
   })
@@ -56,7 +56,7 @@ export function sessionTable(
     columns: [
       ...(withNames ? [{ title: 'User', cell: (session: SessionView) => session.userName }] : []),
       { title: 'From', cell: ({ address, agent }) => html`${address} <small class="agent">${agent}</small>` },
-      { title: 'Since', cell: ({ createdAt }) => time(createdAt) },
+      { title: 'Signed in', cell: ({ createdAt }) => time(createdAt) },
       { title: 'Last seen', cell: ({ lastSeenAt }) => time(lastSeenAt) },
       {
         title: 'End it',
@@ -75,7 +75,7 @@ export async function endOwnSession(request: FastifyRequest, reply: FastifyReply
   const name = await deleteSession(db, toId(id), sessionOf(request).user.id)
   if (name === undefined) throw new NotFound()
   await insertAudit(db, { actor: actorOf(request), action: 'session.end', detail: { user: name } })
-  return await goTo(request, reply, '/you', { tone: 'good', text: 'That session has ended.' })
+  return await goTo(request, reply, '/you', { tone: 'good', text: 'The session was ended.' })
 }
 
 /** A number from an address. Throws NotFound for what is none. */
@@ -90,14 +90,14 @@ export async function changePassword(request: FastifyRequest, reply: FastifyRepl
   if (checked === 'too often') return await failurePage(reply, 429)
   const fault =
     checked === 'right'
-      ? (faultOfPassword(next) ?? (next === again ? undefined : 'the two new passwords differ'))
-      : 'that is not your password now'
+      ? (faultOfPassword(next) ?? (next === again ? undefined : 'the new passwords do not match'))
+      : 'the current password is wrong'
   if (fault !== undefined) {
     reply.code(422)
     return await selfPage(request, reply, sentence(fault))
   }
   await replaceOwnPassword(request, reply, next)
-  return await goTo(request, reply, '/you', { tone: 'good', text: 'Your password is changed.' })
+  return await goTo(request, reply, '/you', { tone: 'good', text: 'Your password was changed.' })
 }
 
 /**

@@ -54,7 +54,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
     return await failurePage(
       reply.header('retry-after', '900'),
       429,
-      'There were too many attempts to sign in. Wait a quarter of an hour, then try again.',
+      'Too many sign-in attempts. Wait 15 minutes and try again.',
     )
   }
   const user = await findSignIn(db, attempt.name)
@@ -95,7 +95,7 @@ export async function showFirstAdmin(request: FastifyRequest, reply: FastifyRepl
 }
 
 const spentLink =
-  'This link is not good any more, or never was: it can be used once, within an hour of the start that showed it, while there is no user. On the server, `letterlock user add NAME --admin` makes one.'
+  'This link is not valid. It works once, within an hour after the start that showed it, and only while there is no user. On the server, `letterlock user add NAME --admin` creates an admin.'
 
 function isRightLink(request: FastifyRequest, token: string): boolean {
   return siteOf(request).firstAdmin?.isRight(token) ?? false
@@ -107,17 +107,17 @@ async function firstAdminPage(
 ): Promise<string> {
   const { token, name, fault } = shown
   return await page(reply, {
-    title: 'Make the first admin',
-    body: html`<p>Nobody can sign in yet. Choose the name and the password with which you will.</p>
+    title: 'Create the first admin',
+    body: html`<p>There is no user yet. Choose the name and password you want to sign in with.</p>
 ${fault !== undefined && html`<p class="flash bad" role="alert">${fault}</p>`}
 ${form(
   reply,
   '/first-admin',
   html`<input type="hidden" name="token" value="${token}">
 ${field({ name: 'name', label: 'Name', value: name, required: true, autocomplete: 'username' })}
-${field({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'new-password', hint: `At least ${shortestPassword} characters. A few words that nobody would guess are good.` })}
-${field({ name: 'again', label: 'Password, once more', type: 'password', required: true, autocomplete: 'new-password' })}
-<button class="main">Make the admin</button>`,
+${field({ name: 'password', label: 'Password', type: 'password', required: true, autocomplete: 'new-password', hint: `At least ${shortestPassword} characters. A few random words make a good password.` })}
+${field({ name: 'again', label: 'Confirm password', type: 'password', required: true, autocomplete: 'new-password' })}
+<button class="main">Create admin</button>`,
   { class: 'narrow' },
 )}`,
   })
@@ -127,7 +127,7 @@ export async function makeFirstAdmin(request: FastifyRequest, reply: FastifyRepl
   const site = siteOf(request)
   const { token = '', name = '', password = '', again = '' } = fieldsOf(request.body)
   if (!isRightLink(request, token)) return await failurePage(reply, 403, spentLink)
-  const fault = faultOfPassword(password) ?? (password === again ? undefined : 'the two passwords differ')
+  const fault = faultOfPassword(password) ?? (password === again ? undefined : 'the passwords do not match')
   try {
     if (fault !== undefined) throw new CommandError(fault)
     toUserName(name)

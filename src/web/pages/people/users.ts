@@ -39,7 +39,7 @@ async function usersPage(
   return await page(reply, {
     title: 'Users',
     section: 'users',
-    body: html`<section><h2>Who may sign in</h2>
+    body: html`<section><h2>Users</h2>
 ${userTable(await findUsers(site.db), user.id)}</section>
 <section><h2>Add a user</h2>
 <p>Agents read tickets. Admins also run accounts, encryption and users.</p>
@@ -50,7 +50,7 @@ ${form(
   html`${field({ name: 'name', label: 'Name', value: again?.name ?? '', required: true, autocomplete: 'off' })}
 <div class="field"><label for="field-role">Role</label><select id="field-role" name="role"><option value="agent">agent</option>
 <option value="admin"${again?.role === 'admin' && html` selected`}>admin</option></select></div>
-${newPassword('field-new')}<button class="main">Add the user</button>`,
+${newPassword('field-new')}<button class="main">Add user</button>`,
   { class: 'narrow' },
 )}</section>
 <section><h2>Who is signed in</h2>
@@ -61,7 +61,7 @@ ${sessionTable(reply, sessions, { own: id, action: number => `${home}/sessions/$
 function newPassword(id: string): Html {
   return html`<div class="field"><label for="${id}">Password</label>
 <input id="${id}" name="password" type="password" required autocomplete="new-password" aria-describedby="${id}-hint">
-<p class="hint" id="${id}-hint">At least ${shortestPassword} characters. It is shown to nobody again.</p></div>`
+<p class="hint" id="${id}-hint">At least ${shortestPassword} characters. It can’t be shown again.</p></div>`
 }
 
 function userTable(users: readonly User[], own: number): Html {
@@ -100,17 +100,17 @@ async function userPage(request: FastifyRequest, reply: FastifyReply, user: User
   return await page(reply, {
     title: user.name,
     section: 'users',
-    body: html`<p>${badge(user.role, user.role === 'admin' ? 'busy' : 'plain')} since ${time(user.createdAt)}; signed in for the last time: ${time(user.signedInAt)}</p>
+    body: html`<p>${badge(user.role, user.role === 'admin' ? 'busy' : 'plain')} since ${time(user.createdAt)}; last signed in: ${time(user.signedInAt)}</p>
 ${fault !== undefined && html`<p class="flash bad" role="alert">${fault}</p>`}
 <section><h2>Set a new password</h2>${
       user.id === sessionOf(request).user.id
-        ? html`<p><a href="/you">Change your own password</a> under your name: it asks for the present one.</p>`
-        : html`<p>It ends all sessions of ${user.name}.</p>
-${form(reply, `${at}/password`, html`${newPassword('field-new')}<button>Set the password</button>`, { class: 'narrow' })}`
+        ? html`<p><a href="/you">Change your own password</a> under your name, where you confirm it with the current one.</p>`
+        : html`<p>This ends all sessions of ${user.name}.</p>
+${form(reply, `${at}/password`, html`${newPassword('field-new')}<button>Set password</button>`, { class: 'narrow' })}`
     }</section>
 <section><h2>Role</h2>
 ${actionButton(reply, `${at}/role`, `Make ${user.name} an ${other}`, { hidden: { role: other } })}</section>
-<section><h2>Remove</h2><p>${user.name} can no longer sign in. What ${user.name} did stays in the audit log.</p>
+<section><h2>Remove</h2><p>${user.name} can no longer sign in. The audit log keeps what ${user.name} did.</p>
 ${actionButton(reply, `${at}/remove`, `Remove ${user.name}`, { danger: true })}</section>
 <p><a href="${home}">Back to Users</a></p>`,
   })
@@ -146,7 +146,7 @@ export async function setPassword(request: FastifyRequest, reply: FastifyReply):
 }
 
 /** Here the present one is not asked for. */
-const ownPassword = 'change your own password under your name, where the present one is asked for'
+const ownPassword = 'change your own password under your name, where you confirm it with the current one'
 
 export async function setRole(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { role } = fieldsOf(request.body)
@@ -159,9 +159,10 @@ export async function setRole(request: FastifyRequest, reply: FastifyReply): Pro
 
 export async function removeUser(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   return await change(request, reply, async user => {
-    if (user.id === sessionOf(request).user.id) throw new CommandError('that is you', 'another admin can remove you')
+    if (user.id === sessionOf(request).user.id)
+      throw new CommandError('you can’t remove yourself', 'ask another admin to remove you')
     await deleteUser(siteOf(request).db, user, actorOf(request))
-    return `${user.name} is removed.`
+    return `${user.name} was removed.`
   })
 }
 

@@ -29,7 +29,7 @@ export async function showQuarantine(request: FastifyRequest, reply: FastifyRepl
   return await page(reply, {
     title: 'Quarantine',
     section: 'quarantine',
-    body: html`<p>Mails that became no ticket. Nothing of them is lost: each can be looked at, saved, and tried again.</p>
+    body: html`<p>Messages that could not become tickets. You can read, download or retry them.</p>
 ${table<SourceView>({
   caption: 'Mails in quarantine, the latest first',
   empty: beforeId === undefined ? 'There is no mail in quarantine.' : 'There are no older ones.',
@@ -201,7 +201,7 @@ export async function retryQuarantined(request: FastifyRequest, reply: FastifyRe
   if (result === 'quarantined')
     return await goTo(request, reply, `/quarantine/${id}`, {
       tone: 'bad',
-      text: `It stays in quarantine. ${reasonWords(reason).what}`,
+      text: `The message stays in quarantine. ${reasonWords(reason).what}`,
     })
   const text = retried.get(result) ?? `Mail ${id}: ${result}.`
   const at = result === 'pending' ? `/quarantine/${id}` : '/quarantine'

@@ -9,20 +9,20 @@ interface Reason {
 const reasons: ReadonlyMap<string, Reason> = new Map(
   Object.entries({
     too_large: {
-      what: 'It is larger than mails may be.',
-      next: 'Only its header was fetched; the mail stays on the server. Raise `mail.max_bytes` in the configuration, restart, and try it again.',
+      what: 'The message is larger than the limit.',
+      next: 'Only its header was fetched; the message is still on the mail server. Raise `mail.max_bytes` in the configuration, restart, and retry it.',
     },
     unfetchable: {
-      what: 'The server could not be made to send it.',
-      next: 'Five tries to fetch it alone failed. Look at it on the mail server, then try it again.',
+      what: 'The mail server did not deliver the message.',
+      next: 'Five attempts to fetch it alone failed. Look at it on the mail server, then retry it.',
     },
     unparseable: {
-      what: 'It cannot be read.',
-      next: 'Its bytes are kept. Save the original, and try it again after an upgrade.',
+      what: 'The message cannot be parsed.',
+      next: 'The original is stored. Download it, or retry after an upgrade.',
     },
     parse_timeout: {
-      what: 'Reading it took too long.',
-      next: 'Its bytes are kept. Save the original, and try it again after an upgrade.',
+      what: 'Parsing the message took too long.',
+      next: 'The original is stored. Download it, or retry after an upgrade.',
     },
     unstorable: {
       what: 'The database refused it, and took other mails.',

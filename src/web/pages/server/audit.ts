@@ -19,11 +19,10 @@ export async function showAudit(request: FastifyRequest, reply: FastifyReply): P
   return await page(reply, {
     title: 'Audit log',
     section: 'audit',
-    body: html`<p>Every act of an operator, by command or on these pages, and every step of the encryption. It holds numbers and names, never
-passwords.</p>
+    body: html`<p>What users and commands did, and every step of encryption. It contains ids and names, never passwords.</p>
 ${table<AuditRow>({
-  caption: 'Acts, the latest first',
-  empty: 'Nothing was done yet.',
+  caption: 'Actions, newest first',
+  empty: 'There are no entries yet.',
   rows: shown,
   columns: [
     { title: 'When', cell: ({ at }) => time(at) },

@@ -1,4 +1,4 @@
-// What came with mails, under addresses of their own: files to keep, pictures to look at, the HTML of a mail for its frame, all of its words,
+// What came with mails, under addresses of their own: files to keep, pictures to look at, the HTML of a mail for its frame, its full text,
 // the mail as it came. Everything here is hostile: nothing of it is ever an answer under the policy of our own pages (mail-files.ts,
 // mail-html.ts). The headers are set first, so that a failure is under them, too.
 import type { FastifyReply, FastifyRequest } from 'fastify'

@@ -35,9 +35,9 @@ function bounced({ recipients, statuses, delayed }: NonNullable<Message['bounce'
 }
 
 function words({ text, cut }: Excerpt, path: string): Html {
-  if (text.trim() === '') return html`<p class="none">(no words)</p>`
+  if (text.trim() === '') return html`<p class="none">(empty message)</p>`
   return html`<div class="words" dir="auto">${text.trim()}</div>
-${cut && html`<p class="hint">It goes on: <a href="${path}/text" target="_blank" rel="noopener">all of its words</a></p>`}`
+${cut && html`<p class="hint">This is only the beginning. <a href="${path}/text" target="_blank" rel="noopener">Show the full text</a></p>`}`
 }
 
 function facts({ to, cc, date, createdAt, subject, messageId, source }: Message): Html {
@@ -45,8 +45,8 @@ function facts({ to, cc, date, createdAt, subject, messageId, source }: Message)
     ['Subject', html`<bdi>${subjectOf(subject)}</bdi>`],
     ['To', to.length > 0 && people(to)],
     ['Cc', cc.length > 0 && people(cc)],
-    ['Written', time(date)],
-    ['Came in', time(createdAt)],
+    ['Sent', time(date)],
+    ['Received', time(createdAt)],
     ['Message-ID', messageId !== '' && html`<code>${plainLine(messageId)}</code>`],
     ['Mailbox', html`<bdi>${plainLine(source.mailbox)}</bdi> of ${source.account}, UID ${source.uid}`],
   ]
@@ -73,13 +73,13 @@ ${
     links === 'allowed' && html`<input type="hidden" name="links" value="allowed">`
   }<button>Load remote images${remote}</button></form>`
 }
-${links === 'blocked' && html`<a class="button" href="?links=${id}#message-${id}">Let its links work</a>`}
+${links === 'blocked' && html`<a class="button" href="?links=${id}#message-${id}">Enable links</a>`}
 ${
   htmlNotes !== null &&
   htmlNotes.trackingPixels > 0 &&
   html`<span class="hint">${htmlNotes.trackingPixels} tracking ${
     htmlNotes.trackingPixels === 1 ? 'image was' : 'images were'
-  } taken out.</span>`
+  } removed.</span>`
 }
 </div>
 <iframe class="mail" name="mail-${id}" title="Mail ${id} as its sender made it" sandbox="${sandboxOf(links)}" src="${path}/html${query}" loading="lazy" referrerpolicy="no-referrer"></iframe>`

@@ -55,7 +55,7 @@ ${conversation.messages.map(
 `,
 )}</div>
 ${conversation.later && html`<p><a href="/tickets/${ticket.id}">Later messages →</a></p>`}
-<noscript><p class="hint">Load this page again to see whether more has come.</p></noscript>`,
+<noscript><p class="hint">Reload this page to see new messages.</p></noscript>`,
   })
 }
 
@@ -76,7 +76,7 @@ function toNumber(text: string | undefined): number | undefined {
  * page has more messages than this one.
  */
 function arrived({ id }: TicketName): Html {
-  return html`<p class="flash" role="status">More has come. <a href="/tickets/${id}">Show it</a></p>`
+  return html`<p class="flash" role="status">New message. <a href="/tickets/${id}">Show</a></p>`
 }
 
 function earlier({ id, messages }: Ticket, conversation: MessagePage): Content {
@@ -102,12 +102,12 @@ ${bounced.map(undelivered)}
 <dl class="facts">
 <dt>From</dt><dd>${person(requester)}</dd>
 <dt>To account</dt><dd>${account}</dd>
-<dt>Since</dt><dd>${time(createdAt)}</dd>
-${token !== undefined && html`<dt>For answers</dt><dd><code class="token">[${token}]</code> <span class="hint">in its subject brings an answer back here</span></dd>`}
+<dt>Opened</dt><dd>${time(createdAt)}</dd>
+${token !== undefined && html`<dt>Reply code</dt><dd><code class="token">[${token}]</code> <span class="hint">Keep this in the subject so that replies reach this ticket.</span></dd>`}
 ${linked !== undefined && html`<dt>Refers to</dt><dd>${ticketLink(linked)}</dd>`}
 ${linking.length > 0 && html`<dt>Referred to by</dt><dd><ul class="plain">${linking.map(each => html`<li>${ticketLink(each)}</li>`)}</ul></dd>`}
 </dl>
-<div class="actions">${actionButton(reply, `/tickets/${id}/${action}`, status === 'open' ? 'Close the ticket' : 'Reopen the ticket')}</div>
+<div class="actions">${actionButton(reply, `/tickets/${id}/${action}`, status === 'open' ? 'Close ticket' : 'Reopen ticket')}</div>
 </section>`
 }
 

@@ -51,14 +51,14 @@ export function people(addresses: readonly Address[]): Content {
 }
 
 export const flagWords: Readonly<Record<HtmlFlag, string>> = {
-  'active-content': 'It came with scripts or the like, which were taken out.',
-  form: 'It came with a form, which was taken out. Nobody should be asked for a password by mail.',
-  'hidden-text': 'It has words that its look hides.',
-  'link-text-differs': 'A link names one host and leads to another.',
-  'link-lookalike': 'A link leads to a host whose letters only look like those of another.',
-  'link-userinfo': 'A link begins with what looks like a host and is none.',
-  'too-large': 'Only its beginning is kept here; the original has all of it.',
-  'too-deep': 'Its structure is kept only so far; the original has all of it.',
+  'active-content': 'This message contained scripts or other active content, which was removed.',
+  form: 'This message contained a form, which was removed. Never enter a password into a form in an email.',
+  'hidden-text': 'This message contains hidden text.',
+  'link-text-differs': 'A link shows one host name but leads to another.',
+  'link-lookalike': 'A link leads to a host name with look-alike letters.',
+  'link-userinfo': 'A link starts with something that looks like a host name but is not one.',
+  'too-large': 'Only the beginning is shown; download the original for the rest.',
+  'too-deep': 'Its structure is too deep to show in full; download the original for the rest.',
 }
 
 /** `12.3 kB` */
