@@ -1,4 +1,4 @@
-// One MariaDB and one Redis for all test files, in a temporary directory, stopped at the end. Every test takes a database and a
+// One MariaDB, one Redis and one Chromium for all test files, in a temporary directory, stopped at the end. Every test takes a database and a
 // prefix of its own, so that any number of runs go on side by side. What is not installed is installed here, before tests ask at once.
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,12 +8,14 @@ import { claimDirectory } from '../../src/embedded/claim.ts'
 import { dovecotPrograms } from '../../src/embedded/dovecot.ts'
 import { findPrograms } from '../../src/embedded/programs.ts'
 import { startEmbedded } from '../../src/embedded/servers.ts'
+import { startChromiumOfRun } from './chromium.ts'
 import { createSchemaTemplate } from './schema-template.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     databaseUrl: string
     redisUrl: string
+    chromiumUrl: string
     /** Makes a migrated database. */
     schemaTemplate: string
   }
@@ -32,6 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const servers = stack.use(await startEmbedded({ ...options, programs: dovecotPrograms }))
   project.provide('databaseUrl', servers.databaseUrl)
   project.provide('redisUrl', servers.redisUrl)
+  project.provide('chromiumUrl', stack.use(await startChromiumOfRun()).url)
   project.provide('schemaTemplate', await createSchemaTemplate(servers.databaseUrl))
   const opened = stack.move()
   return () => opened.disposeAsync()
