@@ -89,6 +89,8 @@ export const looks: readonly Look[] = [
     : []),
 ]
 
+const windowPatienceMs = 300_000
+
 /** A browser window of its own; `name` is signed in. */
 export async function openWindow(
   browser: Browser,
@@ -103,6 +105,8 @@ export async function openWindow(
     javaScriptEnabled: javaScript,
     viewport: { width, height: 900 },
   })
+  // Nothing has to be quick here: what hangs is ended by the test's own time.
+  context.setDefaultTimeout(windowPatienceMs)
   const page = await context.newPage()
   if (name === undefined) return page
   const cookies = await sessionOf(url, name)
