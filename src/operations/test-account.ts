@@ -132,8 +132,8 @@ async function tryOut(deps: Pick<Deps, 'db' | 'openSecret' | 'openSession'>, sub
   return { id, destination, steps, mailboxes, isWell: steps.every(({ end }) => end === 'ok') }
 }
 
-/** A server that is asked again and again with a refused password locks the user out. */
-async function refuseResting({ db }: Pick<Deps, 'db'>, id: number): Promise<void> {
+/** A server that is asked again and again with a refused password locks the user out. Throws AccountError `imap.auth_refused`. */
+export async function refuseResting({ db }: Pick<Deps, 'db'>, id: number): Promise<void> {
   const seconds = await claimLogin(db, id)
   if (seconds === 0) return
   throw new AccountError('imap.auth_refused', `account ${id}: not tried, since its login was refused a moment ago`, {

@@ -1,19 +1,19 @@
 // The protocol of one connection of an account, as it may be shown (fetch/redact-line.ts): login, STATUS, EXAMINE and the UIDs that a poll would ask
 // for. The connection is one of its own, mailboxes are opened read-only, and nothing is fetched or settled.
 import { z } from 'zod'
-import { AccountError, CommandError, IngestError } from '../errors/errors.ts'
+import { AccountError, IngestError } from '../errors/errors.ts'
 import type { ImapSession, Login } from '../fetch/mailbox.ts'
 import type { TraceLine } from '../fetch/trace-session.ts'
 import { resumeFrom } from '../poll/cursor.ts'
 import { type AccountDetail, getAccount } from '../store/accounts/accounts.ts'
 import { getDestination } from '../store/accounts/destinations.ts'
 import { findMailboxes, type StoredMailbox } from '../store/accounts/mailboxes.ts'
-import { claimLogin } from '../store/accounts/refused-login.ts'
 import { inTransaction } from '../store/db/database.ts'
 import { withSecret } from '../vault/secrets/open-secret.ts'
 import { whichAccount } from './account-input.ts'
 import type { Deps } from './deps.ts'
 import { defineOperation } from './operation.ts'
+import { refuseResting } from './test-account.ts'
 
 const maxSeconds = 60
 const silenceMs = 20_000
@@ -34,7 +34,7 @@ export const traceAccount = defineOperation({
   async work(deps: TraceDeps, { input, audit }): Promise<{ failure: IngestError | null }> {
     const account = await getAccount(deps.db, input.account)
     const { host, port } = account
-    await refuseWhileResting(deps, account.id)
+    await refuseResting(deps, account.id)
     const failure = await trace(deps, account).then(
       () => null,
       error => (error instanceof IngestError ? error : Promise.reject(error)),
@@ -44,16 +44,6 @@ export const traceAccount = defineOperation({
     return { failure }
   },
 })
-
-/** A mail server locks out who is refused again and again. Throws CommandError. */
-async function refuseWhileResting({ db }: TraceDeps, accountId: number): Promise<void> {
-  const seconds = await claimLogin(db, accountId)
-  if (seconds === 0) return
-  throw new CommandError(
-    `the mail server refused the login of account ${accountId} a moment ago`,
-    `try again in ${seconds} s: a server that is asked again and again locks users out`,
-  )
-}
 
 async function trace({ db, openSecret, openSession, traced }: TraceDeps, account: AccountDetail): Promise<void> {
   const { id, afterIngest } = account

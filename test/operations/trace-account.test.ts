@@ -153,6 +153,6 @@ test('a login that was refused a moment ago is not tried again', async () => {
   await db('accounts')
     .where({ id })
     .update({ code: 'imap.auth_refused', last_attempt_at: db.raw('UTC_TIMESTAMP(3)') })
-  await expect(trace(id)).rejects.toThrow(/refused the login of account \d+ a moment ago/)
+  await expect(trace(id)).rejects.toThrow(/refused a moment ago/)
   expect(server.accepted()).toBe(0)
 })
