@@ -13,7 +13,6 @@ import { openSession } from './fetch/imap-session.ts'
 import { createEvents } from './observe/events.ts'
 import { createHealth, type Part } from './observe/health.ts'
 import { createLog, type Log } from './observe/log.ts'
-import { retryQuarantined } from './poll/ingest/retry-quarantined.ts'
 import { checkRedis, openRedis } from './schedule/redis.ts'
 import { type Base, startWork } from './start-work.ts'
 import type { WorkerIdentity } from './store/accounts/leases.ts'
@@ -95,8 +94,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
   web.site = {
     ...{ config, db, redis: commands, raw, keys: { ...keysOf(config), isService: true }, log, firstAdmin },
-    ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse },
-    retry: id => retryQuarantined(db, raw, ingest.parse, ingest.triage, id),
+    ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse, triage: ingest.triage },
   }
 
   health.mend('start')

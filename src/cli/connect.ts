@@ -5,6 +5,7 @@ import type { Knex } from 'knex'
 import { type Config, readSources, toConfig } from '../config/config.ts'
 import { ServiceError } from '../errors/errors.ts'
 import type { Deps } from '../operations/deps.ts'
+import type { ParsePool } from '../parse/pool/parse-pool.ts'
 import { checkDatabase } from '../store/db/check-database.ts'
 import { openDatabase } from '../store/db/database.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
@@ -66,10 +67,12 @@ export async function withDatabase<T>(
 export async function withDeps<T>(options: GlobalOptions, use: (deps: Deps) => Promise<T>): Promise<T> {
   return await withDatabase(options, async (db, config) => {
     const keys = keysOf(config)
+    await using opened = new AsyncDisposableStack()
     return await use({
       db,
       config,
       keys,
+      ...mailDeps(db, config, opened),
       withRedis: lend => withRedis(config, lend),
       async openSecret(account) {
         const { openLogins } = await import('../vault/oauth/access-tokens.ts')
@@ -83,6 +86,31 @@ export async function withDeps<T>(options: GlobalOptions, use: (deps: Deps) => P
       openSession: async (...given) => await (await import('../fetch/imap-session.ts')).openSession(...given),
     })
   })
+}
+
+/** What reads and parses raw mail, opened when it is first used. Mails are parsed in a thread with the deadline that they have in the daemon. */
+function mailDeps(db: Knex, config: Config, opened: AsyncDisposableStack): Pick<Deps, 'raw' | 'parse' | 'triage'> {
+  let raw: Promise<RawStore> | undefined
+  let pool: Promise<ParsePool> | undefined
+  const openPool = async (): Promise<ParsePool> => {
+    const { openParsePool } = await import('../parse/pool/parse-pool.ts')
+    return opened.use(openParsePool({ threads: 1, deadlineMs: config.poll.parseDeadlineMs }))
+  }
+  return {
+    async raw() {
+      raw ??= openRaw(config).then(store => opened.use(store))
+      return await raw
+    },
+    async parse(source, account) {
+      pool ??= openPool()
+      return await (await pool).parse(source, account)
+    },
+    async triage() {
+      const { createTriagePolicy } = await import('../poll/ingest/triage-policy.ts')
+      const { openThreadSecret } = await import('../vault/secrets/thread-secret.ts')
+      return createTriagePolicy(config, () => openThreadSecret(db, keysOf(config)))
+    },
+  }
 }
 
 /** Lends a connection to Redis, or undefined where there is none to be had. */

@@ -5,19 +5,18 @@ import { addAccount, importAccounts } from './add-account.ts'
 import { changeAccount } from './change-account.ts'
 import type { Deps } from './deps.ts'
 import type { Operation } from './operation.ts'
+import { exportQuarantined, listQuarantine, retryQuarantined, showQuarantined } from './quarantine.ts'
+import { exportSources, listSources, pruneSources, recoverSources, showSource } from './sources.ts'
+import { closeTicket, listTickets, reopenTicket, showTicket } from './tickets.ts'
 import { testAccount } from './test-account.ts'
 import { traceAccount } from './trace-account.ts'
 
 export type AnyOperation = Operation<z.ZodType, Deps, unknown>
 
 export const operations: readonly AnyOperation[] = [
-  addAccount,
-  changeAccount,
-  testAccount,
-  pauseAccount,
-  resumeAccount,
-  pollAccount,
-  removeAccount,
-  traceAccount,
+  ...[addAccount, changeAccount, testAccount, pauseAccount, resumeAccount, pollAccount, removeAccount, traceAccount],
   importAccounts,
+  ...[listTickets, showTicket, closeTicket, reopenTicket],
+  ...[listQuarantine, showQuarantined, retryQuarantined, exportQuarantined],
+  ...[listSources, showSource, exportSources, recoverSources, pruneSources],
 ]

@@ -3,6 +3,9 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Config } from '../config/config.ts'
 import type { openSession } from '../fetch/imap-session.ts'
+import type { ParsedMessage } from '../model/parsed-message.ts'
+import type { TriagePolicy } from '../poll/ingest/ingest-batch.ts'
+import type { RawStore } from '../store/raw/raw-store.ts'
 import type { KeyPaths } from '../vault/keys/keyring.ts'
 import type { OpenSecret } from '../vault/secrets/open-secret.ts'
 
@@ -16,6 +19,12 @@ export interface Deps {
   openSecret: OpenSecret
   /** What a person who waits may read: how far it is. */
   say(line: string): void
+  /** The raw mail of this installation. */
+  raw(): Promise<RawStore>
+  /** Parses a mail in a thread, with a deadline. Throws MessageError. */
+  parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
+  /** How mails become tickets. */
+  triage(): Promise<TriagePolicy>
   /** To try a mail server out. */
   openSession: typeof openSession
 }

@@ -115,3 +115,13 @@ export function meaningOf(field: z.ZodType): string {
 
 /** A row's id. */
 export const id = z.int().positive()
+
+const limitRange = { error: 'must be a number from 1 to 1000000' }
+
+/** How many rows of a list at most. */
+export const listLimit = z
+  .int(limitRange)
+  .min(1, limitRange)
+  .max(1_000_000, limitRange)
+  .default(100)
+  .describe('how many at most, from 1 to 1000000')

@@ -1,6 +1,6 @@
 // What cannot be shown, in words and without a detail that is for the operator alone: that is in the log.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError, IngestError } from '../errors/errors.ts'
+import { CommandError, IngestError, OperationError } from '../errors/errors.ts'
 import { InputError, NotAllowed } from '../operations/operation.ts'
 import { html } from './layout/html.ts'
 import { page } from './layout/layout.ts'
@@ -68,6 +68,7 @@ function statusOf(error: FastifyError): number {
   if (error instanceof NotFound) return 404
   if (error instanceof NotAllowed) return 403
   if (error instanceof InputError) return 422
+  if (error instanceof OperationError) return error.status
   if (error instanceof CommandError) return 409
   if (error instanceof IngestError) return error.temporary ? 503 : 500
   const { statusCode = 500 } = error

@@ -9,7 +9,7 @@ import type { ParsedMessage } from '../model/parsed-message.ts'
 import type { Log } from '../observe/log.ts'
 import type { Deps } from '../operations/deps.ts'
 import type { Actor } from '../operations/operation.ts'
-import type { RetryOutcome } from '../poll/ingest/retry-quarantined.ts'
+import type { TriagePolicy } from '../poll/ingest/ingest-batch.ts'
 import type { Session, SessionLimits } from '../store/people/sessions.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import type { KeyPaths } from '../vault/keys/keyring.ts'
@@ -28,9 +28,9 @@ export interface Site {
   /** To try a mail server out. */
   openSession: typeof openSession
   /** In a thread, with a deadline. Throws MessageError. */
-  parse(source: Uint8Array): Promise<ParsedMessage>
-  /** Takes a quarantined mail in again. Throws CommandError where there is none. */
-  retry(sourceId: number): Promise<RetryOutcome>
+  parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
+  /** How mails become tickets. */
+  triage: TriagePolicy
   /** Lets somebody in who has the link of the first start; undefined where there is none. */
   firstAdmin: FirstAdmin | undefined
 }
@@ -61,8 +61,14 @@ export function sessionOf(request: FastifyRequest): Session {
 
 /** What operations work with. */
 export function depsOf(request: FastifyRequest): Deps {
-  const { db, config, keys, redis, openSecret, openSession } = siteOf(request)
-  return { db, config, keys, openSecret, openSession, withRedis: use => use(redis), say: () => {} }
+  const { db, config, keys, redis, raw, parse, triage, openSecret, openSession } = siteOf(request)
+  return {
+    ...{ db, config, keys, openSecret, openSession, parse },
+    raw: async () => raw,
+    triage: async () => triage,
+    withRedis: use => use(redis),
+    say: () => {},
+  }
 }
 
 /** Who asks, for operations. */

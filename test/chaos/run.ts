@@ -99,7 +99,7 @@ async function keepHelping({ db }: Scene, signal: AbortSignal): Promise<void> {
 /** What crashes left in the raw store alone is known or a duplicate by now: taking it in must double nothing. */
 async function recover({ db, raw, config }: Scene): Promise<{ batches: number; mails: number }> {
   const triage = createTriagePolicy(config, async () => undefined)
-  return await insist(() => recoverSources(db, raw, source => parseMessage(source), triage))
+  return await insist(() => recoverSources({ db, raw, parse: source => parseMessage(source), triage }))
 }
 
 async function countMails({ db }: Scene): Promise<number> {

@@ -160,7 +160,10 @@ test('a mail that cannot be parsed in time is quarantined with its bytes, and ca
   expect(held?.place).not.toBeNull()
   const raw = await openRawStore(world.config)
   const triage = createTriagePolicy(world.config, async () => undefined)
-  const retried = await retryQuarantined(world.db, raw, source => parseMessage(source), triage, Number(held?.id))
+  const retried = await retryQuarantined(
+    { db: world.db, raw, parse: source => parseMessage(source), triage },
+    Number(held?.id),
+  )
   expect(retried).toMatchObject({ result: 'created', ticket: expect.any(Number) })
   expect(await ends(world.db)).toEqual({ created: 3 })
 })

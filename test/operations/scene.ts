@@ -7,18 +7,22 @@ import { toConfig } from '../../src/config/config.ts'
 import { openSession } from '../../src/fetch/imap-session.ts'
 import type { AnyOperation } from '../../src/operations/all.ts'
 import type { Deps } from '../../src/operations/deps.ts'
+import { parseMessage } from '../../src/parse/parse-message.ts'
+import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
+import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { keysOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { openLogins } from '../../src/vault/oauth/access-tokens.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
+import { rawMail } from '../support/messages.ts'
 import { createTestDatabase, testRedis } from '../support/servers.ts'
 
 /** A row of the table: an operation, the ways to it, and an input that works. */
 export interface Row {
   operation: AnyOperation
   /** Where each field of its input comes from: an argument (`<account>`), an option (`--port`), or a sentence that says from where else. */
-  command: { name: string; fields: Readonly<Record<string, string>> }
+  command: { name: string; fields: Readonly<Record<string, string>> } | { none: string }
   /** `POST /accounts/:id/pause`, or why there is no page. */
   web: { route: string } | { none: string }
   /** Prepares what it is asked of. */
@@ -30,6 +34,10 @@ export interface Row {
 export interface Scene extends AsyncDisposable {
   config: Config
   deps: Deps
+  /** Adds a ticket without messages; resolves to its id. */
+  addTicket(): Promise<number>
+  /** Archives a mail and adds its row; resolves to its id. */
+  addMail(result: 'ignored' | 'quarantined'): Promise<number>
   /** Adds an account; resolves to its id. */
   addAccount(change?: Partial<NewAccount>): Promise<number>
 }
@@ -52,6 +60,7 @@ export async function openScene(): Promise<Scene> {
   stack.defer(() => redis.disconnect())
   const { db } = database
   const keys = keysOf(config)
+  const raw = openRawDirectory(path.join(directory, 'raw'))
   const writeSecret = createSecretWriter(keys)
   const deps: Deps = {
     db,
@@ -61,12 +70,35 @@ export async function openScene(): Promise<Scene> {
     openSecret: openLogins({ db, ring: () => readKeyring(keys), writeSecret, atOnce: 1 }),
     openSession,
     say: () => {},
+    raw: async () => raw,
+    parse: async source => await parseMessage(Buffer.from(source)),
+    triage: async () => createTriagePolicy(config, async () => undefined),
   }
-  let accounts = 0
+  let [accounts, mails, tickets] = [0, 0, 0]
   const opened = stack.move()
-  return {
+  const scene: Scene = {
     config,
     deps,
+    async addTicket() {
+      const account_id = await scene.addAccount()
+      const requester = { requester_name: 'Anna', requester_address: 'anna@example.org' }
+      const [id] = await db('tickets').insert({ account_id, ref: `LL-${++tickets}`, subject: 'teapot', ...requester })
+      return Number(id)
+    },
+    async addMail(result) {
+      const accountId = await scene.addAccount()
+      const mailbox = await db('mailboxes').where({ account_id: accountId }).first('id')
+      const uid = ++mails
+      const source = rawMail({ id: `${uid}@scene` })
+      const mail = { accountId, mailbox: 'INBOX', uidValidity: 1, uid, receivedAt: new Date(), complete: true, source }
+      const [at] = await raw.archive([mail])
+      const [id] = await db('sources').insert({
+        ...{ account_id: accountId, mailbox_id: mailbox.id, uid_validity: 1, uid, size: source.length, result },
+        ...{ message_id: `${uid}@scene`, reason: 'rule:test', sha256: at?.sha256, complete: true },
+        ...{ batch: at?.batch, batch_offset: at?.offset, stored_size: at?.size },
+      })
+      return Number(id)
+    },
     async addAccount(change = {}) {
       const account: NewAccount = {
         ...{ address: `${++accounts}@example.com`, host: 'imap.invalid', port: 993, security: 'tls', username: '' },
@@ -77,4 +109,5 @@ export async function openScene(): Promise<Scene> {
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+  return scene
 }

@@ -61,18 +61,14 @@ export function addQuarantineCommands(quarantine: Command): void {
     .option('--json', 'one object a line')
     .option('--limit <n>', 'how many', '100')
     .addHelpText('after', examples('letterlock quarantine list', 'letterlock quarantine list --json | jq .reason'))
-    .action(async (_, command: Command) =>
-      (await load()).listSources({ ...command.optsWithGlobals(), result: 'quarantined' }),
-    )
+    .action(async (_, command: Command) => (await load()).listQuarantined(command.optsWithGlobals()))
   quarantine
     .command('show')
     .argument('<id>')
     .description('one of them')
     .option('--json', 'as an object')
     .addHelpText('after', examples('letterlock quarantine show 4711'))
-    .action(async (id: string, _, command: Command) =>
-      (await load()).showSource(id, command.optsWithGlobals(), 'quarantined'),
-    )
+    .action(async (id: string, _, command: Command) => (await load()).showOneQuarantined(id, command.optsWithGlobals()))
   quarantine
     .command('retry')
     .argument('[ids...]')

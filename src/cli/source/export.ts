@@ -1,35 +1,28 @@
 // `letterlock source export`: originals as files in a directory.
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { CommandError, ServiceError } from '../../errors/errors.ts'
-import { findSourceDetails, type SourceDetail } from '../../store/ingest/sources.ts'
-import type { RawStore } from '../../store/raw/raw-store.ts'
-import { type GlobalOptions, openRaw, withDatabase } from '../connect.ts'
+import { CommandError } from '../../errors/errors.ts'
+import { type ExportedMail, exportSources as originals } from '../../operations/sources.ts'
+import { commandActor } from '../actor.ts'
+import { checkGiven } from '../ask.ts'
+import { withDeps } from '../connect.ts'
 import { print, remark } from '../terminal.ts'
-import { toFilter } from './source.ts'
+import { type ChoiceOptions, choiceNames } from './source.ts'
 
-export interface ExportOptions extends GlobalOptions {
-  account?: string
-  since?: string
-  until?: string
-  result?: string
-}
-
-const page = 1_000
+/** Mails after which the person who waits is told. */
+const remarkEvery = 1_000
 
 /** Writes each original as `DIR/<sha256>.eml`; one that is there already is left alone. Resolves to 1 if one could not be read. */
-export async function exportSources(directory: string, options: ExportOptions): Promise<0 | 1> {
-  const filter = toFilter(options, page)
-  return await withDatabase(options, async (db, config) => {
-    const raw = await openRaw(config)
+export async function exportSources(directory: string, options: ChoiceOptions): Promise<0 | 1> {
+  const { account, since, until } = options
+  const input = checkGiven(originals.input, { input: { account, since, until }, names: choiceNames })
+  return await withDeps(options, async deps => {
     await makeDirectory(directory)
     const count = { written: 0, present: 0, absent: 0, damaged: 0 }
-    for (let beforeId: number | undefined; ; ) {
-      const sources = await findSourceDetails(db, { ...filter, ...(beforeId === undefined ? {} : { beforeId }) })
-      for (const source of sources) count[await exportOne(source, directory, raw)] += 1
-      beforeId = sources.at(-1)?.id
-      if (sources.length < page) break
-      remark(`${count.written} written …`)
+    let mails = 0
+    for await (const mail of await originals.run(deps, commandActor(), input)) {
+      count[await exportOne(mail, directory)] += 1
+      if (++mails % remarkEvery === 0) remark(`${count.written} written …`)
     }
     await print(
       `${count.written} mails written to ${directory}, ${count.present} were there already, of ${count.absent} no bytes are kept`,
@@ -55,25 +48,16 @@ function unwritable(file: string, error: unknown): CommandError {
   )
 }
 
-/** A damaged mail does not keep the others from being exported. */
-async function exportOne(
-  source: SourceDetail,
-  directory: string,
-  raw: RawStore,
-): Promise<'written' | 'present' | 'absent' | 'damaged'> {
-  const { place } = source
-  if (place === null) return 'absent'
-  const file = path.join(directory, `${place.sha256}.eml`)
-  try {
-    const bytes = await raw.read(place)
-    if ((await stat(file).catch(() => undefined))?.size === bytes.length) return 'present'
-    await writeWhole(file, bytes)
-    return 'written'
-  } catch (error) {
-    if (!(error instanceof ServiceError) || error.code !== 'raw.damaged') throw error
-    remark(`mail ${source.id}: ${error.message}`)
+async function exportOne(mail: ExportedMail, directory: string): Promise<'written' | 'present' | 'absent' | 'damaged'> {
+  if ('absent' in mail) return 'absent'
+  if ('damaged' in mail) {
+    remark(`mail ${mail.id}: ${mail.damaged.message}`)
     return 'damaged'
   }
+  const file = path.join(directory, `${mail.sha256}.eml`)
+  if ((await stat(file).catch(() => undefined))?.size === mail.bytes.length) return 'present'
+  await writeWhole(file, mail.bytes)
+  return 'written'
 }
 
 /** What bears the name is whole, whenever somebody interrupts. */

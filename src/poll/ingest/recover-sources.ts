@@ -1,10 +1,9 @@
 // Takes in the mails of raw batches that have no rows: what a crash left between the batch and its transaction, or what came
 // after the backup from which the database was restored. A mail that has its row by now, or whose content is known, is not doubled.
-import type { Knex } from 'knex'
 import { inTransaction } from '../../store/db/database.ts'
 import { findRecovered, type RecoveryTarget } from '../../store/ingest/recovery.ts'
-import type { RawIndexEntry, RawStore } from '../../store/raw/raw-store.ts'
-import { type IngestDeps, parseMail, type TriagePolicy, triageMails, verifyTokens } from './ingest-batch.ts'
+import type { RawIndexEntry } from '../../store/raw/raw-store.ts'
+import { type IngestDeps, parseMail, triageMails, verifyTokens } from './ingest-batch.ts'
 
 export interface Recovered {
   /** Batches that had mails without rows. */
@@ -17,17 +16,14 @@ export interface Recovered {
 
 /** Goes through all batches, oldest first. Throws `raw.damaged` for a batch that cannot be read. */
 export async function recoverSources(
-  db: Knex,
-  raw: RawStore,
-  parse: IngestDeps['parse'],
-  triage: TriagePolicy,
+  deps: IngestDeps,
   progress: (batch: string) => void = () => {},
 ): Promise<Recovered> {
   const recovered: Recovered = { batches: 0, mails: 0, strangers: 0 }
-  for await (const batch of raw.batches()) {
+  for await (const batch of deps.raw.batches()) {
     progress(batch)
     const before = recovered.mails
-    for (const entry of await raw.index(batch)) await recoverMail({ db, raw, parse, triage }, batch, entry, recovered)
+    for (const entry of await deps.raw.index(batch)) await recoverMail(deps, batch, entry, recovered)
     if (recovered.mails > before) recovered.batches += 1
   }
   return recovered

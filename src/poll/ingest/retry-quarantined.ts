@@ -6,7 +6,6 @@ import { OperationError } from '../../errors/errors.ts'
 import type { MailOutcome } from '../../model/mail-outcome.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../../store/ingest/quarantine.ts'
-import type { RawStore } from '../../store/raw/raw-store.ts'
 import {
   type IngestDeps,
   parseMail,
@@ -24,19 +23,18 @@ export interface RetryOutcome {
   ticket: number | null
 }
 
-/** Throws OperationError where there is no such quarantined mail. */
+/** Runs in the transaction that gives the mail its new outcome. */
+export type WithRetry = (trx: Knex.Transaction, accountId: number, outcome: RetryOutcome) => Promise<void>
+
+/** Throws OperationError where there is no such quarantined mail, or where it cannot be had again. */
 export async function retryQuarantined(
-  db: Knex,
-  raw: RawStore,
-  parse: IngestDeps['parse'],
-  triage: TriagePolicy,
+  { db, raw, parse, triage }: IngestDeps,
   sourceId: number,
+  withRetry: WithRetry = async () => {},
 ): Promise<RetryOutcome> {
   const mail = await findQuarantined(db, sourceId)
-  if (mail === undefined) {
-    throw new OperationError('source.not_quarantined', { source: sourceId })
-  }
-  if (mail.location === null) return await fetchAgain(db, mail)
+  if (mail === undefined) throw new OperationError('source.not_quarantined', { source: sourceId })
+  if (mail.location === null) return await fetchAgain(db, mail, withRetry)
   const source = await raw.read(mail.location)
   const archived = {
     mail: { ...mail, source, complete: true },
@@ -44,18 +42,24 @@ export async function retryQuarantined(
     ...(await parseMail({ parse }, source)),
   }
   const triaged = await verifyTokens([archived], triage)
-  const [outcome] = await inTransaction(db, trx => triageAgain(trx, mail, triaged, triage))
-  if (outcome === undefined) throw new OperationError('source.retried_meanwhile', { source: sourceId })
-  return { result: outcome.result, reason: outcome.reason, ticket: outcome.ticket?.id ?? null }
+  return await inTransaction(db, async trx => {
+    const [decided] = await triageAgain(trx, mail, triaged, triage)
+    if (decided === undefined) throw new OperationError('source.retried_meanwhile', { source: sourceId })
+    const outcome = { result: decided.result, reason: decided.reason, ticket: decided.ticket?.id ?? null }
+    await withRetry(trx, mail.accountId, outcome)
+    return outcome
+  })
 }
 
 /** Only the worker that owns the account asks its server. */
-async function fetchAgain(db: Knex, mail: QuarantinedMail): Promise<RetryOutcome> {
-  if (!(await isFetchable(db, mail))) {
-    throw new OperationError('source.renumbered', { source: mail.id })
-  }
-  await requestRetry(db, mail.id)
-  return { result: 'pending', reason: 'fetched at the next poll', ticket: null }
+async function fetchAgain(db: Knex, mail: QuarantinedMail, withRetry: WithRetry): Promise<RetryOutcome> {
+  if (!(await isFetchable(db, mail))) throw new OperationError('source.renumbered', { source: mail.id })
+  const outcome = { result: 'pending', reason: 'fetched at the next poll', ticket: null } as const
+  await inTransaction(db, async trx => {
+    await requestRetry(trx, mail.id)
+    await withRetry(trx, mail.accountId, outcome)
+  })
+  return outcome
 }
 
 /** Whoever retries does not own the account: the account's row is locked all the same, so that no poll threads beside it. */

@@ -22,6 +22,7 @@ export interface SourceView {
 }
 
 export interface SourceDetail extends SourceView {
+  accountId: number
   complete: boolean
   duplicateOf: number | null
   afterIngest: string
@@ -33,13 +34,13 @@ export interface SourceDetail extends SourceView {
 }
 
 export interface SourceFilter {
-  account?: string
-  result?: SourceView['result']
+  account?: string | undefined
+  result?: SourceView['result'] | undefined
   /** Received at or after. */
-  since?: Date
-  until?: Date
+  since?: Date | undefined
+  until?: Date | undefined
   /** Only those with a smaller id. */
-  beforeId?: number
+  beforeId?: number | undefined
   limit: number
 }
 
@@ -51,6 +52,7 @@ function selectSources(db: Knex, table: string | Knex.Raw = 'sources'): Knex.Que
     .leftJoin('mailboxes', 'mailboxes.id', 'sources.mailbox_id')
     .select(
       'sources.id',
+      'sources.account_id',
       'accounts.address as account',
       'mailboxes.name as mailbox',
       'sources.uid_validity',
@@ -76,6 +78,7 @@ function selectSources(db: Knex, table: string | Knex.Raw = 'sources'): Knex.Que
 
 interface Row {
   id: number
+  account_id: number
   account: string
   mailbox: string
   uid_validity: number
@@ -103,6 +106,7 @@ function toDetail(row: Row): SourceDetail {
   const archived = batch !== null && offset !== null && size !== null && sha256 !== null
   return {
     ...toView(row),
+    accountId: row.account_id,
     complete: row.complete === 1,
     duplicateOf: row.duplicate_of,
     afterIngest: row.after_ingest,

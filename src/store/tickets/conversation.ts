@@ -3,9 +3,7 @@
 import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { Address, Bounce, HtmlNotes, Kind } from '../../model/parsed-message.ts'
-import { inTransaction } from '../db/database.ts'
 import { readBounce, readHtmlNotes, readPeople, readTags } from '../db/json-columns.ts'
-import { insertAudit } from '../people/audit.ts'
 import type { TicketStatus } from './ticket-list.ts'
 
 export interface TicketName {
@@ -175,9 +173,9 @@ export interface MessagesWanted {
   /** Only those before this message. */
   beforeId?: number | undefined
   /** The last so many. Default: all. */
-  limit?: number
+  limit?: number | undefined
   /** How much of each text is read. Default: all of it. */
-  maxCharacters?: number
+  maxCharacters?: number | undefined
 }
 
 /** The last messages of the ticket, or the last of those before one. */
@@ -366,18 +364,8 @@ export async function findMessageId(db: Knex, ticketId: number, number: number):
   )?.id
 }
 
-/** Closes or reopens it, and writes who did; true if it was otherwise before. */
-export async function changeTicketStatus(db: Knex, id: number, status: TicketStatus, actor: string): Promise<boolean> {
-  return await inTransaction(db, async trx => {
-    if (!(await updateTicketStatus(trx, id, status))) return false
-    const action = status === 'closed' ? 'ticket.close' : 'ticket.reopen'
-    await insertAudit(trx, { actor, action, detail: { ticket: id } })
-    return true
-  })
-}
-
 /** True if the ticket had another status before. */
-async function updateTicketStatus(trx: Knex.Transaction, id: number, status: TicketStatus): Promise<boolean> {
+export async function updateTicketStatus(trx: Knex.Transaction, id: number, status: TicketStatus): Promise<boolean> {
   const changed = await trx('tickets')
     .where({ id })
     .whereNot({ status })

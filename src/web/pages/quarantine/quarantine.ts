@@ -1,17 +1,21 @@
 // Mails that became no ticket: why, what they say, and another try. Whoever is signed in may look and save the original; to try again is for
 // admins.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError, MessageError, ServiceError } from '../../../errors/errors.ts'
+import { MessageError, OperationError, ServiceError } from '../../../errors/errors.ts'
+import {
+  exportQuarantined as exportOne,
+  listQuarantine,
+  retryQuarantined as retry,
+  showQuarantined as show,
+} from '../../../operations/quarantine.ts'
 import { decodeText, parseHeaders } from '../../../parse/mime/headers.ts'
-import { findQuarantined } from '../../../store/ingest/quarantine.ts'
-import { findSources, getSource, type SourceDetail, type SourceView } from '../../../store/ingest/sources.ts'
-import { insertAudit } from '../../../store/people/audit.ts'
+import type { SourceDetail, SourceView } from '../../../store/ingest/sources.ts'
 import { NotFound } from '../../failures.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { actionButton, fieldsOf, pager, prose, table, time } from '../../layout/parts.ts'
 import { goTo } from '../../security/session.ts'
-import { actorOf, type Site, sessionOf, siteOf } from '../../site.ts'
+import { depsOf, type Site, sessionOf, siteOf, userActor } from '../../site.ts'
 import { toId } from '../people/self.ts'
 import { reasonWords, retried } from './reasons.ts'
 
@@ -20,11 +24,7 @@ const rowsAtOnce = 50
 export async function showQuarantine(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const { before = '' } = fieldsOf(request.query)
   const beforeId = /^[1-9]\d{0,14}$/.test(before) ? Number(before) : undefined
-  const found = await findSources(siteOf(request).db, {
-    result: 'quarantined',
-    limit: rowsAtOnce + 1,
-    ...(beforeId === undefined ? {} : { beforeId }),
-  })
+  const found = await listQuarantine.run(depsOf(request), userActor(request), { beforeId, limit: rowsAtOnce + 1 })
   const shown = found.slice(0, rowsAtOnce)
   return await page(reply, {
     title: 'Quarantine',
@@ -90,12 +90,18 @@ function fact(name: string, value: Content): Html {
 
 /** The quarantined mail that a request is about. Throws NotFound. */
 async function quarantinedOf(request: FastifyRequest): Promise<SourceDetail> {
-  const { id } = request.params as { id: string }
-  const source = await getSource(siteOf(request).db, toId(id)).catch((error: unknown) => {
-    throw error instanceof CommandError ? new NotFound() : error
-  })
-  if (source.result !== 'quarantined') throw new NotFound()
-  return source
+  return await show.run(depsOf(request), userActor(request), { mail: mailOf(request) }).catch(notFound)
+}
+
+/** The id in the address. Throws NotFound for what is none. */
+function mailOf(request: FastifyRequest): number {
+  return toId((request.params as { id: string }).id)
+}
+
+/** A page of a mail that is no longer in quarantine is gone. */
+function notFound(error: unknown): never {
+  const gone = error instanceof OperationError && /^source\.not_(found|quarantined)$/.test(error.code)
+  throw gone ? new NotFound() : error
 }
 
 const shownHeaderBytes = 32_768
@@ -170,41 +176,26 @@ function visible(text: string): string {
 
 /** A name and a type that no browser opens by itself. */
 export async function exportQuarantined(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { db, raw } = siteOf(request)
-  const { id, place } = await quarantinedOf(request)
-  if (place === null)
-    throw new CommandError('nothing of this mail is kept', 'it is still on the mail server: try it again first')
-  const source = await raw.read(place)
-  const account = await accountOf(request, id)
-  await insertAudit(db, { actor: actorOf(request), action: 'quarantine.export', ...account, detail: { mail: id } })
+  const mail = mailOf(request)
+  const bytes = await exportOne.run(depsOf(request), userActor(request), { mail }).catch(notFound)
   return await reply
     .header('content-type', 'message/rfc822')
-    .header('content-disposition', `attachment; filename="quarantine-${id}.eml"`)
+    .header('content-disposition', `attachment; filename="quarantine-${mail}.eml"`)
     .header('content-security-policy', "default-src 'none'; sandbox")
     .header('cache-control', 'no-store')
-    .send(source)
-}
-
-/** Its account, for the audit log. */
-async function accountOf(request: FastifyRequest, sourceId: number): Promise<{ accountId?: number }> {
-  const found = await findQuarantined(siteOf(request).db, sourceId)
-  return found === undefined ? {} : { accountId: found.accountId }
+    .send(bytes)
 }
 
 export async function retryQuarantined(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { db, retry } = siteOf(request)
-  const { id } = await quarantinedOf(request)
-  const account = await accountOf(request, id)
-  const { result, reason, ticket } = await retry(id)
-  const detail = { mail: id, result, reason }
-  await insertAudit(db, { actor: actorOf(request), action: 'quarantine.retry', ...account, detail })
+  const mail = mailOf(request)
+  const { result, reason, ticket } = await retry.run(depsOf(request), userActor(request), { mail }).catch(notFound)
   if (result === 'quarantined')
-    return await goTo(request, reply, `/quarantine/${id}`, {
+    return await goTo(request, reply, `/quarantine/${mail}`, {
       tone: 'bad',
       text: `The message stays in quarantine. ${reasonWords(reason).what}`,
     })
-  const text = retried.get(result) ?? `Mail ${id}: ${result}.`
-  const at = result === 'pending' ? `/quarantine/${id}` : '/quarantine'
+  const text = retried.get(result) ?? `Mail ${mail}: ${result}.`
+  const at = result === 'pending' ? `/quarantine/${mail}` : '/quarantine'
   return await goTo(request, reply, at, {
     tone: 'good',
     text: ticket === null ? text : `${text} It is in ticket ${ticket}.`,

@@ -1,74 +1,72 @@
 // One ticket as a conversation: what it is, the mails in the order in which they came, and closing or reopening it.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { OperationError } from '../../../errors/errors.ts'
+import { InputError } from '../../../operations/operation.ts'
 import {
-  type Bounced,
-  changeTicketStatus,
-  findBounced,
-  findLinking,
-  findMessages,
-  findTicket,
-  findTicketMark,
-  type MessagePage,
-  type Ticket,
-  type TicketName,
-} from '../../../store/tickets/conversation.ts'
-import { createTokens } from '../../../thread/token.ts'
-import { openThreadSecret } from '../../../vault/secrets/thread-secret.ts'
+  closeTicket as close,
+  reopenTicket as reopen,
+  type ShownTicket,
+  showTicket as show,
+} from '../../../operations/tickets.ts'
+import { type Bounced, findTicketMark, getTicket, type TicketName } from '../../../store/tickets/conversation.ts'
 import { NotFound } from '../../failures.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { actionButton, badge, fieldsOf, time } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
-import { actorOf, siteOf } from '../../site.ts'
+import { depsOf, siteOf, userActor } from '../../site.ts'
 import { plainLine } from './mail-files.ts'
 import { messageArticle } from './message.ts'
 import { kindBadge, people, person, subjectOf } from './words.ts'
 
 const messagesAtOnce = 15
 const maxShownCharacters = 20_000
-/** Linked tickets, and people to whom mail could not be delivered. */
-const maxNamed = 50
 
 export async function showTicket(request: FastifyRequest, reply: FastifyReply): Promise<string> {
-  const { db } = siteOf(request)
-  const ticket = await ticketOf(request)
   const { before, links } = fieldsOf(request.query)
-  const conversation = await findMessages(db, ticket.id, {
-    beforeId: toNumber(before),
-    limit: messagesAtOnce,
-    maxCharacters: maxShownCharacters,
-  })
+  const shown = await show
+    .run(depsOf(request), userActor(request), {
+      ticket: nameOf(request),
+      before: toNumber(before),
+      limit: messagesAtOnce,
+      maxCharacters: maxShownCharacters,
+    })
+    .catch(notFound)
+  const { ticket } = shown
   return await page(reply, {
     title: subjectOf(ticket.subject),
     section: 'tickets',
-    ...(conversation.later ? {} : { live: `/tickets/${ticket.id}/changes` }),
-    body: html`${await headSection(request, reply, ticket)}
-${earlier(ticket, conversation)}
+    ...(shown.later ? {} : { live: `/tickets/${ticket.id}/changes` }),
+    body: html`${headSection(reply, shown)}
+${earlier(shown)}
 <div class="conversation">
-${conversation.messages.map(
+${shown.messages.map(
   (
     message,
     i,
   ) => html`${messageArticle(ticket, message, { links: toNumber(links) === message.id ? 'allowed' : 'blocked' })}
-<div class="after" id="after-${message.id}" data-live>${i < conversation.messages.length - 1 && arrived(ticket)}</div>
+<div class="after" id="after-${message.id}" data-live>${i < shown.messages.length - 1 && arrived(ticket)}</div>
 `,
 )}</div>
-${conversation.later && html`<p><a href="/tickets/${ticket.id}">Later messages →</a></p>`}
+${shown.later && html`<p><a href="/tickets/${ticket.id}">Later messages →</a></p>`}
 <noscript><p class="hint">Reload this page to see new messages.</p></noscript>`,
   })
 }
 
-/** The ticket in the address. Throws NotFound. */
-async function ticketOf(request: FastifyRequest): Promise<Ticket> {
-  const { ticket } = request.params as { ticket: string }
-  const found = await findTicket(siteOf(request).db, ticket)
-  if (found === undefined) throw new NotFound()
-  return found
+/** The id or ref in the address. */
+function nameOf(request: FastifyRequest): string {
+  return (request.params as { ticket: string }).ticket
+}
+
+/** What is no id or ref of a ticket is no page. */
+function notFound(error: unknown): never {
+  const isUnknown = error instanceof OperationError && error.code === 'ticket.not_found'
+  throw isUnknown || error instanceof InputError ? new NotFound() : error
 }
 
 function toNumber(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  return text !== undefined && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined
 }
 
 /**
@@ -79,18 +77,14 @@ function arrived({ id }: TicketName): Html {
   return html`<p class="flash" role="status">New message. <a href="/tickets/${id}">Show</a></p>`
 }
 
-function earlier({ id, messages }: Ticket, conversation: MessagePage): Content {
-  const [first] = conversation.messages
-  if (!conversation.earlier || first === undefined) return null
-  return html`<p><a href="/tickets/${id}?before=${first.id}">← Earlier messages</a> <span class="hint">${messages} in all</span></p>`
+function earlier({ ticket: { id, messages: count }, messages, earlier }: ShownTicket): Content {
+  const [first] = messages
+  if (!earlier || first === undefined) return null
+  return html`<p><a href="/tickets/${id}?before=${first.id}">← Earlier messages</a> <span class="hint">${count} in all</span></p>`
 }
 
-async function headSection(request: FastifyRequest, reply: FastifyReply, ticket: Ticket): Promise<Html> {
-  const { db } = siteOf(request)
+function headSection(reply: FastifyReply, { ticket, linking, bounced, token }: ShownTicket): Html {
   const { id, ref, account, status, kind, createdAt, requester, tags, linked } = ticket
-  const linking = await findLinking(db, id, maxNamed)
-  const bounced = await findBounced(db, id, maxNamed)
-  const token = await tokenOf(request, ref)
   const action = status === 'open' ? 'close' : 'reopen'
   // It changes when the ticket does, not with the token of its form.
   const version = [status, linked?.id, linking[0]?.id, bounced.length, tags.length].join()
@@ -103,7 +97,7 @@ ${bounced.map(undelivered)}
 <dt>From</dt><dd>${person(requester)}</dd>
 <dt>To account</dt><dd>${account}</dd>
 <dt>Opened</dt><dd>${time(createdAt)}</dd>
-${token !== undefined && html`<dt>Reply code</dt><dd><code class="token">[${token}]</code> <span class="hint">Keep this in the subject so that replies reach this ticket.</span></dd>`}
+${token !== null && html`<dt>Reply code</dt><dd><code class="token">[${token}]</code> <span class="hint">Keep this in the subject so that replies reach this ticket.</span></dd>`}
 ${linked !== undefined && html`<dt>Refers to</dt><dd>${ticketLink(linked)}</dd>`}
 ${linking.length > 0 && html`<dt>Referred to by</dt><dd><ul class="plain">${linking.map(each => html`<li>${ticketLink(each)}</li>`)}</ul></dd>`}
 </dl>
@@ -122,35 +116,24 @@ function ticketLink({ id, ref, subject }: TicketName): Html {
   return html`<a href="/tickets/${id}"><code>${ref}</code> <bdi>${subjectOf(subject)}</bdi></a>`
 }
 
-/** What an answer may carry to find its way back; undefined where the secret for it cannot be opened now. */
-async function tokenOf(request: FastifyRequest, ref: string): Promise<string | undefined> {
-  const { db, keys } = siteOf(request)
-  const secret = await openThreadSecret(db, keys)
-  return secret && createTokens(secret).sign(ref)
-}
-
 /** Tells the open conversation that something came. */
 export async function tellTicket(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { id } = await ticketOf(request)
   const { db } = siteOf(request)
+  const { id } = await getTicket(db, nameOf(request)).catch(notFound)
   return await tellChanges(request, reply, () => findTicketMark(db, id))
 }
 
 export async function closeTicket(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  return await setStatus(request, reply, 'closed')
+  return await setStatus(request, reply, close)
 }
 
 export async function reopenTicket(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  return await setStatus(request, reply, 'open')
+  return await setStatus(request, reply, reopen)
 }
 
-async function setStatus(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  status: 'open' | 'closed',
-): Promise<FastifyReply> {
-  const { id, ref } = await ticketOf(request)
-  const changed = await changeTicketStatus(siteOf(request).db, id, status, actorOf(request))
-  const text = `${ref} is ${status}${changed ? '' : ' already'}.`
+async function setStatus(request: FastifyRequest, reply: FastifyReply, operation: typeof close): Promise<FastifyReply> {
+  const asked = operation.run(depsOf(request), userActor(request), { ticket: nameOf(request) })
+  const { id, ref, changed } = await asked.catch(notFound)
+  const text = `${ref} is ${operation === close ? 'closed' : 'open'}${changed ? '' : ' already'}.`
   return await goTo(request, reply, `/tickets/${id}`, { tone: 'good', text })
 }

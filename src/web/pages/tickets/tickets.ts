@@ -1,13 +1,12 @@
 // The list of tickets, the latest first. It hears of new mail while it is open at its first page; without JavaScript it loads itself again.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Kind } from '../../../model/parsed-message.ts'
+import { cursorOf, listTickets, pageCursor } from '../../../operations/tickets.ts'
 import {
   findAccountAddresses,
   findAccountIds,
   findListMark,
-  findTicketPage,
   type ListedTicket,
-  type PageCursor,
   type TicketFilter,
   type TicketPage,
 } from '../../../store/tickets/ticket-list.ts'
@@ -15,7 +14,7 @@ import { attributes, type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { badge, fieldsOf, pager, table, time } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
-import { siteOf } from '../../site.ts'
+import { depsOf, siteOf, userActor } from '../../site.ts'
 import { plainLine } from './mail-files.ts'
 import { kindBadge, kindWords, person, subjectOf, toKind } from './words.ts'
 
@@ -34,7 +33,10 @@ export async function showTickets(request: FastifyRequest, reply: FastifyReply):
   const { db } = siteOf(request)
   const query = fieldsOf(request.query)
   const filter = toFilter(query)
-  const found = await findTicketPage(db, await toWanted(request, filter), {
+  const found = await listTickets.run(depsOf(request), userActor(request), {
+    status: filter.status === 'all' ? undefined : filter.status,
+    account: filter.account === '' ? undefined : filter.account,
+    kind: filter.kind,
     before: toCursor(query.before),
     after: toCursor(query.after),
     limit: rowsAtOnce,
@@ -103,20 +105,17 @@ function addressOf(
   return query === '' ? path : `${path}?${query}`
 }
 
-/** `1795600000000-17` */
-function toCursor(text: string | undefined): PageCursor | undefined {
-  const [, at, id] = /^(\d{1,14})-(\d{1,15})$/.exec(text ?? '') ?? []
-  return at === undefined ? undefined : { updatedAt: new Date(Number(at)), id: Number(id) }
+/** An address that somebody cut short shows the first page. */
+function toCursor(text: string | undefined): string | undefined {
+  return pageCursor.safeParse(text).success ? text : undefined
 }
-
-const fromCursor = ({ updatedAt, id }: PageCursor): string => `${updatedAt.getTime()}-${id}`
 
 function links(filter: Filter, { tickets, newer, older }: TicketPage): Html {
   const [first, last] = [tickets[0], tickets.at(-1)]
   const newest = addressOf(filter, {})
   return pager({
-    newer: newer ? (first === undefined ? newest : addressOf(filter, { after: fromCursor(first) })) : undefined,
-    older: older && last !== undefined ? addressOf(filter, { before: fromCursor(last) }) : undefined,
+    newer: newer ? (first === undefined ? newest : addressOf(filter, { after: cursorOf(first) })) : undefined,
+    older: older && last !== undefined ? addressOf(filter, { before: cursorOf(last) }) : undefined,
   })
 }
 
