@@ -42,9 +42,12 @@ function inWords(
   given: Readonly<Record<string, unknown>>,
 ): string {
   const name = names[field] ?? String(field)
-  const value = given[field]
+  const value = secretFields.has(String(field)) ? undefined : given[field]
   return typeof value === 'string' ? `${name} ${JSON.stringify(value)}: ${text}` : `${name} ${text}`.trim()
 }
+
+/** Never repeated. */
+const secretFields: ReadonlySet<string> = new Set(['password', 'current'])
 
 /** Asks for the operation once. */
 export async function askFor<Input extends z.ZodType, Value>(

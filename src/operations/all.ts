@@ -10,6 +10,7 @@ import { exportSources, listSources, pruneSources, recoverSources, showSource } 
 import { closeTicket, listTickets, reopenTicket, showTicket } from './tickets.ts'
 import { testAccount } from './test-account.ts'
 import { traceAccount } from './trace-account.ts'
+import { addUser, endSession, listUsers, removeUser, setPassword, setRole } from './users.ts'
 
 export type AnyOperation = Operation<z.ZodType, Deps, unknown>
 
@@ -18,5 +19,6 @@ export const operations: readonly AnyOperation[] = [
   importAccounts,
   ...[listTickets, showTicket, closeTicket, reopenTicket],
   ...[listQuarantine, showQuarantined, retryQuarantined, exportQuarantined],
+  ...[listUsers, addUser, setPassword, setRole, removeUser, endSession],
   ...[listSources, showSource, exportSources, recoverSources, pruneSources],
 ]

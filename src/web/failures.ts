@@ -1,6 +1,8 @@
 // What cannot be shown, in words and without a detail that is for the operator alone: that is in the log.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError, IngestError, OperationError } from '../errors/errors.ts'
+import type { Failure } from '../errors/catalogue.ts'
+import { CommandError, IngestError, OperationError, type OperationErrorCode } from '../errors/errors.ts'
+import { hintForPage } from '../errors/hints.ts'
 import { InputError, NotAllowed } from '../operations/operation.ts'
 import { html } from './layout/html.ts'
 import { page } from './layout/layout.ts'
@@ -76,7 +78,9 @@ function statusOf(error: FastifyError): number {
 }
 
 /** What a command would say: it was written for people, and names no secret. */
-export function inSentences({ message, hint }: CommandError): string {
+export function inSentences(error: CommandError): string {
+  if (error instanceof OperationError) return hintForPage(error as Failure<OperationErrorCode>).text
+  const { message, hint } = error
   return sentence(hint === undefined ? message : `${message}: ${hint}`)
 }
 

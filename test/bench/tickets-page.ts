@@ -46,7 +46,7 @@ await insertBenchAccounts(
 )
 progress(`${tickets} tickets …`)
 await fill(db)
-await insertUser(db, { name: 'grace', role: 'agent', passwordHash: await hashPassword(webPassword) }, 'bench')
+await insertUser(db, { name: 'grace', role: 'agent', passwordHash: await hashPassword(webPassword) })
 const daemon = stack.use(await startBenchDaemon(scene, name, databaseUrl))
 const client = createWebClient(daemon.url)
 await client.signIn('grace')

@@ -239,7 +239,7 @@ test('a quarantined mail is listed, shown, exported and retried', async () => {
   const [created] = await json('source list --result created')
   expect(await cli(`quarantine show ${created?.id}`)).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining(`mail ${created?.id} is not in quarantine`),
+    stderr: expect.stringContaining(`source ${created?.id} is not in quarantine`),
   })
 })
 

@@ -11,12 +11,15 @@ import { parseMessage } from '../../src/parse/parse-message.ts'
 import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
+import { insertUser } from '../../src/store/people/users.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { keysOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { openLogins } from '../../src/vault/oauth/access-tokens.ts'
+import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { rawMail } from '../support/messages.ts'
 import { createTestDatabase, testRedis } from '../support/servers.ts'
+import { webPassword } from '../support/web.ts'
 
 /** A row of the table: an operation, the ways to it, and an input that works. */
 export interface Row {
@@ -31,9 +34,14 @@ export interface Row {
   audits?: readonly string[]
 }
 
+export const adminId = 1
+export const agentId = 2
+
 export interface Scene extends AsyncDisposable {
   config: Config
   deps: Deps
+  /** Adds an agent; resolves to their id. */
+  addUser(): Promise<number>
   /** Adds a ticket without messages; resolves to its id. */
   addTicket(): Promise<number>
   /** Archives a mail and adds its row; resolves to its id. */
@@ -74,11 +82,17 @@ export async function openScene(): Promise<Scene> {
     parse: async source => await parseMessage(Buffer.from(source)),
     triage: async () => createTriagePolicy(config, async () => undefined),
   }
-  let [accounts, mails, tickets] = [0, 0, 0]
+  const passwordHash = await hashPassword(webPassword)
+  await insertUser(db, { name: 'ada', role: 'admin', passwordHash })
+  await insertUser(db, { name: 'alan', role: 'agent', passwordHash })
+  let [accounts, mails, tickets, users] = [0, 0, 0, 0]
   const opened = stack.move()
   const scene: Scene = {
     config,
     deps,
+    async addUser() {
+      return await insertUser(db, { name: `user-${++users}`, role: 'agent', passwordHash: 'none' })
+    },
     async addTicket() {
       const account_id = await scene.addAccount()
       const requester = { requester_name: 'Anna', requester_address: 'anna@example.org' }

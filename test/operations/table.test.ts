@@ -11,10 +11,11 @@ import { type Actor, InputError, meaningOf, NotAllowed } from '../../src/operati
 import { routes } from '../../src/web/routes.ts'
 import { accountRows } from './account-rows.ts'
 import { mailRows } from './mail-rows.ts'
-import { openScene, type Row, type Scene } from './scene.ts'
+import { adminId, agentId, openScene, type Row, type Scene } from './scene.ts'
 import { ticketRows } from './ticket-rows.ts'
+import { userRows } from './user-rows.ts'
 
-const rows: readonly Row[] = [...accountRows, ...ticketRows, ...mailRows]
+const rows: readonly Row[] = [...accountRows, ...ticketRows, ...mailRows, ...userRows]
 
 const root = path.resolve(import.meta.dirname, '../..')
 const sourcesOf = (folder: string): string =>
@@ -60,8 +61,8 @@ beforeAll(async () => {
 afterAll(() => scene[Symbol.asyncDispose]())
 
 const command: Actor = { kind: 'command', name: 'root@host' }
-const admin: Actor = { kind: 'user', id: 1, name: 'ada', role: 'admin' }
-const agent: Actor = { kind: 'user', id: 2, name: 'alan', role: 'agent' }
+const admin: Actor = { kind: 'user', id: adminId, name: 'ada', role: 'admin' }
+const agent: Actor = { kind: 'user', id: agentId, name: 'alan', role: 'agent' }
 
 const lastAudit = async (): Promise<number> => Number((await scene.deps.db('audit_log').max({ id: 'id' }))[0]?.id ?? 0)
 

@@ -12,7 +12,7 @@ let hashed: Promise<string> | undefined
 export async function addUser(world: World, name: string, role: Role): Promise<number> {
   hashed ??= hashPassword(webPassword)
   world.answers.add('password', webPassword)
-  return await insertUser(world.db, { name, role, passwordHash: await hashed }, 'test')
+  return await insertUser(world.db, { name, role, passwordHash: await hashed })
 }
 
 export interface WebAnswer {

@@ -109,7 +109,7 @@ test('the last admin stays, and nobody removes himself', async () => {
   await ada.post(`/server/users/${id}/role`, { role: 'agent' })
   expect((await ada.get('/server/users')).text).toContain('That is the last admin')
   await ada.post(`/server/users/${id}/remove`)
-  expect((await ada.get('/server/users')).text).toContain('You can’t remove yourself')
+  expect((await ada.get('/server/users')).text).toContain('You cannot remove yourself')
   expect(await world.db('users').where({ name: 'ada' }).pluck('role')).toEqual(['admin'])
 })
 

@@ -1,9 +1,16 @@
 // `letterlock user …`: people who sign in to the web interface.
-import { CommandError } from '../../errors/errors.ts'
-import { deleteUser, findUsers, getUser, insertUser, toUserName, updatePassword } from '../../store/people/users.ts'
-import { faultOfPassword, hashPassword } from '../../vault/secrets/password-hash.ts'
-import { actor } from '../actor.ts'
-import { type GlobalOptions, withDatabase } from '../connect.ts'
+import { CommandError, OperationError } from '../../errors/errors.ts'
+import {
+  addUser as add,
+  listUsers as list,
+  setPassword as passwd,
+  removeUser as remove,
+} from '../../operations/users.ts'
+import { getUser, toUserName } from '../../store/people/users.ts'
+import { shortestPassword } from '../../vault/secrets/password-hash.ts'
+import { commandActor } from '../actor.ts'
+import { askFor, checkGiven } from '../ask.ts'
+import { type GlobalOptions, withDeps } from '../connect.ts'
 import {
   askSecret,
   confirm,
@@ -19,17 +26,20 @@ export interface PasswordOptions extends GlobalOptions {
   passwordStdin?: boolean
 }
 
+const names = { name: 'the name', user: 'the user', role: '--admin', password: 'the password' }
+
+/** Stands for the password until the person is asked for it. */
+const later = 'x'.repeat(shortestPassword)
+
 export async function addUser(typed: string, options: PasswordOptions & { admin?: boolean }): Promise<void> {
-  const name = toUserName(typed)
-  const role = options.admin === true ? 'admin' : 'agent'
-  await withDatabase(options, async db => {
-    if ((await findUsers(db)).some(user => user.name === name))
-      throw new CommandError(
-        `there is a user ${name} already`,
-        `\`letterlock user passwd ${name}\` sets a new password`,
-      )
-    const passwordHash = await hashPassword(await readPassword(name, options))
-    await insertUser(db, { name, role, passwordHash }, actor())
+  const given = { name: typed, role: options.admin === true ? 'admin' : 'agent' }
+  checkGiven(add.input, { input: { ...given, password: later }, names })
+  await withDeps(options, async deps => {
+    const name = toUserName(typed) ?? typed
+    if ((await list.run(deps, commandActor(), {})).some(user => user.name === name))
+      throw new OperationError('user.exists', { user: name })
+    const input = checkGiven(add.input, { input: { ...given, password: await readPassword(name, options) }, names })
+    const { role } = await add.run(deps, commandActor(), input)
     await print(`${name} can sign in as ${role === 'admin' ? 'an admin' : 'an agent'}`)
   })
 }
@@ -42,13 +52,8 @@ async function readPassword(name: string, options: PasswordOptions): Promise<str
       2,
     )
   }
-  const password =
-    options.passwordStdin === true
-      ? await readSecretFromStdin(`Password of ${name}: `)
-      : await askTwice(`Password of ${name}: `)
-  const fault = faultOfPassword(password)
-  if (fault !== undefined) throw new CommandError(fault, 'a few words that nobody would guess are good', 2)
-  return password
+  const question = `Password of ${name}: `
+  return options.passwordStdin === true ? await readSecretFromStdin(question) : await askTwice(question)
 }
 
 async function askTwice(question: string): Promise<string> {
@@ -58,30 +63,29 @@ async function askTwice(question: string): Promise<string> {
 }
 
 export async function listUsers(options: GlobalOptions & { json?: boolean }): Promise<void> {
-  await withDatabase(options, async db => {
-    const users = await findUsers(db)
-    if (options.json) return await printJson(users)
-    if (users.length === 0) return await print('nobody can sign in to the web interface')
-    await printTable(
-      ['NAME', 'ROLE', 'SINCE', 'SIGNED IN'],
-      users.map(({ name, role, createdAt, signedInAt }) => [name, role, time(createdAt), time(signedInAt)]),
-    )
+  const users = await askFor(list, options, { input: {}, names })
+  if (options.json) return await printJson(users)
+  if (users.length === 0) return await print('nobody can sign in to the web interface')
+  await printTable(
+    ['NAME', 'ROLE', 'SINCE', 'SIGNED IN'],
+    users.map(({ name, role, createdAt, signedInAt }) => [name, role, time(createdAt), time(signedInAt)]),
+  )
+}
+
+export async function setPassword(user: string, options: PasswordOptions): Promise<void> {
+  await withDeps(options, async deps => {
+    const { name } = await getUser(deps.db, user)
+    const input = checkGiven(passwd.input, { input: { user, password: await readPassword(name, options) }, names })
+    await passwd.run(deps, commandActor(), input)
+    await print(`${name} has a new password and is signed out everywhere`)
   })
 }
 
-export async function setPassword(typed: string, options: PasswordOptions): Promise<void> {
-  await withDatabase(options, async db => {
-    const user = await getUser(db, typed)
-    await updatePassword(db, user, await hashPassword(await readPassword(user.name, options)), actor())
-    await print(`${user.name} has a new password and is signed out everywhere`)
-  })
-}
-
-export async function removeUser(typed: string, options: GlobalOptions & { yes?: boolean }): Promise<void> {
-  await withDatabase(options, async db => {
-    const user = await getUser(db, typed)
-    await confirm(`Take away the access of ${user.name} (${user.role})?`, options)
-    await deleteUser(db, user, actor())
-    await print(`${user.name} is removed`)
+export async function removeUser(user: string, options: GlobalOptions & { yes?: boolean }): Promise<void> {
+  await withDeps(options, async deps => {
+    const { id, name, role } = await getUser(deps.db, user)
+    await confirm(`Take away the access of ${name} (${role})?`, options)
+    await remove.run(deps, commandActor(), { user: id })
+    await print(`${name} is removed`)
   })
 }

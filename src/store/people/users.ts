@@ -1,8 +1,6 @@
 // People who sign in to the web interface.
 import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
-import { inTransaction } from '../db/database.ts'
-import { insertAudit } from './audit.ts'
 
 export type Role = 'admin' | 'agent'
 
@@ -33,11 +31,10 @@ const toUser = (row: Row): User => ({
   signedInAt: row.signed_in_at,
 })
 
-/** A name as it is stored: lower case. Throws OperationError for what is no name. */
-export function toUserName(text: string): string {
+/** A name as it is stored: lower case. Undefined for what is no name. */
+export function toUserName(text: string): string | undefined {
   const name = text.trim().normalize('NFC').toLowerCase()
-  if (/^[\p{L}\p{N}][\p{L}\p{N}\p{M}._@+-]{0,63}$/u.test(name)) return name
-  throw new OperationError('user.name_refused', {})
+  return /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._@+-]{0,63}$/u.test(name) ? name : undefined
 }
 
 /** All of them, by name. */
@@ -50,13 +47,17 @@ export async function hasUsers(db: Knex): Promise<boolean> {
   return (await db('users').first('id')) !== undefined
 }
 
-/** Throws OperationError where there is none of that name. */
-export async function getUser(db: Knex, name: string): Promise<User> {
+/** By id or name. Throws OperationError where there is none. */
+export async function getUser(db: Knex, which: number | string): Promise<User> {
   const row: Row | undefined = await db('users')
-    .where({ name: toUserName(name) })
+    .where(typeof which === 'number' ? { id: which } : { name: toUserName(which) ?? '' })
     .first(columns)
-  if (row === undefined) throw new OperationError('user.not_found', { user: toUserName(name) })
+  if (row === undefined) throw new OperationError('user.not_found', { user: String(which) })
   return toUser(row)
+}
+
+export async function findPasswordHash(db: Knex, userId: number): Promise<string | undefined> {
+  return (await db('users').where({ id: userId, enabled: 1 }).first('password_hash'))?.password_hash
 }
 
 /** What a sign-in needs; undefined for nobody. */
@@ -73,35 +74,20 @@ export interface NewUser {
   passwordHash: string
 }
 
-/** `only: 'first'`: throws where somebody is there already. */
-export async function insertUser(db: Knex, user: NewUser, actor: string, only?: 'first'): Promise<number> {
-  const name = toUserName(user.name)
-  return await inTransaction(db, async trx => {
-    // Makes those wait who do the same.
-    await trx('schema_version').forUpdate().first('id')
-    if (only === 'first' && (await hasUsers(trx))) throw new OperationError('user.exists', {})
-    if ((await trx('users').where({ name }).first('id')) !== undefined)
-      throw new OperationError('user.exists', { user: name })
-    const [id] = await trx('users').insert({ name, role: user.role, password_hash: user.passwordHash })
-    await insertAudit(trx, { actor, action: 'user.add', detail: { user: name, role: user.role } })
-    return Number(id)
-  })
+/** Throws OperationError where there is one of that name. */
+export async function insertUser(db: Knex, { name, role, passwordHash }: NewUser): Promise<number> {
+  if ((await db('users').where({ name }).first('id')) !== undefined)
+    throw new OperationError('user.exists', { user: name })
+  const [id] = await db('users').insert({ name, role, password_hash: passwordHash })
+  return Number(id)
 }
 
 /** A new password ends all sessions of the user: the one that goes on begins anew. */
-export async function updatePassword(
-  db: Knex,
-  user: Pick<User, 'id' | 'name'>,
-  passwordHash: string,
-  actor: string,
-): Promise<void> {
-  await inTransaction(db, async trx => {
-    await trx('users')
-      .where({ id: user.id })
-      .update({ password_hash: passwordHash, password_set_at: utcNow(trx) })
-    await trx('sessions').where({ user_id: user.id }).delete()
-    await insertAudit(trx, { actor, action: 'user.passwd', detail: { user: user.name } })
-  })
+export async function updatePassword(trx: Knex.Transaction, userId: number, passwordHash: string): Promise<void> {
+  await trx('users')
+    .where({ id: userId })
+    .update({ password_hash: passwordHash, password_set_at: utcNow(trx) })
+  await trx('sessions').where({ user_id: userId }).delete()
 }
 
 /** The same password under other parameters: nothing that anybody did. */
@@ -109,27 +95,19 @@ export async function upgradeHash(db: Knex, userId: number, before: string, afte
   await db('users').where({ id: userId, password_hash: before }).update({ password_hash: after })
 }
 
-export async function updateRole(db: Knex, user: Pick<User, 'id' | 'name'>, role: Role, actor: string): Promise<void> {
-  await inTransaction(db, async trx => {
-    if (role === 'agent') await refuseLastAdmin(trx, user.id)
-    await trx('users').where({ id: user.id }).update({ role })
-    await insertAudit(trx, { actor, action: 'user.role', detail: { user: user.name, role } })
-  })
+export async function updateRole(trx: Knex.Transaction, userId: number, role: Role): Promise<void> {
+  await trx('users').where({ id: userId }).update({ role })
 }
 
-/** With the sessions. Throws OperationError for the last admin: nobody could make another from the pages. */
-export async function deleteUser(db: Knex, user: Pick<User, 'id' | 'name'>, actor: string): Promise<void> {
-  await inTransaction(db, async trx => {
-    await refuseLastAdmin(trx, user.id)
-    await trx('users').where({ id: user.id }).delete()
-    await insertAudit(trx, { actor, action: 'user.remove', detail: { user: user.name } })
-  })
+/** With the sessions. */
+export async function deleteUser(trx: Knex.Transaction, userId: number): Promise<void> {
+  await trx('users').where({ id: userId }).delete()
 }
 
-async function refuseLastAdmin(trx: Knex.Transaction, id: number): Promise<void> {
+/** Throws OperationError for the last admin: nobody could make another from the pages. */
+export async function refuseLastAdmin(trx: Knex.Transaction, userId: number): Promise<void> {
   const admins: number[] = await trx('users').where({ role: 'admin', enabled: 1 }).forUpdate().pluck('id')
-  if (admins.length > 1 || !admins.includes(id)) return
-  throw new OperationError('user.last_admin', {})
+  if (admins.length === 1 && admins.includes(userId)) throw new OperationError('user.last_admin', {})
 }
 
 export async function noteSignIn(db: Knex, userId: number): Promise<void> {

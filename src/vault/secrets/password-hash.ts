@@ -21,13 +21,6 @@ const tagBytes = 32
 export const shortestPassword = 12
 export const longestPassword = 1_000
 
-/** What is wrong with a new password, in words, or undefined. Length is what makes guessing hard; nothing else is asked for. */
-export function faultOfPassword(password: string): string | undefined {
-  if ([...password].length < shortestPassword) return `a password has at least ${shortestPassword} characters`
-  if (password.length > longestPassword) return `a password has at most ${longestPassword} characters`
-  return undefined
-}
-
 /** `$argon2id$v=19$m=65536,t=3,p=4$SALT$HASH` */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(saltBytes)

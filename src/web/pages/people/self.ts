@@ -1,17 +1,18 @@
 // Whoever is signed in: the own password, and where else one is signed in.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { insertAudit } from '../../../store/people/audit.ts'
-import { deleteSession, findSessions, type SessionView } from '../../../store/people/sessions.ts'
-import { findSignIn, updatePassword } from '../../../store/people/users.ts'
-import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
-import { failurePage, NotFound, sentence } from '../../failures.ts'
+import { CommandError } from '../../../errors/errors.ts'
+import { InputError } from '../../../operations/operation.ts'
+import { endSession as end, setPassword as passwd } from '../../../operations/users.ts'
+import { findSessions, type SessionView } from '../../../store/people/sessions.ts'
+import { shortestPassword } from '../../../vault/secrets/password-hash.ts'
+import { failurePage, inSentences, NotFound } from '../../failures.ts'
 import { type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { actionButton, badge, field, fieldsOf, form, table, time } from '../../layout/parts.ts'
 import { deviceOf } from '../../security/device.ts'
 import { beginSession, goTo } from '../../security/session.ts'
 import { countAttempt } from '../../security/throttle.ts'
-import { actorOf, limitsOf, sessionOf, siteOf } from '../../site.ts'
+import { depsOf, limitsOf, sessionOf, siteOf, userActor } from '../../site.ts'
 
 export async function showSelf(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   return await selfPage(request, reply)
@@ -70,11 +71,9 @@ export function sessionTable(
 }
 
 export async function endOwnSession(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { db } = siteOf(request)
-  const { id } = request.params as { id: string }
-  const name = await deleteSession(db, toId(id), sessionOf(request).user.id)
-  if (name === undefined) throw new NotFound()
-  await insertAudit(db, { actor: actorOf(request), action: 'session.end', detail: { user: name } })
+  const session = toId((request.params as { id: string }).id)
+  const ended = await end.run(depsOf(request), userActor(request), { session })
+  if (ended === undefined) throw new NotFound()
   return await goTo(request, reply, '/you', { tone: 'good', text: 'The session was ended.' })
 }
 
@@ -84,43 +83,30 @@ export function toId(text: string): number {
   throw new NotFound()
 }
 
+/** The current password is counted as a sign-in is: nobody guesses it from a browser that was left unlocked. */
 export async function changePassword(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { next = '', again = '' } = fieldsOf(request.body)
-  const checked = await checkOwnPassword(request)
-  if (checked === 'too often') return await failurePage(reply, 429)
-  const fault =
-    checked === 'right'
-      ? (faultOfPassword(next) ?? (next === again ? undefined : 'the new passwords do not match'))
-      : 'the current password is wrong'
-  if (fault !== undefined) {
+  const { redis, config } = siteOf(request)
+  const { user } = sessionOf(request)
+  const { password: current = '', next = '', again = '' } = fieldsOf(request.body)
+  const attempt = { name: user.name, address: request.ip, device: deviceOf(request) }
+  const counted = await countAttempt(redis, config.redis.prefix, attempt)
+  if (counted === undefined) return await failurePage(reply, 429)
+  try {
+    if (next !== again) throw new CommandError('the new passwords do not match')
+    await passwd.run(depsOf(request), userActor(request), { user: user.id, password: next, current })
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
     reply.code(422)
-    return await selfPage(request, reply, sentence(fault))
+    return await selfPage(request, reply, isWrongPassword(error) ? wrongPassword : inSentences(error))
   }
-  await replaceOwnPassword(request, reply, next)
+  await counted.forget()
+  // All sessions have ended; this browser gets a new one: a token that somebody read before is worth nothing after.
+  await beginSession(request, reply, user.id)
   return await goTo(request, reply, '/you', { tone: 'good', text: 'Your password was changed.' })
 }
 
-/**
- * The field `password` of the form against the password of whoever is signed in: a browser that was left unlocked must not be enough to
- * take the account over.
- */
-async function checkOwnPassword(request: FastifyRequest): Promise<'right' | 'wrong' | 'too often'> {
-  const { db, redis, config } = siteOf(request)
-  const { user } = sessionOf(request)
-  const { password = '' } = fieldsOf(request.body)
-  const attempt = { name: user.name, address: request.ip, device: deviceOf(request) }
-  const counted = await countAttempt(redis, config.redis.prefix, attempt)
-  if (counted === undefined) return 'too often'
-  const found = await findSignIn(db, user.name)
-  const { right } = await checkPassword(password, found?.passwordHash)
-  if (!right) return 'wrong'
-  await counted.forget()
-  return 'right'
-}
+const wrongPassword = 'The current password is wrong.'
 
-/** Ends all sessions of whoever is signed in, and begins a new one here: a token that somebody read before is worth nothing after. */
-async function replaceOwnPassword(request: FastifyRequest, reply: FastifyReply, next: string): Promise<void> {
-  const { user } = sessionOf(request)
-  await updatePassword(siteOf(request).db, user, await hashPassword(next), actorOf(request))
-  await beginSession(request, reply, user.id)
+function isWrongPassword(error: CommandError): boolean {
+  return error instanceof InputError && error.faults.some(({ path }) => path[0] === 'current')
 }

@@ -1,10 +1,13 @@
 // Signing in and out, and the first admin.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../../errors/errors.ts'
+import type { Actor } from '../../../operations/operation.ts'
+import { addUser } from '../../../operations/users.ts'
+import { inTransaction } from '../../../store/db/database.ts'
 import { insertAudit } from '../../../store/people/audit.ts'
 import { deleteEndedSessions } from '../../../store/people/sessions.ts'
-import { findSignIn, insertUser, noteSignIn, toUserName, upgradeHash } from '../../../store/people/users.ts'
-import { checkPassword, faultOfPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
+import { findSignIn, noteSignIn, toUserName, upgradeHash } from '../../../store/people/users.ts'
+import { checkPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
 import { failurePage, inSentences } from '../../failures.ts'
 import { html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
@@ -13,7 +16,7 @@ import { field, fieldsOf, form } from '../../layout/parts.ts'
 import { deviceOf, renewDevice } from '../../security/device.ts'
 import { beginSession, endSession, safeTarget } from '../../security/session.ts'
 import { countAttempt } from '../../security/throttle.ts'
-import { limitsOf, sessionOf, siteOf } from '../../site.ts'
+import { depsOf, limitsOf, sessionOf, siteOf } from '../../site.ts'
 
 export async function goToStart(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const [first] = linksFor(sessionOf(request).user.role)
@@ -47,7 +50,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
   const site = siteOf(request)
   const { db, redis, config } = site
   const { name: typed = '', password = '', to } = fieldsOf(request.body)
-  const attempt = { name: nameOf(typed), address: request.ip, device: deviceOf(request) }
+  const attempt = { name: toUserName(typed) ?? '', address: request.ip, device: deviceOf(request) }
   const counted = await countAttempt(redis, config.redis.prefix, attempt)
   if (counted === undefined) {
     site.log.warn({ event: 'web', ip: request.ip }, 'too many attempts to sign in')
@@ -69,18 +72,11 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
   if (outdated) await upgradeHash(db, user.id, user.passwordHash, await hashPassword(password))
   await deleteEndedSessions(db, limitsOf(site))
   await beginSession(request, reply, user.id)
-  await noteSignIn(db, user.id)
-  await insertAudit(db, { actor: `${user.name} (web)`, action: 'user.sign_in', detail: { address: request.ip } })
+  await inTransaction(db, async trx => {
+    await noteSignIn(trx, user.id)
+    await insertAudit(trx, { actor: `${user.name} (web)`, action: 'user.sign_in', detail: { address: request.ip } })
+  })
   return reply.redirect(safeTarget(to), 303)
-}
-
-/** What was typed as a name, or nobody's. */
-function nameOf(typed: string): string {
-  try {
-    return toUserName(typed)
-  } catch {
-    return ''
-  }
 }
 
 export async function signOut(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -127,12 +123,11 @@ export async function makeFirstAdmin(request: FastifyRequest, reply: FastifyRepl
   const site = siteOf(request)
   const { token = '', name = '', password = '', again = '' } = fieldsOf(request.body)
   if (!isRightLink(request, token)) return await failurePage(reply, 403, spentLink)
-  const fault = faultOfPassword(password) ?? (password === again ? undefined : 'the passwords do not match')
+  // Who has the link has the terminal of the server, as somebody who gives a command.
+  const actor: Actor = { kind: 'command', name: `${request.ip} (first start)` }
   try {
-    if (fault !== undefined) throw new CommandError(fault)
-    toUserName(name)
-    const passwordHash = await hashPassword(password)
-    const id = await insertUser(site.db, { name, role: 'admin', passwordHash }, `${request.ip} (first start)`, 'first')
+    if (password !== again) throw new CommandError('the passwords do not match')
+    const { id } = await addUser.run(depsOf(request), actor, { name, role: 'admin', password, first: true })
     site.firstAdmin = undefined
     await beginSession(request, reply, id)
     await noteSignIn(site.db, id)

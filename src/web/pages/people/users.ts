@@ -1,25 +1,23 @@
 // Server > Users: who may sign in, and who is signed in.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../../errors/errors.ts'
-import { insertAudit } from '../../../store/people/audit.ts'
-import { deleteSession, findSessions } from '../../../store/people/sessions.ts'
 import {
-  deleteUser,
-  findUsers,
-  insertUser,
-  type Role,
-  toUserName,
-  type User,
-  updatePassword,
-  updateRole,
-} from '../../../store/people/users.ts'
-import { faultOfPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
+  addUser as add,
+  endSession as end,
+  setRole as giveRole,
+  listUsers as list,
+  setPassword as passwd,
+  removeUser as remove,
+} from '../../../operations/users.ts'
+import { findSessions } from '../../../store/people/sessions.ts'
+import type { Role, User } from '../../../store/people/users.ts'
+import { shortestPassword } from '../../../vault/secrets/password-hash.ts'
 import { inSentences, NotFound } from '../../failures.ts'
 import { type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { actionButton, badge, field, fieldsOf, form, table, time } from '../../layout/parts.ts'
 import { goTo } from '../../security/session.ts'
-import { actorOf, limitsOf, sessionOf, siteOf } from '../../site.ts'
+import { depsOf, limitsOf, sessionOf, siteOf, userActor } from '../../site.ts'
 import { sessionTable, toId } from './self.ts'
 
 const home = '/server/users'
@@ -40,7 +38,7 @@ async function usersPage(
     title: 'Users',
     section: 'users',
     body: html`<section><h2>Users</h2>
-${userTable(await findUsers(site.db), user.id)}</section>
+${userTable(await list.run(depsOf(request), userActor(request), {}), user.id)}</section>
 <section><h2>Add a user</h2>
 <p>Agents read tickets. Admins also run accounts, encryption and users.</p>
 ${again !== undefined && html`<p class="flash bad" role="alert">${again.fault}</p>`}
@@ -85,7 +83,7 @@ function userTable(users: readonly User[], own: number): Html {
 async function getShown(request: FastifyRequest): Promise<User> {
   const { id } = request.params as { id: string }
   const number = toId(id)
-  const user = (await findUsers(siteOf(request).db)).find(one => one.id === number)
+  const user = (await list.run(depsOf(request), userActor(request), {})).find(one => one.id === number)
   if (user === undefined) throw new NotFound()
   return user
 }
@@ -119,13 +117,9 @@ ${actionButton(reply, `${at}/remove`, `Remove ${user.name}`, { danger: true })}<
 export async function addUser(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { name = '', role = '', password = '' } = fieldsOf(request.body)
   try {
-    const fault = faultOfPassword(password)
-    if (fault !== undefined) throw new CommandError(fault)
-    if (role !== 'admin' && role !== 'agent') throw new CommandError('choose a role')
-    toUserName(name)
-    const passwordHash = await hashPassword(password)
-    await insertUser(siteOf(request).db, { name, role, passwordHash }, actorOf(request))
-    return await goTo(request, reply, home, { tone: 'good', text: `${toUserName(name)} can sign in now.` })
+    const given = { name, role: role as Role, password }
+    const added = await add.run(depsOf(request), userActor(request), given)
+    return await goTo(request, reply, home, { tone: 'good', text: `${added.name} can sign in now.` })
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     reply.code(422)
@@ -136,32 +130,31 @@ export async function addUser(request: FastifyRequest, reply: FastifyReply): Pro
 export async function setPassword(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const user = await getShown(request)
   const { password = '' } = fieldsOf(request.body)
-  const fault = user.id === sessionOf(request).user.id ? ownPassword : faultOfPassword(password)
-  if (fault !== undefined) {
+  try {
+    if (user.id === sessionOf(request).user.id) throw new CommandError(ownPassword)
+    await passwd.run(depsOf(request), userActor(request), { user: user.id, password })
+    return await goTo(request, reply, home, { tone: 'good', text: `${user.name} has a new password.` })
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
     reply.code(422)
-    return await userPage(request, reply, user, inSentences(new CommandError(fault)))
+    return await userPage(request, reply, user, inSentences(error))
   }
-  await updatePassword(siteOf(request).db, user, await hashPassword(password), actorOf(request))
-  return await goTo(request, reply, home, { tone: 'good', text: `${user.name} has a new password.` })
 }
 
-/** Here the present one is not asked for. */
+/** This form has no field for the current one. */
 const ownPassword = 'change your own password under your name, where you confirm it with the current one'
 
 export async function setRole(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { role } = fieldsOf(request.body)
+  const { role = '' } = fieldsOf(request.body)
   return await change(request, reply, async user => {
-    if (role !== 'admin' && role !== 'agent') throw new CommandError('choose a role')
-    await updateRole(siteOf(request).db, user, role, actorOf(request))
-    return `${user.name} is ${role === 'admin' ? 'an admin' : 'an agent'} now.`
+    const set = await giveRole.run(depsOf(request), userActor(request), { user: user.id, role: role as Role })
+    return `${user.name} is ${set.role === 'admin' ? 'an admin' : 'an agent'} now.`
   })
 }
 
 export async function removeUser(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   return await change(request, reply, async user => {
-    if (user.id === sessionOf(request).user.id)
-      throw new CommandError('you can’t remove yourself', 'ask another admin to remove you')
-    await deleteUser(siteOf(request).db, user, actorOf(request))
+    await remove.run(depsOf(request), userActor(request), { user: user.id })
     return `${user.name} was removed.`
   })
 }
@@ -181,10 +174,8 @@ async function change(
 }
 
 export async function endSession(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { db } = siteOf(request)
-  const { id } = request.params as { id: string }
-  const name = await deleteSession(db, toId(id))
-  if (name === undefined) throw new NotFound()
-  await insertAudit(db, { actor: actorOf(request), action: 'session.end', detail: { user: name } })
-  return await goTo(request, reply, home, { tone: 'good', text: `A session of ${name} has ended.` })
+  const session = toId((request.params as { id: string }).id)
+  const ended = await end.run(depsOf(request), userActor(request), { session })
+  if (ended === undefined) throw new NotFound()
+  return await goTo(request, reply, home, { tone: 'good', text: `A session of ${ended.user} has ended.` })
 }
