@@ -2,9 +2,10 @@
 import type { z } from 'zod'
 import { CommandError } from '../errors/errors.ts'
 import type { Deps } from '../operations/deps.ts'
-import { checkInput, type Fault, InputError, type Operation } from '../operations/operation.ts'
+import { checkInput, InputError, type Operation } from '../operations/operation.ts'
 import { commandActor } from './actor.ts'
 import { type GlobalOptions, withDeps } from './connect.ts'
+import { inWords } from './faults.ts'
 
 /** What people type for each field of an input, as `--limit` or `the id of a mail`. */
 export type FieldNames = Readonly<Record<string, string>>
@@ -34,20 +35,6 @@ export function checkGiven<Input extends z.ZodType>(
     throw new CommandError(message ?? '', undefined, 2)
   }
 }
-
-/** `--port "99999": must be a number from 1 to 65535`. */
-function inWords(
-  { path: [field = ''], text }: Fault,
-  names: FieldNames,
-  given: Readonly<Record<string, unknown>>,
-): string {
-  const name = names[field] ?? String(field)
-  const value = secretFields.has(String(field)) ? undefined : given[field]
-  return typeof value === 'string' ? `${name} ${JSON.stringify(value)}: ${text}` : `${name} ${text}`.trim()
-}
-
-/** Never repeated. */
-const secretFields: ReadonlySet<string> = new Set(['password', 'current'])
 
 /** Asks for the operation once. */
 export async function askFor<Input extends z.ZodType, Value>(

@@ -119,13 +119,17 @@ export const recoverSources = defineOperation({
   who: 'admin',
   summary: 'takes in mails that are kept but have no row, after a crash or a restored database',
   input: z.strictObject({}),
-  /** `progress`: told of each batch that is read. Each mail is a transaction of its own; the audit row tells how many there were. */
+  /** Each mail is a transaction of its own; the audit row tells how many there were. */
   async work(
-    deps: Pick<Deps, 'db' | 'raw' | 'parse' | 'triage'> & { progress?: (batch: string) => void },
+    { db, raw, parse, triage, say }: Pick<Deps, 'db' | 'raw' | 'parse' | 'triage' | 'say'>,
     { audit },
   ): Promise<Recovered> {
-    const { db, raw, parse, triage, progress } = deps
-    const recovered = await recover({ db, raw: await raw(), parse, triage: await triage() }, progress)
+    let day = ''
+    const recovered = await recover({ db, raw: await raw(), parse, triage: await triage() }, batch => {
+      const next = batch.slice(0, '2026-11-24'.length)
+      if (next !== day) say(`reading the mail of ${next} …`)
+      day = next
+    })
     await inTransaction(db, trx => audit(trx, { detail: { ...recovered } }))
     return recovered
   },

@@ -6,7 +6,7 @@ import type { z } from 'zod'
 import { CommandError } from '../../errors/errors.ts'
 import { newAccount } from '../../operations/account-input.ts'
 import { checkInput, type Fault, InputError } from '../../operations/operation.ts'
-import { inWords } from './faults.ts'
+import { inWords } from '../faults.ts'
 import { readCa, readPasswordFile } from './files.ts'
 
 const columns = [

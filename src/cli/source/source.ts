@@ -157,12 +157,7 @@ async function* quarantinedIds(db: Knex, reason: string | undefined): AsyncItera
 }
 
 export async function recoverMails(options: GlobalOptions): Promise<void> {
-  let day = ''
-  const progress = (batch: string): void => {
-    if (!batch.startsWith(day) || day === '') remark(`reading the mail of ${batch.slice(0, 10)} …`)
-    day = batch.slice(0, 10)
-  }
-  const done = await withDeps(options, deps => recoverSources.run({ ...deps, progress }, commandActor(), {}))
+  const done = await askFor(recoverSources, options, { input: {}, names: {} })
   await print(`${done.mails} mails of ${done.batches} batches had no row and were taken in`)
   if (done.strangers > 0)
     await print(
