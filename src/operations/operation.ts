@@ -10,7 +10,7 @@ import type { Knex } from 'knex'
 import { z } from 'zod'
 import { CommandError } from '../errors/errors.ts'
 import { type AuditEntry, insertAudit } from '../store/people/audit.ts'
-import type { Role } from '../store/people/users.ts'
+import type { Role } from '../store/people/user-rows.ts'
 
 /** Who asks: a command on a host, whose caller may do everything, or somebody who is signed in. */
 export type Actor = { kind: 'command'; name: string } | { kind: 'user'; id: number; name: string; role: Role }

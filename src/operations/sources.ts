@@ -10,7 +10,7 @@ import {
   type SourceDetail,
   type SourceFilter,
   type SourceView,
-} from '../store/ingest/sources.ts'
+} from '../store/ingest/source-rows.ts'
 import { type Pruned, pruneLeftovers } from '../store/raw/raw-leftovers.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import type { Deps } from './deps.ts'

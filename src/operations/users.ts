@@ -15,7 +15,7 @@ import {
   type User,
   updatePassword,
   updateRole,
-} from '../store/people/users.ts'
+} from '../store/people/user-rows.ts'
 import { checkPassword, hashPassword, longestPassword, shortestPassword } from '../vault/secrets/password-hash.ts'
 import type { Deps } from './deps.ts'
 import { defineOperation, type Fault, InputError, id, mayRun, NotAllowed } from './operation.ts'

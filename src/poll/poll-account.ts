@@ -15,7 +15,7 @@ import { findMailboxes, type StoredMailbox, updateMailbox } from '../store/accou
 import type { PolledAccount } from '../store/accounts/polled-account.ts'
 import { inTransaction } from '../store/db/database.ts'
 import { findUidsFrom, releaseUids } from '../store/ingest/find-duplicates.ts'
-import { findRetries, type Retry } from '../store/ingest/quarantine.ts'
+import { findRetries, type Retry } from '../store/ingest/quarantine-rows.ts'
 import { findUnsettled } from '../store/ingest/unsettled.ts'
 import { type Cursor, isTakenBack, isUnchanged, lastCertainUid, readAgain, resumeFrom } from './cursor.ts'
 import { ingestMailbox, retryMails, YieldedConnection } from './ingest-mailbox.ts'

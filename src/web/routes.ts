@@ -2,7 +2,7 @@
 // is not in it is not there. `public`: without a session too; `agent`: whoever is signed in; `admin`: admins alone.
 //
 // New pages: write `src/web/pages/NAME.ts`, add its routes here and its entry in navigation.ts.
-import type { Role } from '../store/people/users.ts'
+import type { Role } from '../store/people/user-rows.ts'
 import {
   pauseAccount,
   pollNow,

@@ -4,7 +4,7 @@
 //   node test/bench/tickets-page.ts [--tickets 100000] [--accounts 20] [--requests 60]
 import { parseArgs } from 'node:util'
 import type { Knex } from 'knex'
-import { insertUser } from '../../src/store/people/users.ts'
+import { insertUser } from '../../src/store/people/user-rows.ts'
 import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
 import { createWebClient, linkOf, type WebClient, webPassword } from '../support/web.ts'
 import {

@@ -2,7 +2,7 @@
 // ended, and what was to be flagged, moved or deleted is. What an operator does in the manual after an outage is done here too: failing accounts are polled
 // now instead of after their backoff, and mails that were given up as unfetchable are asked for again.
 import type { Knex } from 'knex'
-import { requestRetry } from '../../src/store/ingest/quarantine.ts'
+import { requestRetry } from '../../src/store/ingest/quarantine-rows.ts'
 import { until } from '../support/until.ts'
 import { keyOf, type Register } from './register.ts'
 import type { Scene } from './scene.ts'

@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { getAccount } from '../../src/store/accounts/accounts.ts'
-import { findSourceDetails } from '../../src/store/ingest/sources.ts'
+import { findSourceDetails } from '../../src/store/ingest/source-rows.ts'
 import { createWorld, ends, until } from '../support/daemon.ts'
 import { type Script, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'

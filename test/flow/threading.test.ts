@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findSources } from '../../src/store/ingest/sources.ts'
+import { findSources } from '../../src/store/ingest/source-rows.ts'
 import { nextName } from '../../src/vault/keys/place-key-file.ts'
 import { letterlock } from '../cli/letterlock.ts'
 import { createWorld, ends, until, type World } from '../support/daemon.ts'

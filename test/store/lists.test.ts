@@ -1,7 +1,7 @@
 // Lists of tickets and mails: what is in them, in which order, and that they cost what they show, however much there is.
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findSourceDetails, findSources, getSource } from '../../src/store/ingest/sources.ts'
+import { findSourceDetails, findSources, getSource } from '../../src/store/ingest/source-rows.ts'
 import { findUsedBatches } from '../../src/store/raw/raw-rows.ts'
 import { findHtmlOfTicket, findMessageId, findMessages, getTicket } from '../../src/store/tickets/conversation.ts'
 import {

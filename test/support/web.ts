@@ -1,7 +1,7 @@
 // Somebody at the web interface: over HTTP with cookies and forms, or in a browser.
 import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { insertUser, type Role } from '../../src/store/people/users.ts'
+import { insertUser, type Role } from '../../src/store/people/user-rows.ts'
 import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
 import type { World } from './daemon.ts'
 

@@ -9,8 +9,8 @@ import {
   showQuarantined,
 } from '../../operations/quarantine.ts'
 import { listSources as list, pruneSources, recoverSources, showSource as show } from '../../operations/sources.ts'
-import { findQuarantinedIds } from '../../store/ingest/quarantine.ts'
-import type { SourceDetail, SourceView } from '../../store/ingest/sources.ts'
+import { findQuarantinedIds } from '../../store/ingest/quarantine-rows.ts'
+import type { SourceDetail, SourceView } from '../../store/ingest/source-rows.ts'
 import { commandActor } from '../actor.ts'
 import { askFor, checkGiven, type Given, toNumber } from '../ask.ts'
 import { type GlobalOptions, withDeps } from '../connect.ts'

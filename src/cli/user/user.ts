@@ -6,7 +6,7 @@ import {
   setPassword as passwd,
   removeUser as remove,
 } from '../../operations/users.ts'
-import { getUser, toUserName } from '../../store/people/users.ts'
+import { getUser, toUserName } from '../../store/people/user-rows.ts'
 import { shortestPassword } from '../../vault/secrets/password-hash.ts'
 import { commandActor } from '../actor.ts'
 import { askFor, checkGiven } from '../ask.ts'

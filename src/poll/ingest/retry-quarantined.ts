@@ -5,7 +5,7 @@ import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { MailOutcome } from '../../model/mail-outcome.ts'
 import { inTransaction } from '../../store/db/database.ts'
-import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../../store/ingest/quarantine.ts'
+import { findQuarantined, isFetchable, type QuarantinedMail, requestRetry } from '../../store/ingest/quarantine-rows.ts'
 import {
   type IngestDeps,
   parseMail,

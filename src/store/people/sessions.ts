@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { readFlashes } from '../db/json-columns.ts'
-import type { Role } from './users.ts'
+import type { Role } from './user-rows.ts'
 
 export interface SessionLimits {
   idleHours: number

@@ -1,5 +1,5 @@
 // The entries of the navigation, in their order. An entry is added with the page that it leads to.
-import type { Role } from '../../store/people/users.ts'
+import type { Role } from '../../store/people/user-rows.ts'
 
 export type Section = 'tickets' | 'accounts' | 'quarantine' | 'queue' | 'encryption' | 'audit' | 'users'
 

@@ -10,7 +10,7 @@ import {
   removeUser as remove,
 } from '../../../operations/users.ts'
 import { findSessions } from '../../../store/people/sessions.ts'
-import type { Role, User } from '../../../store/people/users.ts'
+import type { Role, User } from '../../../store/people/user-rows.ts'
 import { shortestPassword } from '../../../vault/secrets/password-hash.ts'
 import { inSentences, NotFound } from '../../failures.ts'
 import { type Html, html } from '../../layout/html.ts'

@@ -9,7 +9,7 @@ import {
   showQuarantined as show,
 } from '../../../operations/quarantine.ts'
 import { decodeText, parseHeaders } from '../../../parse/mime/headers.ts'
-import type { SourceDetail, SourceView } from '../../../store/ingest/sources.ts'
+import type { SourceDetail, SourceView } from '../../../store/ingest/source-rows.ts'
 import { NotFound } from '../../failures.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
