@@ -79,7 +79,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const health = createHealth(log)
   const events = createEvents(log)
   await using stack = new AsyncDisposableStack()
-  health.fail('start', new ServiceError('embedded.not_running', 'letterlock is starting', { temporary: true }))
+  health.fail('start', new ServiceError('embedded.not_running', { reason: 'starting' }, { temporary: true }))
   const web = stack.use(await openWeb(config.web, health, events.registry))
 
   const places = await startPlaces(config, options, stack, signal)

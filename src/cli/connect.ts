@@ -35,14 +35,7 @@ export async function findServers(config: Config): Promise<Urls> {
   const databaseUrl = config.database.url || found?.databaseUrl || ''
   const redisUrl = config.redis.url || found?.redisUrl || ''
   if (databaseUrl === '') {
-    throw new ServiceError(
-      'embedded.not_running',
-      `no database: database.url is empty and nothing runs on ${config.data.directory}`,
-      {
-        temporary: true,
-        hint: 'run `npm start` in another terminal, or set database.url (LETTERLOCK_DATABASE_URL)',
-      },
-    )
+    throw new ServiceError('embedded.not_running', { directory: config.data.directory }, { temporary: true })
   }
   return { databaseUrl, redisUrl }
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse as parseToml, TomlError } from 'smol-toml'
 import type { z } from 'zod'
+import type { ParamsOf } from '../errors/catalogue.ts'
 import { ServiceError } from '../errors/errors.ts'
 import { nearest } from './nearest.ts'
 import { schema } from './schema.ts'
@@ -47,12 +48,8 @@ function readFile(name: string): string {
   try {
     return readFileSync(name, 'utf8')
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be read'
-    throw invalid(
-      `the configuration file ${name} ${why}`,
-      'check the path after --config or in LETTERLOCK_CONFIG',
-      cause,
-    )
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    throw invalid({ reason: isMissing ? 'file_missing' : 'file_unreadable', file: name }, cause)
   }
 }
 
@@ -61,12 +58,7 @@ export function toConfig(sources: Sources): Config {
   const { values, origin, faults } = merge(sources)
   const result = schema.safeParse(values)
   if (!result.success) faults.push(...result.error.issues.flatMap(issue => describe(issue, origin, sources.file)))
-  if (faults.length > 0 || !result.success) {
-    throw invalid(
-      `the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map(fault => `  ${fault}`).join('\n')}`,
-      'mend what is listed; config/default.toml shows every name with its default',
-    )
-  }
+  if (faults.length > 0 || !result.success) throw invalid({ reason: 'faults', faults })
   return resolvePaths(toCamel(result.data))
 }
 
@@ -170,6 +162,6 @@ function resolvePaths(config: Config): Config {
   return { ...config, data: { directory: data }, encryption: { ...config.encryption, keyFile } }
 }
 
-function invalid(message: string, hint: string, cause?: unknown): ServiceError {
-  return new ServiceError('config.invalid', message, { temporary: false, hint, cause })
+function invalid(params: ParamsOf<'config.invalid'>, cause?: unknown): ServiceError {
+  return new ServiceError('config.invalid', params, { temporary: false, cause })
 }

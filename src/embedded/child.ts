@@ -119,10 +119,8 @@ async function untilReady(start: ServerStart, hasEnded: () => boolean): Promise<
 }
 
 function failed(start: ServerStart, why: string): ServiceError {
-  return new ServiceError('embedded.failed', `the embedded ${start.name} did not start: ${why}`, {
-    temporary: false,
-    hint: `see ${start.logFile}`,
-  })
+  const params = { reason: 'not_started', server: start.name, why, logFile: start.logFile } as const
+  return new ServiceError('embedded.failed', params, { temporary: false })
 }
 
 /** The last line of the log that complains, or the last one. */

@@ -81,14 +81,8 @@ function takeLock(fd: number, flock: string, directory: string): void {
   const { status } = spawnSync(flock, ['--exclusive', '--nonblock', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] })
   if (status === 0) return
   const pid = readState(directory)?.holder.pid
-  throw new ServiceError(
-    'embedded.failed',
-    `${pid === undefined ? 'another process' : `process ${pid}`} already runs servers on ${directory}`,
-    {
-      temporary: false,
-      hint: 'stop it first, or give this one a directory of its own (LETTERLOCK_DATA_DIRECTORY)',
-    },
-  )
+  const pids = pid === undefined ? [] : [pid]
+  throw new ServiceError('embedded.failed', { reason: 'directory_taken', directory, pids }, { temporary: false })
 }
 
 /** Ends and removes what a run that was killed left behind. */
@@ -171,10 +165,7 @@ export async function endTraces(traces: readonly Trace[]): Promise<void> {
   if (await allEnd(traces, 'SIGTERM', endWithinMs)) return
   if (await allEnd(traces, 'SIGKILL', killWithinMs)) return
   const left = traces.flatMap(membersOf).map(trace => trace.pid)
-  throw new ServiceError('embedded.failed', `process ${left.join(', ')} does not end`, {
-    temporary: false,
-    hint: `end it with \`kill -9 ${left.join(' ')}\`, as the user it belongs to`,
-  })
+  throw new ServiceError('embedded.failed', { reason: 'does_not_end', pids: left }, { temporary: false })
 }
 
 /** Nobody tells us when a process ends that is not our child, so it is asked for. */

@@ -80,15 +80,12 @@ function packagesOf(programs: readonly Program[]): string[] {
 }
 
 function absent(programs: readonly Program[], why?: string): ServiceError {
-  const message = why ?? `programs are missing that the embedded servers need: ${programs.join(', ')}`
   const packages = packagesOf(programs)
-  const also = packages.includes('dovecot-imapd')
-    ? '; Debian then runs a Dovecot of its own, which `sudo systemctl disable --now dovecot` ends'
-    : ', or name servers of your own in database.url and redis.url'
-  return new ServiceError('embedded.programs_missing', message, {
-    temporary: false,
-    hint: `run \`sudo apt-get install --no-install-recommends ${packages.join(' ')}\`${also}`,
-  })
+  return new ServiceError(
+    'embedded.programs_missing',
+    { programs, packages, ...(why === undefined ? {} : { why }) },
+    { temporary: false },
+  )
 }
 
 async function install(programs: readonly Program[], options: ProgramOptions): Promise<void> {
@@ -101,7 +98,7 @@ async function install(programs: readonly Program[], options: ProgramOptions): P
   if (hasFreshLists() && (await apt(arguments_, options)).code === 0) return
   await apt(['update'], options)
   const { code, complaint } = await apt(arguments_, options)
-  if (code !== 0) throw absent(programs, `apt-get could not install ${packages.join(', ')}: ${complaint}`)
+  if (code !== 0) throw absent(programs, complaint)
 }
 
 const aptGet = '/usr/bin/apt-get'

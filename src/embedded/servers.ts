@@ -138,11 +138,11 @@ async function installMariadb(start: Start, data: string): Promise<void> {
   } catch (cause) {
     rmSync(half, { recursive: true, force: true })
     start.signal.throwIfAborted()
-    throw new ServiceError('embedded.failed', 'the data directory of the embedded MariaDB could not be made', {
-      temporary: false,
-      hint: `check free space and permissions of ${start.directory}`,
-      cause,
-    })
+    throw new ServiceError(
+      'embedded.failed',
+      { reason: 'no_data_directory', directory: start.directory },
+      { temporary: false, cause },
+    )
   }
 }
 

@@ -27,9 +27,6 @@ export interface ErrorDetail {
   cause?: unknown
 }
 
-/** A site that is not converted yet: a sentence in place of values. */
-type Sentence<C> = [code: C, message: string, detail?: ErrorDetail & { temporary?: boolean; hint?: string }]
-
 /** A failure with a scope, a code and an opinion on whether waiting cures it. */
 export abstract class IngestError extends Error {
   abstract readonly scope: 'message' | 'account' | 'service'
@@ -39,16 +36,9 @@ export abstract class IngestError extends Error {
   readonly temporary: boolean
   readonly retryAfterMs: number | undefined
 
-  readonly #hint: string | undefined
-
-  constructor(
-    { code, params }: { code: ErrorCode; params: Params | string },
-    temporary: boolean,
-    detail: ErrorDetail & { hint?: string },
-  ) {
-    super(typeof params === 'string' ? params : messageOf({ code, params }), { cause: detail.cause })
-    this.params = typeof params === 'string' ? {} : params
-    this.#hint = detail.hint
+  constructor(failure: Failure<ErrorCode>, temporary: boolean, detail: ErrorDetail) {
+    super(messageOf(failure), { cause: detail.cause })
+    this.params = failure.params
     this.because = detail.because ?? []
     this.temporary = temporary
     this.retryAfterMs = detail.retryAfterMs
@@ -61,7 +51,7 @@ export abstract class IngestError extends Error {
 
   /** The words for a terminal. */
   get hint(): string | undefined {
-    return this.#hint ?? hintForCommand(this)
+    return hintForCommand(this)
   }
 }
 
@@ -87,12 +77,8 @@ export class AccountError extends IngestError {
   /** What the server said when it refused the login (server-words.ts). It may hold addresses: for admins, never for the log. */
   said: string | undefined
 
-  constructor(
-    ...[code, params, detail = { temporary: true }]:
-      | Told<AccountErrorCode, [detail: ErrorDetail & { temporary: boolean }]>
-      | Sentence<AccountErrorCode>
-  ) {
-    super({ code, params }, detail.temporary ?? true, detail)
+  constructor(...[code, params, detail]: Told<AccountErrorCode, [detail: ErrorDetail & { temporary: boolean }]>) {
+    super({ code, params }, detail.temporary, detail)
     this.code = code
   }
 
@@ -113,12 +99,8 @@ export class ServiceError extends IngestError {
   readonly scope = 'service'
   readonly code: ServiceErrorCode
 
-  constructor(
-    ...[code, params, detail = { temporary: true }]:
-      | Told<ServiceErrorCode, [detail: ErrorDetail & { temporary: boolean }]>
-      | Sentence<ServiceErrorCode>
-  ) {
-    super({ code, params }, detail.temporary ?? true, detail)
+  constructor(...[code, params, detail]: Told<ServiceErrorCode, [detail: ErrorDetail & { temporary: boolean }]>) {
+    super({ code, params }, detail.temporary, detail)
     this.code = code
   }
 }

@@ -21,13 +21,19 @@ export function remediesOf({ code, params }: Failure<Code>): readonly Remedy[] {
 export function hintForCommand(failure: Known): string | undefined {
   const { because = [] } = failure
   const own = [adviceOf(failure), commandsOf(because.length > 0 ? [] : remediesOf(failure))]
-  const text = [...own, ...because.map(sentencesForCommand)].filter(part => part !== '').join(' ')
+  const text = [...own, ...because.map(reason => sentencesForCommand(reason))].filter(part => part !== '').join(' ')
   return text === '' ? undefined : text
 }
 
-/** What happened and what to do, where no message stands beside the hint. */
-export function sentencesForCommand(failure: Known): string {
-  return [sentence(messageOf(failure)), hintForCommand(failure)].filter(Boolean).join(' ')
+/**
+ * What happened and what to do, where no message stands beside the hint. `account`: it stands with this account, so that it is not named
+ * again but in commands.
+ */
+export function sentencesForCommand(failure: Known, about: { account?: unknown } = {}): string {
+  const shown = about.account === undefined ? failure : { ...failure, params: withoutAccount(failure.params) }
+  return [sentence(messageOf({ code: failure.code, params: shown.params })), hintForCommand(failure)]
+    .filter(Boolean)
+    .join(' ')
 }
 
 /** The sentences of a page, with its links. What no page does yet is a command to run on the server. */

@@ -324,12 +324,17 @@ export const accountEntries = {
     remedies: ({ account }) => forAccount(account, id => [{ action: 'edit-account', account: id, fields: ['host'] }]),
     examples: [{ account: 4, during: 'SEARCH' }],
   }),
-  'imap.auth_refused': entry<About<{ reason?: LoginRefusal }>>({
+  'imap.auth_refused': entry<About<{ reason?: LoginRefusal; restSeconds?: number }>>({
     title: 'Login refused',
-    explain: ({ account, reason = 'password' }) => `${at(account)}${refusedLogins[reason].what}`,
-    advise: ({ reason = 'password' }) => refusedLogins[reason].advice,
-    remedies: ({ account, reason = 'password' }) =>
+    explain: ({ account, reason = 'password', restSeconds }) =>
+      `${at(account)}${restSeconds === undefined ? refusedLogins[reason].what : 'not tried, since its login was refused a moment ago'}`,
+    advise: ({ reason = 'password', restSeconds }) =>
+      restSeconds === undefined
+        ? refusedLogins[reason].advice
+        : `A mail server that is asked again and again locks users out. Try again in ${restSeconds} s.`,
+    remedies: ({ account, reason = 'password', restSeconds }) =>
       forAccount(account, id => {
+        if (restSeconds !== undefined) return []
         const oauth = { action: 'sign-in-with-oauth', account: id } as const
         const password = { action: 'set-password', account: id } as const
         if (reason === 'web_login' || reason === 'imap_disabled') return [{ action: 'poll-account', account: id }]
@@ -346,6 +351,7 @@ export const accountEntries = {
       { account: 4, reason: 'needs_tls' },
       { account: 4, reason: 'expired' },
       { account: 4, reason: 'maybe_oauth' },
+      { account: 4, restSeconds: 17 },
     ],
   }),
   'imap.auth_unavailable': entry<About>({

@@ -1,4 +1,5 @@
 // What a poll came to, and what it costs the account.
+import type { Params } from '../errors/entry.ts'
 import type { ErrorCode, IngestError } from '../errors/errors.ts'
 import type { MailOutcome } from './mail-outcome.ts'
 
@@ -11,19 +12,24 @@ export type PollReport = Record<MailOutcome['result'], number> & {
   failure: IngestError | null
 }
 
+/** Why: the code with its values, and both in words for a terminal. */
+interface Told {
+  code: ErrorCode | 'internal'
+  params: Params
+  hint: string
+}
+
 /** What a failed poll costs its account. */
 export type PollVerdict =
   /** Try again after this time. */
-  | { kind: 'retry'; code: string; hint: string; afterMs: number }
+  | (Told & { kind: 'retry'; afterMs: number })
   /** Waiting does not cure it: an operator must act. Looked at again after this time, never given up. */
-  | { kind: 'suspend'; code: ErrorCode; hint: string; afterMs: number }
+  | (Told & { kind: 'suspend'; afterMs: number })
   /** Something of ours is missing; the next slot looks again, without a connection. */
-  | { kind: 'wait'; code: ErrorCode; hint: string }
+  | (Told & { kind: 'wait' })
 
 /** What a poll costs of which a part worked: its account does not wait for the rest. */
-export interface PartialVerdict {
-  code: string
-  hint: string
+export interface PartialVerdict extends Told {
   /** Null: at the next slot. */
   afterMs: number | null
   /** True if there is nothing that comes late: a mailbox that does not exist has no mail. */

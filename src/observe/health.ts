@@ -43,6 +43,6 @@ export function createHealth(log: Log): Health {
 }
 
 function toProblem(part: Part, error: unknown): Problem {
-  if (!(error instanceof IngestError)) return { part, code: 'internal', message: 'failed', hint: 'see the log' }
+  if (!(error instanceof IngestError)) return { part, code: 'internal', message: 'failed', hint: 'See the log.' }
   return { part, code: error.code, message: error.message, hint: error.hint ?? '' }
 }

@@ -136,10 +136,7 @@ async function tryOut(deps: Pick<Deps, 'db' | 'openSecret' | 'openSession'>, sub
 export async function refuseResting({ db }: Pick<Deps, 'db'>, id: number): Promise<void> {
   const seconds = await claimLogin(db, id)
   if (seconds === 0) return
-  throw new AccountError('imap.auth_refused', `account ${id}: not tried, since its login was refused a moment ago`, {
-    temporary: true,
-    hint: `a server that is asked again and again locks users out: try again in ${seconds} s`,
-  })
+  throw new AccountError('imap.auth_refused', { account: id, restSeconds: seconds }, { temporary: true })
 }
 
 /** Looks at each, until one fails. */

@@ -35,5 +35,5 @@ async function countOne(redis: Redis | undefined, key: string): Promise<number> 
     .catch(() => null)
   const [error, count] = answers?.[1] ?? [new Error('no answer')]
   if (error === null) return Number(count)
-  throw new ServiceError('redis.unreachable', 'tests cannot be counted', { temporary: true })
+  throw new ServiceError('redis.unreachable', { reason: 'tests' }, { temporary: true })
 }

@@ -1,6 +1,7 @@
 // PURE. What a failed poll costs. An unknown error is presumed temporary: repeating work is cheaper than losing mail.
 
 import { AccountError, IngestError } from '../errors/errors.ts'
+import { sentencesForCommand } from '../errors/hints.ts'
 import type { PartialVerdict, PollVerdict } from '../model/poll.ts'
 
 const firstWaitMs = 5_000
@@ -13,18 +14,14 @@ const maxAskedMs = 60 * 60_000
 /** `attempt` counts from 1; `random` is in [0, 1). */
 export function verdictOf(error: unknown, attempt: number, random = Math.random()): PollVerdict {
   if (!(error instanceof IngestError)) {
-    return {
-      kind: 'retry',
-      code: 'internal',
-      hint: 'see the log: this is a fault of letterlock',
-      afterMs: waitMs(attempt, random),
-    }
+    const internal = { code: 'internal', params: {} } as const
+    return { kind: 'retry', ...internal, hint: sentencesForCommand(internal), afterMs: waitMs(attempt, random) }
   }
-  const { code, message } = error
-  const hint = error.hint === undefined ? message : `${message}: ${error.hint}`
-  if (code === 'account.password_missing' || code.startsWith('vault.')) return { kind: 'wait', code, hint }
-  if (error instanceof AccountError && !error.temporary) return { kind: 'suspend', code, hint, afterMs: suspendMs }
-  return { kind: 'retry', code, hint, afterMs: askedMs(error.retryAfterMs) ?? waitMs(attempt, random) }
+  const { code, params } = error
+  const told = { code, params, hint: sentencesForCommand(error, { account: params.account }) }
+  if (code === 'account.password_missing' || code.startsWith('vault.')) return { kind: 'wait', ...told }
+  if (error instanceof AccountError && !error.temporary) return { kind: 'suspend', ...told, afterMs: suspendMs }
+  return { kind: 'retry', ...told, afterMs: askedMs(error.retryAfterMs) ?? waitMs(attempt, random) }
 }
 
 /** `everyMs`: from slot to slot. */
@@ -35,10 +32,11 @@ export function partialVerdictOf(
   random = Math.random(),
 ): PartialVerdict {
   const outcome = verdictOf(failure, attempt, random)
-  const { code, hint } = outcome
-  if (code === 'imap.mailbox_missing' || code === 'imap.uids_reused') return { code, hint, afterMs: null, worked: true }
+  const { code, params, hint } = outcome
+  const told = { code, params, hint }
+  if (code === 'imap.mailbox_missing' || code === 'imap.uids_reused') return { ...told, afterMs: null, worked: true }
   const soon = outcome.kind === 'retry' && outcome.afterMs < everyMs
-  return { code, hint, afterMs: soon ? outcome.afterMs : null, worked: false }
+  return { ...told, afterMs: soon ? outcome.afterMs : null, worked: false }
 }
 
 function askedMs(ms: number | undefined): number | undefined {

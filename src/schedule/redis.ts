@@ -49,10 +49,7 @@ function placeOf(url: string, config: Config['redis']): RedisOptions {
   const { protocol, hostname, port, pathname, username } = new URL(url)
   const tls = protocol === 'rediss:'
   if (!tls && !isLocal(hostname)) {
-    throw new ServiceError('config.invalid', 'redis.url names another host without TLS', {
-      temporary: false,
-      hint: 'use rediss://, with redis.ca_file if its certificate is not from a public CA',
-    })
+    throw new ServiceError('config.invalid', { reason: 'redis_without_tls' }, { temporary: false })
   }
   return {
     host: hostname.replace(/^\[|\]$/g, ''),
@@ -69,17 +66,11 @@ export async function checkRedis(redis: Redis): Promise<void> {
   const facts = await readInfo(redis)
   const [major = 0, minor = 0] = (facts.get('redis_version') ?? '').split('.').map(Number)
   if (major < 6 || (major === 6 && minor < 2)) {
-    throw new ServiceError('redis.unsupported', `the server is ${serverNameOf(facts)}`, {
-      temporary: false,
-      hint: 'letterlock needs Redis 6.2 or Valkey 7.2, or newer',
-    })
+    throw new ServiceError('redis.unsupported', { server: serverNameOf(facts) }, { temporary: false })
   }
   const policy = facts.get('maxmemory_policy') ?? 'noeviction'
   if (policy === 'noeviction') return
-  throw new ServiceError('redis.evicting', `Redis may evict keys (maxmemory-policy is ${policy})`, {
-    temporary: false,
-    hint: 'run `redis-cli config set maxmemory-policy noeviction` and write the same into redis.conf',
-  })
+  throw new ServiceError('redis.evicting', { policy }, { temporary: false })
 }
 
 /** `Redis 7.0.15` or `Valkey 8.1.1`: Valkey says a version of Redis, too, that it is compatible with. */
@@ -106,7 +97,7 @@ export async function readInfo(redis: Redis): Promise<Map<string, string>> {
     )
   } catch (error) {
     const { path, host, port } = redis.options
-    throw toRedisError(told ?? error, ` at ${path ?? `${host}:${port}`}`)
+    throw toRedisError(told ?? error, path ?? `${host}:${port}`)
   } finally {
     redis.off('error', listen)
   }
@@ -117,13 +108,7 @@ export function toRedisError(error: unknown, where = ''): ServiceError {
   if (error instanceof ServiceError) return error
   const { message = '', code = '' } = error as { message?: string; code?: string }
   if (/^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)/.test(message)) {
-    return new ServiceError('redis.access_denied', `Redis${where} refused the connection (${message.split(' ')[0]})`, {
-      temporary: false,
-      hint: 'check redis.password_file and the user in redis.url',
-    })
+    return new ServiceError('redis.access_denied', { where, why: message.split(' ')[0] ?? '' }, { temporary: false })
   }
-  return new ServiceError('redis.unreachable', `Redis${where} cannot be reached${code === '' ? '' : ` (${code})`}`, {
-    temporary: true,
-    hint: 'check that it runs and that redis.url names its host and port or its socket',
-  })
+  return new ServiceError('redis.unreachable', { where, why: code }, { temporary: true })
 }

@@ -193,7 +193,7 @@ async function runPoll(
     const everyMs = account.pollEveryS * 1000
     const part = report.failure === null ? null : partialVerdictOf(report.failure, account.failures + 1, everyMs)
     deps.stalls.clear(accountId)
-    await deps.ends.write(accountId, part === null ? { state: 'active' } : toPartEnd(part), account.code)
+    await deps.ends.write(accountId, part === null ? { state: 'active' } : toPartialResult(part), account.code)
     deps.events.pollFinished(accountId, msSince(startedAt), report)
     if (part !== null) deps.events.pollPartlyFailed(accountId, part, report.failure, account.code)
     else if (account.code !== null) deps.events.accountRecovered(accountId, account.code)
@@ -227,7 +227,7 @@ async function endFailed(
   deps.stalls.clear(accountId)
   if (isOfRawStore(error)) deps.health.fail('raw', error)
   await deps.ends
-    .write(accountId, toEnd(outcome, error), account?.code ?? null)
+    .write(accountId, toResult(outcome, error), account?.code ?? null)
     .catch(failure => deps.health.fail('database', failure))
   deps.events.pollFailed(accountId, msSince(startedAt), outcome, error, account?.code ?? null)
   return undefined
@@ -255,16 +255,17 @@ function isLeaseLost(error: unknown): boolean {
   return error instanceof AccountError && error.code === 'lease.lost'
 }
 
-/** What the server said stands with the account alone; the outcome is logged. */
-function toEnd(outcome: PollVerdict, error: unknown): PollResult {
-  const { code } = outcome
-  const hint = withServerWords(outcome.hint, error instanceof AccountError ? error.said : undefined)
-  if (outcome.kind === 'wait') return { state: 'waiting', code, hint, afterMs: null }
-  return { state: 'failing', code, hint, afterMs: outcome.afterMs }
+/** What the server said stands with the account alone; the verdict is logged. */
+function toResult(verdict: PollVerdict, error: unknown): PollResult {
+  const { code, params } = verdict
+  const said = error instanceof AccountError ? error.said : undefined
+  const told = { code, params, hint: withServerWords(verdict.hint, said), said }
+  if (verdict.kind === 'wait') return { state: 'waiting', ...told, afterMs: null }
+  return { state: 'failing', ...told, afterMs: verdict.afterMs }
 }
 
-function toPartEnd({ code, hint, afterMs, worked }: PartialVerdict): PollResult {
-  return { state: 'failing', code, hint, afterMs, worked }
+function toPartialResult({ code, params, hint, afterMs, worked }: PartialVerdict): PollResult {
+  return { state: 'failing', code, params, hint, afterMs, worked }
 }
 
 function msSince(startedAt: number): number {
@@ -272,9 +273,5 @@ function msSince(startedAt: number): number {
 }
 
 function toQueueError(cause: unknown): ServiceError {
-  return new ServiceError('redis.unreachable', 'the queue in Redis cannot be reached', {
-    temporary: true,
-    hint: 'check that Redis runs; polls go on once it is back',
-    cause,
-  })
+  return new ServiceError('redis.unreachable', { reason: 'queue' }, { temporary: true, cause })
 }

@@ -1,12 +1,13 @@
 // What cannot be shown, in words and without a detail that is for the operator alone: that is in the log.
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Failure } from '../errors/catalogue.ts'
+import { sentence } from '../errors/entry.ts'
 import { CommandError, IngestError, OperationError, type OperationErrorCode } from '../errors/errors.ts'
 import { hintForPage } from '../errors/hints.ts'
 import { InputError, NotAllowed } from '../operations/operation.ts'
 import { html } from './layout/html.ts'
 import { page } from './layout/layout.ts'
-import { prose } from './layout/parts.ts'
+import { hintText, prose } from './layout/parts.ts'
 
 /** Thrown by a page: what was asked for is not there. */
 export class NotFound extends Error {
@@ -77,16 +78,13 @@ function statusOf(error: FastifyError): number {
   return statusCode >= 400 && statusCode < 600 ? statusCode : 500
 }
 
-/** What a command would say: it was written for people, and names no secret. */
+/** Why an operation was refused, in sentences; it names no secret. */
 export function inSentences(error: CommandError): string {
-  if (error instanceof OperationError) return hintForPage(error as Failure<OperationErrorCode>).text
-  const { message, hint } = error
-  return sentence(hint === undefined ? message : `${message}: ${hint}`)
+  if (error instanceof OperationError) return hintText(hintForPage(error as Failure<OperationErrorCode>))
+  return [sentence(error.message), sentence(error.hint ?? '')].filter(Boolean).join(' ')
 }
 
-export function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
-}
+export { sentence }
 
 function note(request: FastifyRequest, error: Error, status: number): void {
   request.server.site?.log.error(

@@ -131,13 +131,8 @@ async function listen(server: FastifyInstance, address: string): Promise<void> {
   try {
     await server.listen({ host, port: Number(address.slice(at + 1)) })
   } catch (cause) {
-    const why =
-      (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'is in use by another program' : 'cannot be listened on'
-    throw new ServiceError('web.unavailable', `the address ${address} of the web interface ${why}`, {
-      temporary: true,
-      hint: 'is another letterlock running? Otherwise set web.listen (LETTERLOCK_WEB_LISTEN) to another port; mail is read meanwhile',
-      cause,
-    })
+    const reason = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'address_in_use' : 'address_unusable'
+    throw new ServiceError('web.unavailable', { reason, address }, { temporary: true, cause })
   }
 }
 
@@ -146,11 +141,7 @@ function readCertificate({ tlsCertFile, tlsKeyFile }: Web): { cert: Buffer; key:
     try {
       return readFileSync(file)
     } catch (cause) {
-      throw new ServiceError('web.unavailable', `the file ${file} cannot be read`, {
-        temporary: true,
-        hint: 'check web.tls_cert_file and web.tls_key_file: that they exist and that the service user may read them; mail is read meanwhile',
-        cause,
-      })
+      throw new ServiceError('web.unavailable', { reason: 'file_unreadable', file }, { temporary: true, cause })
     }
   }
   return { cert: read(tlsCertFile), key: read(tlsKeyFile) }
@@ -181,9 +172,6 @@ function renewCertificates(server: FastifyInstance, web: Web, health: Health): N
 
 function toCertificateError(cause: unknown, web: Web): ServiceError {
   if (cause instanceof ServiceError) return cause
-  return new ServiceError('web.unavailable', `the certificate ${web.tlsCertFile} or its key cannot be used`, {
-    temporary: true,
-    hint: 'check that both files are there, belong together and are in PEM format; the certificate from before stays in use until a restart',
-    cause,
-  })
+  const params = { reason: 'certificate_unusable', file: web.tlsCertFile } as const
+  return new ServiceError('web.unavailable', params, { temporary: true, cause })
 }

@@ -50,7 +50,7 @@ declare module 'fastify' {
 export function siteOf(request: FastifyRequest): Site {
   const { site } = request.server
   if (site !== undefined) return site
-  throw new ServiceError('web.starting', 'letterlock is starting', { temporary: true })
+  throw new ServiceError('web.starting', {}, { temporary: true })
 }
 
 /** Who is signed in, on a page that is not public. */

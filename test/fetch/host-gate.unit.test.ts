@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Told } from '../../src/errors/catalogue.ts'
 import { AccountError, type AccountErrorCode } from '../../src/errors/errors.ts'
 import { createHostGate } from '../../src/fetch/host-gate.ts'
 
@@ -12,7 +13,7 @@ function session() {
 }
 
 function failure(code: AccountErrorCode): AccountError {
-  return new AccountError(code, 'no', { temporary: true })
+  return new AccountError(...([code, {}] as Told<AccountErrorCode>), { temporary: true })
 }
 
 test('opens so many connections to one host, and the next as soon as one is closed', async () => {
@@ -82,7 +83,7 @@ test('a user who has too many connections takes none from the others', async () 
   const gate = createHostGate({ connections: 10, waitMs: 20 })
   await gate.connect(account, place, signal, async () => session())
   const cause = { authenticationFailed: true }
-  const refusal = new AccountError('imap.throttled', 'no', { temporary: true, cause })
+  const refusal = new AccountError('imap.throttled', {}, { temporary: true, cause })
   await expect(gate.connect({ id: 2 }, place, signal, () => Promise.reject(refusal))).rejects.toBe(refusal)
   await gate.connect({ id: 3 }, place, signal, async () => session())
   expect(gate.open()).toBe(2)

@@ -91,7 +91,7 @@ async function expectNothingChanged(hint: string): Promise<void> {
   await sweep(world, daemon)
   const now = await status()
   expect(now).toMatchObject({ state: 'on', keyId: key.hex })
-  expect(now.problems.filter(({ code }) => code === forged).map(sentencesForCommand)).toEqual(
+  expect(now.problems.filter(({ code }) => code === forged).map(problem => sentencesForCommand(problem))).toEqual(
     expect.arrayContaining([expect.stringContaining(hint)]),
   )
   const ready = await fetch(`${daemon.url}/ready`)
@@ -201,7 +201,7 @@ test('rows that 0.3.0 wrote are signed once; of the key in its place they are no
   rmSync(seenFileOf(place()))
   await replaceRows(unsigned.map(row => ({ ...row, state: row.keyHex === key.hex ? 'retired' : row.state })))
   await sweep(world, daemon)
-  expect((await problems()).map(sentencesForCommand)).toEqual(
+  expect((await problems()).map(problem => sentencesForCommand(problem))).toEqual(
     expect.arrayContaining([expect.stringContaining('from a version that signed nothing')]),
   )
   expect(existsSync(keyFileOf(world))).toBe(true)
@@ -222,7 +222,9 @@ test('rows that 0.3.0 wrote are signed once; of the key in its place they are no
 test('an older database was restored: it is told, and a person says which keys hold', async () => {
   await replaceRows(dump)
   await sweep(world, daemon)
-  expect((await problems()).map(sentencesForCommand).join()).toContain('Was an older backup of the database restored?')
+  expect((await problems()).map(problem => sentencesForCommand(problem)).join()).toContain(
+    'Was an older backup of the database restored?',
+  )
   expect(await wrongOf(world.db, keyFileOf(world), secrets)).toEqual([])
   // This host's key goes on being used.
   await confirmStates(world.db, ringOf(world), 'host', 'test')

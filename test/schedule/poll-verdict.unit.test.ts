@@ -3,31 +3,29 @@ import { AccountError, MessageError, ServiceError } from '../../src/errors/error
 import { partialVerdictOf, verdictOf, waitMs } from '../../src/schedule/poll-verdict.ts'
 
 test('suspends an account whose password is refused, and looks again in an hour', () => {
-  const refused = new AccountError('imap.auth_refused', 'login refused for account 17', {
-    temporary: false,
-    hint: 'set the password',
-  })
+  const refused = new AccountError('imap.auth_refused', { account: 17 }, { temporary: false })
   expect(verdictOf(refused, 1)).toEqual({
     kind: 'suspend',
     code: 'imap.auth_refused',
-    hint: 'login refused for account 17: set the password',
+    params: { account: 17 },
+    hint: expect.stringMatching(/^The mail server refused the user name or the password\. .*letterlock account set 17/),
     afterMs: 3_600_000,
   })
 })
 
 test('waits without backoff for an account that has no password yet', () => {
-  const missing = new AccountError('account.password_missing', 'account 17 has no password', { temporary: false })
+  const missing = new AccountError('account.password_missing', {}, { temporary: false })
   expect(verdictOf(missing, 40).kind).toBe('wait')
 })
 
 test('honours the time that the server asked for', () => {
-  const throttled = new AccountError('imap.throttled', 'too many', { temporary: true, retryAfterMs: 77_000 })
+  const throttled = new AccountError('imap.throttled', {}, { temporary: true, retryAfterMs: 77_000 })
   expect(verdictOf(throttled, 9)).toMatchObject({ kind: 'retry', afterMs: 77_000 })
 })
 
 test('gives no account up for days because its server asked for them', () => {
   const asked = (retryAfterMs: number) =>
-    verdictOf(new AccountError('imap.throttled', 'too many', { temporary: true, retryAfterMs }), 1)
+    verdictOf(new AccountError('imap.throttled', {}, { temporary: true, retryAfterMs }), 1)
   expect(asked(9e9)).toMatchObject({ kind: 'retry', afterMs: 3_600_000 })
   expect(asked(0.5)).toMatchObject({ kind: 'retry', afterMs: 1_000 })
 })
@@ -39,7 +37,7 @@ test('presumes an unknown error to be temporary, and says nothing of its text', 
 })
 
 test('retries what the database or one message refused', () => {
-  expect(verdictOf(new ServiceError('db.failed', 'no', { temporary: true }), 2).kind).toBe('retry')
+  expect(verdictOf(new ServiceError('db.failed', {}, { temporary: true }), 2).kind).toBe('retry')
   expect(verdictOf(new MessageError('message.unparseable', {}), 2).kind).toBe('retry')
 })
 
@@ -50,12 +48,12 @@ test('waits twice as long each time, up to a quarter of an hour, never less than
 })
 
 test('a mailbox that fails while others of its account are read has the account wait for its next slot at most', () => {
-  const refused = new AccountError('imap.refused', 'account 1: no', { temporary: true })
+  const refused = new AccountError('imap.refused', {}, { temporary: true })
   expect(partialVerdictOf(refused, 1, 60_000, 1)).toMatchObject({ code: 'imap.refused', afterMs: 5_000, worked: false })
   expect(partialVerdictOf(refused, 12, 60_000, 1)).toMatchObject({ afterMs: null, worked: false })
 })
 
 test('a mailbox that does not exist has nobody wait', () => {
-  const missing = new AccountError('imap.mailbox_missing', 'account 1: none', { temporary: false })
+  const missing = new AccountError('imap.mailbox_missing', {}, { temporary: false })
   expect(partialVerdictOf(missing, 1, 60_000)).toMatchObject({ afterMs: null, worked: true })
 })

@@ -286,7 +286,7 @@ test('an endpoint that did not answer is not waited for by the next in line, and
   let asked = 0
   const silent = async () => {
     asked += 1
-    throw new AccountError('oauth.unreachable', 'no answer', { temporary: true })
+    throw new AccountError('oauth.unreachable', {}, { temporary: true })
   }
   const opens = process({ refresh: silent })
   await expect(opens()).rejects.toMatchObject({ code: 'oauth.unreachable' })
@@ -307,7 +307,7 @@ test('a token that the server refuses is dropped, and one new one is tried', asy
   const opens = openSecret()
   const first = (await opens()).value.toString()
   const tried: string[] = []
-  const refuse = new AccountError('imap.auth_refused', 'refused', { temporary: false })
+  const refuse = new AccountError('imap.auth_refused', {}, { temporary: false })
   const login = (refusals: number) =>
     withSecret({ id, destination: none }, opens as OpenSecret, async secret => {
       tried.push(secret.value.toString())

@@ -84,6 +84,7 @@ function asNew(trx: Knex): Record<string, unknown> {
     state: 'active',
     code: null,
     hint: null,
+    cause_json: null,
     failures: 0,
     last_attempt_at: null,
     last_success_at: null,

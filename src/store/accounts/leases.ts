@@ -140,5 +140,5 @@ export async function releaseAccounts(db: Knex, owner: string, accountIds: reado
 export async function lockLease(trx: Knex.Transaction, lease: Lease): Promise<void> {
   const row = await trx('accounts').where({ id: lease.accountId }).forUpdate().first('fence', 'lease_owner')
   if (row?.lease_owner === lease.owner && Number(row.fence) === lease.fence) return
-  throw new AccountError('lease.lost', `account ${lease.accountId} is no longer this worker's`, { temporary: true })
+  throw new AccountError('lease.lost', { account: lease.accountId }, { temporary: true })
 }

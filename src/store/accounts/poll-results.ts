@@ -2,11 +2,20 @@
 // milliseconds are written by one statement, because a thousand quiet mailboxes a minute would otherwise be a thousand commits.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Knex } from 'knex'
+import type { Params } from '../../errors/entry.ts'
+import { readCause } from '../db/json-columns.ts'
+
+/** Why no mail comes in: the code and its values. `said`: what the mail server said, which may hold addresses. */
+export interface Cause {
+  code: string
+  params: Params
+  said?: string | undefined
+}
 
 /** How a poll ended. `afterMs`: no attempt before then; null: at the next slot. `worked`: it counts as one that did. */
 export type PollResult =
   | { state: 'active' }
-  | { state: 'failing' | 'waiting'; code: string; hint: string; afterMs: number | null; worked?: boolean }
+  | (Cause & { state: 'failing' | 'waiting'; hint: string; afterMs: number | null; worked?: boolean })
 
 export interface PollResults {
   /** Resolves when it is written, if the account still has this owner. `before`: the code that it had. */
@@ -54,6 +63,7 @@ function activeColumns(db: Knex): object {
     state: 'active',
     code: null,
     hint: null,
+    cause_json: null,
     failures: 0,
     last_success_at: now,
     last_attempt_at: now,
@@ -70,6 +80,7 @@ function failedColumns(db: Knex, end: Exclude<PollResult, { state: 'active' }>):
     state: end.state,
     code: end.code,
     hint: end.hint.slice(0, 1000),
+    cause_json: toJson(end),
     ...(end.worked ? { failures: 0, last_success_at: db.raw('UTC_TIMESTAMP(3)') } : { failures: oneMore(db) }),
     last_attempt_at: db.raw('UTC_TIMESTAMP(3)'),
     next_attempt_at:
@@ -81,4 +92,23 @@ function failedColumns(db: Knex, end: Exclude<PollResult, { state: 'active' }>):
 
 function oneMore(db: Knex): Knex.Raw {
   return db.raw('LEAST(failures + 1, 1000000)')
+}
+
+const maxJsonLength = 4_000
+
+/** Null rather than cut. */
+function toJson({ code, params, said }: Cause): string | null {
+  const json = JSON.stringify({ code, params, said })
+  return json.length > maxJsonLength ? null : json
+}
+
+/** The causes of these accounts, as far as this version or a newer one wrote them with the code that the row has. */
+export async function findCauses(db: Knex, accountIds: readonly number[]): Promise<Map<number, Cause>> {
+  const rows = await db('accounts').whereIn('id', accountIds).select('id', 'code', 'cause_json')
+  return new Map(
+    rows.flatMap(row => {
+      const cause = readCause(row.cause_json)
+      return cause === null || cause.code !== row.code ? [] : [[Number(row.id), cause] as const]
+    }),
+  )
 }

@@ -8,30 +8,16 @@ export async function checkDatabase(db: Knex): Promise<void> {
   await checkServer(db)
   const found = await readSchemaVersion(db)
   if (found === undefined || found.version < schemaVersion.version) {
-    throw new DatabaseError(
-      'db.schema_old',
-      found === undefined
-        ? 'the database has no schema yet'
-        : `the schema is version ${found.version}, this program needs ${schemaVersion.version}`,
-      {
-        temporary: false,
-        errno: 0,
-        hint: 'run `letterlock migrate`',
-      },
-    )
+    const version = found === undefined ? {} : { found: found.version }
+    throw new DatabaseError('db.schema_old', { ...version, needed: schemaVersion.version }, permanent)
   }
   if (found.compatibleFrom > schemaVersion.version) {
-    throw new DatabaseError(
-      'db.schema_new',
-      `the schema is version ${found.version} and works with programs from ${found.compatibleFrom} on, this one is ${schemaVersion.version}`,
-      {
-        temporary: false,
-        errno: 0,
-        hint: 'upgrade letterlock on this host',
-      },
-    )
+    const { version, compatibleFrom: worksFrom } = found
+    throw new DatabaseError('db.schema_new', { found: version, worksFrom, needed: schemaVersion.version }, permanent)
   }
 }
+
+const permanent = { temporary: false, errno: 0 }
 
 /** Throws `db.unsupported` for MySQL before 8.0.16 or MariaDB before 10.6: they ignore checks or lack SKIP LOCKED. */
 export async function checkServer(db: Knex): Promise<void> {
@@ -39,11 +25,7 @@ export async function checkServer(db: Knex): Promise<void> {
   const [major = 0, minor = 0, patch = 0] = (/(\d+)\.(\d+)\.(\d+)/.exec(row.version) ?? []).slice(1).map(Number)
   const number = major * 1e6 + minor * 1e3 + patch
   if (number >= (row.version.includes('MariaDB') ? 10_006_000 : 8_000_016)) return await checkBinaryLog(db)
-  throw new DatabaseError('db.unsupported', `the database server is ${row.version}`, {
-    temporary: false,
-    errno: 0,
-    hint: 'letterlock needs MySQL 8.0.16 or MariaDB 10.6, or newer',
-  })
+  throw new DatabaseError('db.unsupported', { version: row.version }, permanent)
 }
 
 /** Throws `db.unsupported` where the server cannot log what is written at READ COMMITTED, and so refuses it. */
@@ -56,15 +38,7 @@ async function checkBinaryLog(db: Knex): Promise<void> {
   if (!isLogging || variables.get('binlog_format') !== 'STATEMENT') return
   // A session keeps the format that it began with: the next check is to begin another.
   await db.raw('KILL CONNECTION CONNECTION_ID()').catch(() => undefined)
-  throw new DatabaseError(
-    'db.unsupported',
-    'the database server writes its binary log with binlog_format = STATEMENT',
-    {
-      temporary: true,
-      errno: 0,
-      hint: "`SET GLOBAL binlog_format = 'ROW'`, and set binlog_format = ROW (or MIXED) in the configuration of the server and of its replicas",
-    },
-  )
+  throw new DatabaseError('db.unsupported', { reason: 'logs_statements' }, { temporary: true, errno: 0 })
 }
 
 /** The schema's version, or undefined where there is none. */

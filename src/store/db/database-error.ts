@@ -1,5 +1,6 @@
 // What went wrong in the database, in words that leave `store/`: knex's errors carry whole statements with their values, and the
 // server's messages carry values too. Of both, only numbers, the verb and the table are kept.
+import type { Told } from '../../errors/catalogue.ts'
 import { ServiceError, type ServiceErrorCode } from '../../errors/errors.ts'
 
 /**
@@ -19,8 +20,8 @@ export class DatabaseError extends ServiceError {
       : 'service'
   }
 
-  constructor(code: ServiceErrorCode, message: string, detail: { temporary: boolean; errno: number; hint?: string }) {
-    super(code, message, detail)
+  constructor(...[code, params, detail]: Told<ServiceErrorCode, [detail: { temporary: boolean; errno: number }]>) {
+    super(...([code, params, detail] as ConstructorParameters<typeof ServiceError>))
     this.errno = detail.errno
   }
 }
@@ -69,7 +70,7 @@ function isFull(errno: number): boolean {
 const checkViolatedMariaDb = 4025
 const checkViolatedMySql = 3819
 
-/** What a driver's error means, without a word of the statement's values. `where` completes "the database". */
+/** What a driver's error means, without a word of the statement's values. `where`: the host and port, or the socket. */
 export function toDatabaseError(error: unknown, sql: string, where = ''): ServiceError {
   if (error instanceof ServiceError) return error
   const { code = '', errno = 0, name = '' } = error as { code?: string; errno?: number; name?: string }
@@ -78,48 +79,20 @@ export function toDatabaseError(error: unknown, sql: string, where = ''): Servic
     name === 'KnexTimeoutError' ||
     /closed state|Connection lost|connection is closed/i.test(String(error))
   ) {
-    return new DatabaseError(
-      'db.unreachable',
-      `the database${where} cannot be reached (${code || name || 'connection lost'})`,
-      {
-        temporary: true,
-        errno,
-        hint: 'check that it runs and that database.url names its host and port or its socket',
-      },
-    )
+    const why = code || name || 'connection lost'
+    return new DatabaseError('db.unreachable', { where, why }, { temporary: true, errno })
   }
-  if (refused.has(code)) {
-    return new DatabaseError('db.access_denied', `the database${where} refused the connection (${code})`, {
-      temporary: false,
-      errno,
-      hint: 'check the user and the database name in database.url, and database.password_file',
-    })
-  }
-  if (code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'HANDSHAKE_SSL_ERROR') {
-    return new DatabaseError('db.access_denied', `the database${where} offers no TLS that can be trusted (${code})`, {
-      temporary: false,
-      errno,
-      hint: 'off this host TLS is required: enable it on the server and name its CA in database.ca_file',
-    })
-  }
-  if (errno === checkViolatedMariaDb || errno === checkViolatedMySql) {
-    return new DatabaseError('db.constraint', 'the database refused a value (a check of the schema)', {
-      temporary: false,
-      errno,
-    })
-  }
+  if (refused.has(code)) return new DatabaseError('db.access_denied', { where, why: code }, { temporary: false, errno })
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT' || code === 'HANDSHAKE_SSL_ERROR')
+    return new DatabaseError('db.access_denied', { where, why: code, reason: 'no_tls' }, { temporary: false, errno })
+  if (errno === checkViolatedMariaDb || errno === checkViolatedMySql)
+    return new DatabaseError('db.constraint', {}, { temporary: false, errno })
   const statement = statementOf(sql)
   if (isFull(errno)) {
-    return new DatabaseError('db.full', `the database${where} has no room to write (${code || errno}${statement})`, {
-      temporary: true,
-      errno,
-      hint: 'free space on the disk of the database server (its data, temporary files and binary logs), or give it more memory; all mail waits on its servers and comes in by itself then',
-    })
+    const why = code || String(errno)
+    return new DatabaseError('db.full', { where, why, statement }, { temporary: true, errno })
   }
-  return new DatabaseError('db.failed', `the database refused a statement (${code || name || 'unknown'}${statement})`, {
-    temporary: true,
-    errno,
-  })
+  return new DatabaseError('db.failed', { why: code || name || 'unknown', statement }, { temporary: true, errno })
 }
 
 /** Verb and table. */

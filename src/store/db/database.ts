@@ -88,11 +88,7 @@ export function readCa(file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (cause) {
-    throw new ServiceError('config.unreadable', `the CA file ${file} cannot be read`, {
-      temporary: true,
-      hint: 'check ca_file: that it exists and that the service user may read it',
-      cause,
-    })
+    throw new ServiceError('config.unreadable', { file, kind: 'CA' }, { temporary: true, cause })
   }
 }
 
@@ -108,11 +104,7 @@ export function readPassword(file: string, name: 'database-password' | 'redis-pa
   try {
     return readFileSync(place, 'utf8').split(/\r?\n/, 1)[0] ?? ''
   } catch (cause) {
-    throw new ServiceError('config.unreadable', `the password file ${place} cannot be read`, {
-      temporary: true,
-      hint: 'check that it exists and that the service user may read it; what systemd gives to the service a command sees with `letterlock-admin`',
-      cause,
-    })
+    throw new ServiceError('config.unreadable', { file: place, kind: 'password' }, { temporary: true, cause })
   }
 }
 
@@ -181,7 +173,7 @@ class SafeClient extends MysqlClient {
 
   #toConnectError(error: unknown): ServiceError {
     const { socketPath, host, port } = this.connectionSettings
-    return toDatabaseError(error, 'connect', ` at ${socketPath ?? `${host}:${port}`}`)
+    return toDatabaseError(error, 'connect', socketPath ?? `${host}:${port}`)
   }
 }
 

@@ -53,3 +53,13 @@ export function readFlashes(json: string | null): z.infer<typeof flashes> {
 export function readDetail(json: string | null): z.infer<typeof detail> {
   return readJson(json, detail, { unreadable: true })
 }
+
+const param = z.union([z.string(), z.number(), z.boolean(), z.array(z.string()), z.array(z.number())])
+const cause = z
+  .object({ code: z.string(), params: z.record(z.string(), param), said: z.string().optional() })
+  .nullable()
+
+/** `accounts.cause_json`. */
+export function readCause(json: string | null): z.infer<typeof cause> {
+  return readJson(json, cause, null)
+}

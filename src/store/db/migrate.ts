@@ -70,10 +70,7 @@ async function withMigrationLock<T>(db: Knex, work: () => Promise<T>): Promise<T
       [{ locked: number | null }],
     ]
     if (row.locked !== 1) {
-      throw new ServiceError('db.failed', 'another host has been migrating this database for a minute', {
-        temporary: true,
-        hint: 'wait until it is done, then run `letterlock migrate --status`',
-      })
+      throw new ServiceError('db.failed', { reason: 'migrating' }, { temporary: true })
     }
     // It asks nothing while the others work.
     await db.raw('SET wait_timeout = 86400').connection(connection)

@@ -110,9 +110,5 @@ export function checkedName(store: string, batch: string): string {
 }
 
 export function damaged(store: string, batch: string, why: string, cause?: unknown): ServiceError {
-  return new ServiceError('raw.damaged', `raw batch ${batch} in ${store}: ${why}`, {
-    temporary: false,
-    hint: 'check that this is the raw store that the daemon uses; if it is, restore it from its backup (docs/restore.md)',
-    cause,
-  })
+  return new ServiceError('raw.damaged', { where: store, batch, why }, { temporary: false, cause })
 }

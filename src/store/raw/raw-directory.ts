@@ -74,15 +74,8 @@ async function checkMounted(directory: string): Promise<void> {
 }
 
 function unwritable(directory: string, cause: unknown): ServiceError {
-  return new ServiceError(
-    'raw.unwritable',
-    `raw mail cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`,
-    {
-      temporary: true,
-      hint: `check free space and permissions of ${directory}`,
-      cause,
-    },
-  )
+  const why = (cause as NodeJS.ErrnoException).code ?? 'unknown'
+  return new ServiceError('raw.unwritable', { reason: 'disk', where: directory, why }, { temporary: true, cause })
 }
 
 async function writeDurably(file: string, parts: readonly Buffer[]): Promise<void> {
@@ -207,11 +200,7 @@ async function writeId(directory: string, id: string): Promise<string> {
 
 function unusable(directory: string, cause: unknown): ServiceError {
   const why = (cause as NodeJS.ErrnoException).code ?? 'unknown'
-  return new ServiceError('raw.unwritable', `raw mail cannot be kept in ${directory} (${why})`, {
-    temporary: true,
-    hint: 'check that the directory exists and belongs to the service user (data.directory)',
-    cause,
-  })
+  return new ServiceError('raw.unwritable', { reason: 'directory', where: directory, why }, { temporary: true, cause })
 }
 
 /** Writes as much as failed last, and removes it. */

@@ -3,6 +3,7 @@
 // bucket, or a second host with a directory of its own.
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
+import type { ParamsOf } from '../../errors/catalogue.ts'
 import { ServiceError } from '../../errors/errors.ts'
 import { findLiveWorkers } from '../accounts/leases.ts'
 import type { RawStore } from './raw-store.ts'
@@ -29,27 +30,18 @@ export async function checkRawStore(db: Knex, raw: RawStore, here: RawHost): Pro
   if (!here.shared) await refuseOtherHosts(db, here.host)
   if (inStore === undefined && here.isDirectory) throw missingStore(raw.where)
   if (inStore === inDatabase) return
-  throw refused(
-    `the mail of this database does not lie in ${raw.where}`,
-    'point data.directory (or raw.s3_bucket and raw.s3_prefix) at the place where it lies; several hosts need one bucket, or one shared directory and raw.shared = true',
-  )
+  throw refused({ reason: 'other_raw_store', where: raw.where })
 }
 
 async function refuseOtherHosts(db: Knex, host: string): Promise<void> {
   const other = (await findLiveWorkers(db)).find(worker => worker.host !== host)
   if (other === undefined) return
-  throw refused(
-    `host ${other.host} works on this database too, and raw mail is kept in a local directory`,
-    'stop letterlock there, or keep raw mail in a bucket (raw.s3_bucket), or share the directory among the hosts and set raw.shared = true on each',
-  )
+  throw refused({ reason: 'several_directories', host: other.host })
 }
 
 /** The database has mail, and where its raw mail should be there is none. */
 export function missingStore(where: string): ServiceError {
-  return new ServiceError('raw.missing', `the raw mail of this database is not in ${where}`, {
-    temporary: true,
-    hint: 'mount or restore the directory that holds it, or point data.directory (or raw.s3_bucket and raw.s3_prefix) at it; nothing is read from mail servers meanwhile',
-  })
+  return new ServiceError('raw.missing', { where }, { temporary: true })
 }
 
 async function adopt(db: Knex, raw: RawStore, known: string | undefined): Promise<void> {
@@ -60,9 +52,9 @@ async function adopt(db: Knex, raw: RawStore, known: string | undefined): Promis
     .merge({ name: db.raw('settings.name') })
   const stored = await db('settings').where({ name: setting }).first('value')
   if (stored?.value === id) return
-  throw refused('another host began to keep mail for this database at the same moment', 'start this host again')
+  throw refused({ reason: 'raw_store_race' })
 }
 
-function refused(message: string, hint: string): ServiceError {
-  return new ServiceError('config.invalid', message, { temporary: false, hint })
+function refused(params: ParamsOf<'config.invalid'>): ServiceError {
+  return new ServiceError('config.invalid', params, { temporary: false })
 }

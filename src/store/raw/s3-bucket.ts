@@ -87,10 +87,7 @@ const quietLogger = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 function checkedEndpoint(endpoint: string): string {
   const { protocol, hostname } = new URL(endpoint)
   if (protocol === 'https:' || isLocal(hostname)) return endpoint
-  throw new ServiceError('config.invalid', 'raw.s3_endpoint must be https:// off this host', {
-    temporary: false,
-    hint: 'give the service a certificate, and name its CA in raw.s3_ca_file',
-  })
+  throw new ServiceError('config.invalid', { reason: 's3_without_tls' }, { temporary: false })
 }
 
 /** Until when a request must have ended, all its tries together. */
@@ -109,10 +106,7 @@ export async function putOnce(bucket: Bucket, key: string, body: Buffer): Promis
   if (answered === sha256) return
   const kept = answered === undefined ? await getObject(bucket, key, body.length) : undefined
   if (kept?.equals(body)) return
-  throw new ServiceError('raw.unwritable', `${bucket.where} kept other bytes than it was given`, {
-    temporary: true,
-    hint: 'something between here and the service changes what is sent, or the service is at fault',
-  })
+  throw new ServiceError('raw.unwritable', { reason: 'changed_on_the_way', where: bucket.where }, { temporary: true })
 }
 
 /** Returns the SHA-256 that the service answers with, if it does. */

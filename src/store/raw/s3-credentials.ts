@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { findCredential } from '../../config/systemd-credentials.ts'
 import { ServiceError } from '../../errors/errors.ts'
+import type { ConfigFault } from '../../errors/service.ts'
 
 export interface S3Credentials {
   accessKeyId: string
@@ -24,8 +25,7 @@ export function readCredentials(file: string, now = new Date()): S3Credentials {
   const values = toValues(readText(file), file)
   const [accessKeyId, secretAccessKey] = [values.get('aws_access_key_id'), values.get('aws_secret_access_key')]
   const sessionToken = values.get('aws_session_token')
-  if (!accessKeyId || !secretAccessKey)
-    throw refused(file, 'lacks a key', 'it needs the lines aws_access_key_id = … and aws_secret_access_key = …')
+  if (!accessKeyId || !secretAccessKey) throw refused(file, 'credentials_incomplete')
   return {
     accessKeyId,
     secretAccessKey,
@@ -38,18 +38,13 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new ServiceError('config.unreadable', `the credentials file ${file} cannot be read`, {
-      temporary: true,
-      hint: 'check that it exists and that the service user may read it',
-      cause,
-    })
+    throw new ServiceError('config.unreadable', { file, kind: 'credentials' }, { temporary: true, cause })
   }
 }
 
 function toValues(text: string, file: string): Map<string, string> {
   const lines = text.split(/\r?\n/).map(line => line.trim())
-  if (lines.filter(line => line.startsWith('[')).length > 1)
-    throw refused(file, 'has several sections', 'leave the one that letterlock is to use')
+  if (lines.filter(line => line.startsWith('[')).length > 1) throw refused(file, 'credentials_sections')
   return new Map(
     lines
       .filter(line => line !== '' && !/^[[#;]/.test(line))
@@ -60,6 +55,6 @@ function toValues(text: string, file: string): Map<string, string> {
   )
 }
 
-function refused(file: string, why: string, hint: string): ServiceError {
-  return new ServiceError('config.invalid', `the credentials file ${file} ${why}`, { temporary: false, hint })
+function refused(file: string, reason: ConfigFault): ServiceError {
+  return new ServiceError('config.invalid', { reason, file }, { temporary: false })
 }

@@ -49,7 +49,7 @@ export async function countAttempt(
       remember: secret => remember(redis, prefix, [deviceMark(attempt.name, secret), network]),
     }
   } catch (cause) {
-    throw new ServiceError('redis.unreachable', 'attempts to sign in cannot be counted', { temporary: true, cause })
+    throw new ServiceError('redis.unreachable', { reason: 'sign_ins' }, { temporary: true, cause })
   }
 }
 

@@ -1,5 +1,6 @@
 // One account: how it is, and what can be done with it. Whoever is signed in may have it polled, unless its login is refused; the rest is for
 // admins.
+
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { visible } from '../../../foreign-text.ts'
 import {
@@ -11,6 +12,7 @@ import {
 } from '../../../operations/accounts.ts'
 import { testAccount as test } from '../../../operations/test-account.ts'
 import { type AccountDetail, findPollingHost } from '../../../store/accounts/accounts.ts'
+import { findCauses } from '../../../store/accounts/poll-results.ts'
 import { providerName } from '../../../vault/oauth/providers.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
@@ -33,7 +35,9 @@ async function accountPage(
   top?: Content,
 ): Promise<string> {
   const { id, address } = account
-  const host = await findPollingHost(siteOf(request).db, id)
+  const { db } = siteOf(request)
+  const host = await findPollingHost(db, id)
+  const cause = (await findCauses(db, [id])).get(id)
   return await page(reply, {
     title: visible(address),
     section: 'accounts',
@@ -42,7 +46,7 @@ async function accountPage(
 <section id="state" data-live><h2>State</h2>
 ${facts([
   ['State', html`${badge(account.state, stateTones[account.state])} ${stateWords[account.state]}`],
-  ['Reason and remedy', reason(account, sessionOf(request).user.role === 'admin' ? 'admins' : 'all')],
+  ['Reason and remedy', reason(account, cause, sessionOf(request).user.role === 'admin' ? 'admins' : 'all')],
   ['Last success', time(account.lastSuccessAt)],
   ['Last attempt', time(account.lastAttemptAt)],
   ['Failures in a row', account.failures === 0 ? '' : account.failures],

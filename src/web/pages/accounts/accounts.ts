@@ -2,7 +2,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../../errors/errors.ts'
 import { visible } from '../../../foreign-text.ts'
-import { splitServerWords } from '../../../server-words.ts'
 import {
   type AccountDetail,
   type AccountFilter,
@@ -12,14 +11,15 @@ import {
   findSomeAccounts,
   getAccount,
 } from '../../../store/accounts/accounts.ts'
+import { type Cause, findCauses } from '../../../store/accounts/poll-results.ts'
 import { NotFound } from '../../failures.ts'
 import { attributes, type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
-import { badge, fieldsOf, prose, table, time } from '../../layout/parts.ts'
+import { badge, fieldsOf, hintParts, hintText, prose, table, time } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { sessionOf, siteOf } from '../../site.ts'
 import { toId } from '../people/self.ts'
-import { duration, pageWords, stateTones } from './words.ts'
+import { causeHint, duration, stateTones } from './words.ts'
 
 const rowsAtOnce = 40
 
@@ -64,6 +64,10 @@ export async function showAccounts(request: FastifyRequest, reply: FastifyReply)
   const found = await findSomeAccounts(db, filterOf(wanted))
   const shown = found.slice(0, rowsAtOnce)
   const count = await countAccounts(db)
+  const causes = await findCauses(
+    db,
+    shown.map(({ id }) => id),
+  )
   const mayAdd = sessionOf(request).user.role === 'admin'
   const isAny = Object.values(count).some(number => number > 0)
   return await page(reply, {
@@ -76,31 +80,41 @@ ${isAny && filters(wanted, count)}
       caption: 'Accounts',
       empty: isAny ? 'No account matches.' : 'There are no accounts yet.',
       rows: shown,
-      columns,
+      columns: columnsFor(causes, mayAdd ? 'admins' : 'all'),
     })}</div>
 ${nextPart(wanted, found.length > rowsAtOnce ? shown.at(-1)?.id : undefined)}`,
   })
 }
 
-const columns = [
+const columnsFor = (causes: ReadonlyMap<number, Cause>, forWhom: 'all' | 'admins') => [
   {
     title: 'Account',
     cell: ({ id, address, host }: AccountView) =>
       html`<a href="/accounts/${id}">${visible(address)}</a> <small class="agent">${visible(host)}</small>`,
   },
   { title: 'State', cell: ({ state }: AccountView) => badge(state, stateTones[state]) },
-  { title: 'Reason and remedy', cell: (account: AccountView) => reason(account) },
+  {
+    title: 'Reason and remedy',
+    cell: (account: AccountView) => reason(account, causes.get(account.id), forWhom, 'briefly'),
+  },
   { title: 'Last success', cell: ({ lastSuccessAt }: AccountView) => time(lastSuccessAt) },
   { title: 'Next poll', cell: nextPoll },
   { title: 'Behind', cell: ({ behindSeconds }: AccountView) => behind(behindSeconds), align: 'right' as const },
 ]
 
-/** Why no mail comes in; nothing while it does. What the server said may hold addresses: it is for admins. */
-export function reason({ id, state, code, hint }: AccountView, forWhom: 'all' | 'admins' = 'all'): Content {
+/** Why no mail comes in; nothing while it does. What the server said may hold addresses: it is for admins, as are links to what they change. */
+export function reason(
+  account: AccountView,
+  cause: Cause | undefined,
+  forWhom: 'all' | 'admins',
+  how: 'fully' | 'briefly' = 'fully',
+): Content {
+  const { state, code } = account
   if (state === 'active' || code === null) return ''
-  const parts = splitServerWords(hint ?? '')
-  const said = forWhom === 'admins' && parts.said !== undefined && ` The server said: “${parts.said}”`
-  return html`${hint !== null && prose(pageWords(parts.hint, id))}${said} <small><code>${code}</code></small>`
+  const hint = causeHint(account, cause)
+  const said =
+    forWhom === 'admins' && how === 'fully' && cause?.said !== undefined && ` The server said: “${cause.said}”`
+  return html`${forWhom === 'admins' ? hintParts(hint) : prose(hintText(hint))}${said} <small><code>${code}</code></small>`
 }
 
 export function nextPoll({ state, nextAttemptAt }: AccountView): Content {

@@ -13,6 +13,7 @@ import { findAddresses } from '../../../store/accounts/account-addresses.ts'
 import type { AccountDetail } from '../../../store/accounts/accounts.ts'
 import { getDestination } from '../../../store/accounts/destinations.ts'
 import { destinationWords } from '../../../vault/secrets/destination-words.ts'
+import { inSentences } from '../../failures.ts'
 import { html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { fieldsOf } from '../../layout/parts.ts'
@@ -24,7 +25,6 @@ import { accountForm, type ConfirmShown, type FormShown } from './form.ts'
 import { providerSection } from './provider-choice.ts'
 import { atFields, emptyForm, formOf, type Typed, toFields, typedOf } from './typed.ts'
 import { findWellKnown, wellKnown } from './well-known-providers.ts'
-import { pageWords } from './words.ts'
 
 export async function showNewAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const provider = findWellKnown(fieldsOf(request.query).provider)
@@ -117,8 +117,7 @@ async function testAndSave(
     if (!(error instanceof CommandError)) throw error
     if (error instanceof OperationError && error.code === 'account.too_many_tests')
       return await again(429, { fault: tooManyTests })
-    const { message, hint } = error
-    return await again(422, { tested, fault: pageWords(hint === undefined ? message : `${message}: ${hint}`) })
+    return await again(422, { tested, fault: inSentences(error) })
   }
 }
 

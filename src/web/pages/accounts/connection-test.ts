@@ -1,8 +1,9 @@
 // A test of a mail server in words. What failed is told by our own words and a code; what the server said is not shown, for it may hold addresses
 // or worse.
+import { hintForPage } from '../../../errors/hints.ts'
 import type { Destination } from '../../../model/destination.ts'
 import type { Step, StepName, Tested } from '../../../operations/test-account.ts'
-import { pageWords } from './words.ts'
+import { hintText } from '../../layout/parts.ts'
 
 export interface ShownStep {
   name: StepName
@@ -17,9 +18,8 @@ export function shownSteps(tested: Tested): ShownStep[] {
   return steps.map(({ name, end, error, mailbox }) => {
     if (end === 'untried') return { name, end, words: 'not tried' }
     if (error === undefined) return { name, end, words: (isWhole ? doneWords : passedWords)[name](tested) }
-    const { code, message, hint } = error
-    const words = pageWords(hint === undefined ? message : `${message}: ${hint}`, id)
-    return { name, end, code, words: mailbox === undefined ? words : `${mailbox}: ${words}` }
+    const words = hintText(hintForPage(error, { account: id ?? 0 }))
+    return { name, end, code: error.code, words: mailbox === undefined ? words : `${mailbox}: ${words}` }
   })
 }
 
