@@ -47,7 +47,6 @@ export const operationEntries = {
   }),
   'account.destination_refused': entry<{ who: string; reason: DestinationFault; value: string }>({
     title: 'Destination refused',
-    status: 422,
     explain: ({ who, reason, value }) => `${who}: ${destinationFaults[reason](value)}`,
     advise: () => 'Correct it: nothing was written.',
     examples: [{ who: 'account 4', reason: 'host', value: 'imap example' }],
@@ -67,7 +66,6 @@ export const operationEntries = {
   }),
   'account.secret_needed': entry<{ account: number; part: string; secret: 'password' | 'oauth' }>({
     title: 'Password needed',
-    status: 422,
     explain: ({ account, part, secret }) =>
       `the ${part} of account ${account} cannot be changed without ${secret === 'password' ? 'its password' : 'signing in again'}`,
     advise: ({ secret }) =>
@@ -90,7 +88,6 @@ export const operationEntries = {
   }),
   'encryption.backup_absent': entry<OfKeyFile>({
     title: 'No such copy',
-    status: 422,
     explain: ({ file }) => `there is no file ${file}`,
     advise: () => 'Check the path.',
     examples: [{ file: '/media/usb/encryption-key.bin' }],

@@ -133,7 +133,9 @@ function rawWords(verb: 'read' | 'written', params: RawParams): string {
   if (reason === 'disk') return `raw mail cannot be ${verb}${inBrackets(why)}`
   if (reason === 'directory') return `raw mail cannot be kept in ${params.where}${inBrackets(why)}`
   if (reason === 'changed_on_the_way') return `the bucket ${params.where} kept other bytes than it was given`
-  return `raw mail cannot be ${verb} in ${params.where ?? 'its store'}: ${s3Faults[reason].what}${inBrackets(why)}`
+  const what =
+    reason === 'unknown_answer' && why ? `the service answered ${why}` : `${s3Faults[reason].what}${inBrackets(why)}`
+  return `raw mail cannot be ${verb} in ${params.where ?? 'its store'}: ${what}`
 }
 
 function rawAdvice({ reason = 'unknown_answer', where: directory }: RawParams): string {

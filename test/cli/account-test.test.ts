@@ -100,15 +100,15 @@ test('a wrong password and none at all are told apart, and neither is shown', as
   const none = await testOf(dovecot.destination('tls'), null)
   expect(none).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/^error: account \d+ has no password\nhint: store one/),
+    stderr: expect.stringMatching(/^error: account \d+ has no password\nhint: Enter the password/),
   })
 })
 
 test('mailboxes that the server lacks are told', async () => {
   const read = await testOf(dovecot.destination('tls'), user.password, { mailboxes: ['Nowhere'] })
-  expect(read).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such mailbox.*\nhint: create it/s) })
+  expect(read).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such mailbox.*\nhint: Create it/s) })
   const target = await testOf(dovecot.destination('tls'), user.password, { afterIngest: 'move:Nowhere' })
-  expect(target).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such mailbox.*\nhint: create it/s) })
+  expect(target).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such mailbox.*\nhint: Create it/s) })
 })
 
 test('an account of one’s own server is added with its CA, works, and can go back to the system’s CAs', async () => {

@@ -67,7 +67,7 @@ test('a wrong database password is told, with the file that it comes from; the r
       code: 2,
       stderr: expect.arrayContaining([
         expect.stringMatching(/^error: the database at \/.+\.sock refused the connection \(ER_ACCESS_DENIED_ERROR\)$/),
-        'hint: check the user and the database name in database.url, and database.password_file',
+        'hint: Check the user and the database name in database.url, and database.password_file. The password file is read again at every attempt.',
       ]),
     })
     expect(stdout + stderr).not.toContain(secret)
@@ -85,7 +85,7 @@ test.each([
   const ran = await letterlock(['account', 'list', '--json'], settings({ LETTERLOCK_DATABASE_URL: url }))
   expect(ran).toMatchObject({ code: 75, stdout: '' })
   expect(ran.stderr).toMatch(
-    new RegExp(`^error: the database at ${place} cannot be reached \\((${code})\\)\nhint: check that it runs`),
+    new RegExp(`^error: the database at ${place} cannot be reached \\((${code})\\)\nhint: Check that it runs`),
   )
 })
 
@@ -98,7 +98,7 @@ test('an old schema and one of the future are refused by the daemon and by comma
     expect({ code, stderr }).toEqual({
       code: 2,
       stderr: expect.stringContaining(
-        `error: the schema is version 0, this program needs ${schemaVersion.version}\nhint: run \`letterlock migrate\`\n`,
+        `error: the schema is version 0, this program needs ${schemaVersion.version}\nhint: Bring the schema up to date: \`letterlock migrate\`.\n`,
       ),
     })
   }
@@ -106,7 +106,7 @@ test('an old schema and one of the future are refused by the daemon and by comma
   expect(await letterlock(['account', 'list'], settings(env))).toMatchObject({ code: 0 })
   await other.db('schema_version').update({ version: 9, compatible_from: 9 })
   const future = await letterlock(['account', 'list'], settings(env))
-  expect(future).toMatchObject({ code: 2, stderr: expect.stringContaining('hint: upgrade letterlock on this host') })
+  expect(future).toMatchObject({ code: 2, stderr: expect.stringContaining('hint: Upgrade Letterlock on this host') })
 })
 
 test('a poll that is asked for without Redis happens at the next slot, and doctor tells what is wrong with Redis', async () => {
@@ -130,7 +130,7 @@ test('a poll that is asked for without Redis happens at the next slot, and docto
     check: 'redis',
     level: 'fault',
     message: expect.stringMatching(/^Redis at \/nonexistent\/redis.sock cannot be reached/),
-    hint: 'check that it runs and that redis.url names its host and port or its socket',
+    hint: 'Check that it runs and that redis.url names its host and port or its socket.',
   })
 })
 
@@ -138,7 +138,7 @@ test('a CA file that is not there is told by its name', async () => {
   const url = 'mysql://letterlock@db.invalid/x'
   const none = '/nonexistent/ca.pem'
   const ofDatabase = settings({ LETTERLOCK_DATABASE_URL: url, LETTERLOCK_DATABASE_CA_FILE: none })
-  const stderr = expect.stringMatching(/^error: the CA file \/nonexistent\/ca\.pem cannot be read\nhint: check ca_file/)
+  const stderr = expect.stringMatching(/^error: the CA file \/nonexistent\/ca\.pem cannot be read\nhint: Check ca_file/)
   expect(await letterlock(['account', 'list'], ofDatabase)).toMatchObject({ code: 2, stderr })
   const ofRedis = settings({ LETTERLOCK_REDIS_URL: 'rediss://127.0.0.1:9', LETTERLOCK_REDIS_CA_FILE: none })
   expect((await letterlock(['doctor'], ofRedis)).stdout).toContain('redis          the CA file /nonexistent/ca.pem')
@@ -160,7 +160,7 @@ test('a Redis that may evict keys stops the daemon with code 2', async () => {
     code: 2,
     stderr: expect.stringContaining(
       'error: Redis may evict keys (maxmemory-policy is allkeys-lru)\n' +
-        'hint: run `redis-cli config set maxmemory-policy noeviction` and write the same into redis.conf\n',
+        'hint: Forbid it, and write the same into redis.conf: `redis-cli config set maxmemory-policy noeviction`.\n',
     ),
   })
   expect((await letterlock(['doctor'], settings(env))).stdout).toContain('FAULT redis          Redis may evict keys')

@@ -139,10 +139,10 @@ test.each(['keep half', 'keep nothing'] as const)(
 )
 
 test.each([
-  ['NoSuchBucket', 404, 'there is no such bucket', 'create it'],
+  ['NoSuchBucket', 404, 'there is no such bucket', 'Create it'],
   ['AccessDenied', 403, 'access is denied', 's3:PutObject'],
   ['InvalidAccessKeyId', 403, 'the access key is not known', 's3_credentials_file'],
-  ['SlowDown', 503, 'the service asks to come slower', 'mail waits'],
+  ['SlowDown', 503, 'the service asks to come slower', 'Mail waits'],
   ['RequestTimeTooSkewed', 403, 'the clocks differ', 'NTP'],
   ['PermanentRedirect', 301, 'another region', 's3_region'],
   ['InternalError', 500, 'the service answered InternalError (500)', 'log of the service'],

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AccountError, CommandError } from '../../src/errors/errors.ts'
+import { AccountError, OperationError } from '../../src/errors/errors.ts'
 import type { WriteSecret } from '../../src/model/secret.ts'
 import { insertAccount, updateAccount } from '../../src/store/accounts/account-changes.ts'
 import { getDestination } from '../../src/store/accounts/destinations.ts'
@@ -173,7 +173,7 @@ test('a new refresh token that cannot be stored is kept, not used, and stored at
   server.rotates = true
   const before = await stored()
   const real = createSecretWriter(keyPathsOf(path.join(directory, 'none.bin'), {}))
-  const faults: Error[] = [new CommandError('the key is away')]
+  const faults: Error[] = [new OperationError('encryption.no_key', { reason: 'gone' })]
   const writeSecret: WriteSecret = async (...args) => {
     const fault = faults.shift()
     if (fault !== undefined) throw fault

@@ -17,7 +17,9 @@ export const fault = (check: string, message: string, hint: string): Finding => 
   hint,
 })
 
-export function toFault(check: string, error: unknown, hint = 'this may be a fault of letterlock'): Finding {
-  if (error instanceof IngestError) return fault(check, error.message, error.hint ?? hint)
-  return fault(check, error instanceof Error ? error.message : String(error), hint)
+/** `hint`: where the check knows better than the error what to do. */
+export function toFault(check: string, error: unknown, hint?: string): Finding {
+  const own = error instanceof IngestError ? error.hint : undefined
+  const message = error instanceof Error ? error.message : String(error)
+  return fault(check, message, hint ?? own ?? 'this may be a fault of letterlock')
 }

@@ -92,7 +92,10 @@ function faultOf(failure: S3Failure): { reason: S3Fault; why?: string } {
   if (/^(TimeoutError|AbortError|RequestTimeout)$/.test(name) || code === 'ETIMEDOUT') return { reason: 'no_answer' }
   if (/CERT|TLS|SSL|ALTNAME|SIGNATURE/.test(code)) return { reason: 'untrusted' }
   if (status === undefined && code !== '') return { reason: 'unreachable', why: code }
-  return { reason: 'unknown_answer', why: [name, status].filter(Boolean).join(' ') }
+  return {
+    reason: 'unknown_answer',
+    why: `${name || 'something unknown'}${status === undefined ? '' : ` (${status})`}`,
+  }
 }
 
 /** Seconds, as all of these services give it. */
