@@ -188,7 +188,7 @@ test('a raw directory that was not mounted at the start stopped the daemon for g
   await (await world.start())[Symbol.asyncDispose]()
   renameSync(raw, `${raw}-unmounted`)
   const child = spawnDaemon(world, ['ignore', 'pipe', 'pipe'])
-  expect(await downWith(child, 'raw.missing')).toMatchObject({ part: 'raw', hint: expect.stringContaining('mount') })
+  expect(await downWith(child, 'raw.missing')).toMatchObject({ part: 'raw', hint: expect.stringContaining('Mount') })
   expect(existsSync(raw)).toBe(false)
   renameSync(`${raw}-unmounted`, raw)
   await until(async () => (await world.db('workers')).length === 1)

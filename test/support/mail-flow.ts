@@ -268,7 +268,7 @@ function testMailFlow(server: () => FlowServer): void {
       const found = await getAccount(world.db, String(id))
       return found.code === 'imap.mailbox_missing' && found
     })
-    expect(hint).toContain('create it on the server')
+    expect(hint).toContain('Create it on the server')
     expect(await ends(world.db)).toEqual({ created: 1 })
   })
 
