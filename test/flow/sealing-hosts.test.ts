@@ -84,7 +84,7 @@ type Fault = (file: string, right: Buffer) => void
 
 /** What may lie in the key's place, and what the host says of it. */
 const faults: [Fault, string][] = [
-  [() => {}, 'put the file back'],
+  [() => {}, 'Put the file back'],
   [file => void writeKey(file, foreign), hexOf(foreign)],
   [(file, right) => void writeKey(file, right.subarray(0, 31)), '31 bytes'],
   [(file, right) => void writeKey(file, Buffer.concat([right, Buffer.of(10)])), '33 bytes'],

@@ -193,7 +193,7 @@ test('a key that is gone: what is wrong and how it is mended is said, and nothin
   const shown = await text(page)
   for (const words of [
     'State: locked',
-    'put the file back from its backup',
+    'Put the file back from its backup',
     `the key ${keyId}`,
     'letterlock encryption recover',
   ])
