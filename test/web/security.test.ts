@@ -181,7 +181,7 @@ test('guessing is slowed down for a name at an address, whatever comes next, and
     expect([name, statuses]).toEqual([name, [...Array(8).fill(401), 429, 429]])
   }
   const right = await createWebClient(daemon.url).post('/sign-in', { name: 'grace', password: webPassword })
-  expect(right).toMatchObject({ status: 429, text: expect.stringContaining('too many attempts') })
+  expect(right).toMatchObject({ status: 429, text: expect.stringContaining('Too many sign-in attempts') })
   // Another is not hindered.
   expect((await createWebClient(daemon.url).signIn('ada')).status).toBe(303)
 })
