@@ -4,6 +4,17 @@ import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './accou
 import { addAccount, importAccounts } from './add-account.ts'
 import { changeAccount } from './change-account.ts'
 import type { Deps } from './deps.ts'
+import {
+  acceptNewDestination,
+  confirmKeyStates,
+  disableEncryption,
+  enableEncryption,
+  proveKeyBackup,
+  recoverEncryption,
+  rotateKey,
+  scrubPlaintext,
+  verifyEncryption,
+} from './manage-encryption.ts'
 import type { Operation } from './operation.ts'
 import { exportQuarantined, listQuarantine, retryQuarantined, showQuarantined } from './quarantine.ts'
 import { exportSources, listSources, pruneSources, recoverSources, showSource } from './sources.ts'
@@ -21,4 +32,6 @@ export const operations: readonly AnyOperation[] = [
   ...[listQuarantine, showQuarantined, retryQuarantined, exportQuarantined],
   ...[listUsers, addUser, setPassword, setRole, removeUser, endSession],
   ...[listSources, showSource, exportSources, recoverSources, pruneSources],
+  ...[enableEncryption, rotateKey, disableEncryption, verifyEncryption, proveKeyBackup],
+  ...[acceptNewDestination, recoverEncryption, confirmKeyStates, scrubPlaintext],
 ]

@@ -14,13 +14,13 @@ import {
 import { showAccounts, tellAccounts } from './pages/accounts/accounts.ts'
 import { addAccount, changeAccount, showEdit, showNewAccount } from './pages/accounts/changes.ts'
 import {
-  changeKey,
-  checkAll,
+  disableEncryption,
+  enableEncryption,
+  rotateKey,
   showCopies,
   showEncryption,
   tellEncryption,
-  turnOff,
-  turnOn,
+  verifyEncryption,
 } from './pages/encryption/encryption.ts'
 import { changePassword, endOwnSession, showSelf } from './pages/people/self.ts'
 import { goToStart, makeFirstAdmin, showFirstAdmin, showSignIn, signIn, signOut } from './pages/people/sign-in.ts'
@@ -83,10 +83,10 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/server/encryption', who: 'admin', answer: showEncryption },
   { method: 'GET', path: '/server/encryption/events', who: 'admin', answer: tellEncryption },
   { method: 'GET', path: '/server/encryption/copies', who: 'admin', answer: showCopies },
-  { method: 'POST', path: '/server/encryption/enable', who: 'admin', answer: turnOn },
-  { method: 'POST', path: '/server/encryption/verify', who: 'admin', answer: checkAll },
-  { method: 'POST', path: '/server/encryption/rotate', who: 'admin', answer: changeKey },
-  { method: 'POST', path: '/server/encryption/disable', who: 'admin', answer: turnOff },
+  { method: 'POST', path: '/server/encryption/enable', who: 'admin', answer: enableEncryption },
+  { method: 'POST', path: '/server/encryption/verify', who: 'admin', answer: verifyEncryption },
+  { method: 'POST', path: '/server/encryption/rotate', who: 'admin', answer: rotateKey },
+  { method: 'POST', path: '/server/encryption/disable', who: 'admin', answer: disableEncryption },
 
   { method: 'GET', path: '/server/audit', who: 'admin', answer: showAudit },
 

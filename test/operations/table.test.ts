@@ -10,12 +10,13 @@ import { operations } from '../../src/operations/all.ts'
 import { type Actor, InputError, meaningOf, NotAllowed } from '../../src/operations/operation.ts'
 import { routes } from '../../src/web/routes.ts'
 import { accountRows } from './account-rows.ts'
+import { encryptionRows } from './encryption-rows.ts'
 import { mailRows } from './mail-rows.ts'
 import { adminId, agentId, openScene, type Row, type Scene } from './scene.ts'
 import { ticketRows } from './ticket-rows.ts'
 import { userRows } from './user-rows.ts'
 
-const rows: readonly Row[] = [...accountRows, ...ticketRows, ...mailRows, ...userRows]
+const rows: readonly Row[] = [...accountRows, ...encryptionRows, ...ticketRows, ...mailRows, ...userRows]
 
 const root = path.resolve(import.meta.dirname, '../..')
 const sourcesOf = (folder: string): string =>

@@ -161,12 +161,12 @@ test('faults of a form are told at their fields, all at once, and nobody is aske
   expect(stepsIn(text)).toEqual([])
   const faults = [...text.matchAll(/<p class="fault"[^>]*>([^<]+)</g)].map(([, words = '']) => words)
   expect(faults.map(words => words.replace(/&[^;]+;/g, '"'))).toEqual([
-    expect.stringContaining('be an address'),
-    expect.stringContaining('must be a host name'),
+    expect.stringContaining('ust be an address'),
+    expect.stringContaining('ust be a host name'),
     expect.stringContaining('from 1 to 65535'),
     'The password is missing.',
     expect.stringContaining('Choose what becomes'),
-    expect.stringContaining('must be keep, seen, delete'),
+    expect.stringContaining('ust be keep, seen, delete'),
     expect.stringContaining('from 1s to 24h'),
     expect.stringContaining('PEM form'),
   ])

@@ -1,14 +1,15 @@
 // `letterlock encryption audit`: where copies of plaintext passwords may still lie, until when, and what clears them.
 import type { Knex } from 'knex'
-import { insertAudit } from '../../store/people/audit.ts'
-import { writeScrubbedAt } from '../../store/secrets/encryption-keys.ts'
+import type { Deps } from '../../operations/deps.ts'
+import { scrubPlaintext } from '../../operations/manage-encryption.ts'
 import { findWarnings, type Residue } from '../../vault/residue/residue.ts'
 import { doers, inWords, type ResidueReport, reportResidue } from '../../vault/residue/residue-report.ts'
-import { planScrub, type ScrubReport, scrub } from '../../vault/residue/scrub.ts'
+import { planScrub, type ScrubReport } from '../../vault/residue/scrub.ts'
 import { readServerFacts } from '../../vault/residue/server-facts.ts'
-import { actor } from '../actor.ts'
-import { confirm, paint, print, printJson, remark, type Style } from '../terminal.ts'
-import { type EncryptionOptions, withKeys } from './encryption.ts'
+import { commandActor } from '../actor.ts'
+import { withDeps } from '../connect.ts'
+import { confirm, paint, print, printJson, type Style } from '../terminal.ts'
+import type { EncryptionOptions } from './encryption.ts'
 
 /** What is better done before the first password is sealed, in sentences for people. */
 export async function warnings(db: Knex): Promise<string[]> {
@@ -29,9 +30,10 @@ interface Audit extends ResidueReport {
 }
 
 export async function auditResidue(options: EncryptionOptions & { scrub?: boolean }): Promise<void> {
-  await withKeys(options, async db => {
+  await withDeps(options, async deps => {
+    const { db } = deps
     if (options.scrub && options.dryRun) return await printPlan(db, options)
-    const report = options.scrub ? await scrubNow(db, options) : null
+    const report = options.scrub ? await scrubNow(deps, options) : null
     const audit: Audit = { ...(await reportResidue(db, new Date())), scrub: report }
     await (options.json ? printJson([audit]) : printAudit(audit))
   })
@@ -46,12 +48,9 @@ async function printPlan(db: Knex, { json }: EncryptionOptions): Promise<void> {
   )
 }
 
-async function scrubNow(db: Knex, options: EncryptionOptions): Promise<ScrubReport> {
+async function scrubNow(deps: Deps, options: EncryptionOptions): Promise<ScrubReport> {
   await confirm('Rebuild the table of the passwords and overwrite the logs of the database? It writes a lot.', options)
-  const report = await scrub(db, { table: 'credentials', progress: remark })
-  if (report.scrubbedAt !== null) await writeScrubbedAt(db, report.scrubbedAt)
-  await insertAudit(db, { actor: actor(), action: 'encryption.scrub', detail: { bytes: report.writtenBytes } })
-  return report
+  return await scrubPlaintext.run(deps, commandActor(), {})
 }
 
 const colours: Record<Residue['state'], Style> = { clean: 'green', dirty: 'red', unknown: 'yellow' }

@@ -1,28 +1,24 @@
 // `letterlock encryption …`: how it stands, turning it on and off, new keys, and the proof of a backup. The daemon does the work
-// (vault/sealing/switches.ts asks for it); these commands ask the person, and wait.
+// (an operation asks for it); these commands ask the person, and wait.
 
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
 import { sentencesForCommand } from '../../errors/hints.ts'
 import { visible } from '../../foreign-text.ts'
-import { filesOf, type KeyPaths, keysOf, readKeyring } from '../../vault/keys/keyring.ts'
-import { meanings } from '../../vault/sealing/encryption-state.ts'
-import { inspectRows } from '../../vault/sealing/inspect-rows.ts'
-import { type EncryptionStatus, readStatus, rowProblems } from '../../vault/sealing/status.ts'
+import type { Deps } from '../../operations/deps.ts'
 import {
-  checkProof,
-  isGoingOff,
-  keyToGiveUp,
-  planEnable,
-  planRotation,
-  proveBackup,
-  refuseNotVisible,
-  rotate as switchKey,
-  disable as switchOff,
-  enable as switchOn,
-} from '../../vault/sealing/switches.ts'
-import { actor } from '../actor.ts'
-import { type GlobalOptions, withDatabase } from '../connect.ts'
+  disableEncryption,
+  enableEncryption,
+  proveKeyBackup,
+  rotateKey,
+  verifyEncryption,
+} from '../../operations/manage-encryption.ts'
+import { filesOf, type KeyPaths } from '../../vault/keys/keyring.ts'
+import { meanings } from '../../vault/sealing/encryption-state.ts'
+import { type EncryptionStatus, readStatus, rowProblems } from '../../vault/sealing/status.ts'
+import { checkProof, isGoingOff, keyToGiveUp, planEnable, planRotation } from '../../vault/sealing/switches.ts'
+import { commandActor } from '../actor.ts'
+import { type GlobalOptions, withDeps } from '../connect.ts'
 import {
   ask,
   confirm,
@@ -52,9 +48,12 @@ const colours: Record<EncryptionStatus['state'], Style> = {
   locked: 'red',
 }
 
-/** Lends a database and the place of the keys. */
-export async function withKeys<T>(options: GlobalOptions, use: (db: Knex, place: KeyPaths) => Promise<T>): Promise<T> {
-  return await withDatabase(options, (db, config) => use(db, keysOf(config)))
+/** Lends what operations work with; the database and the key files stand first. */
+export async function withKeys<T>(
+  options: GlobalOptions,
+  use: (db: Knex, keys: KeyPaths, deps: Deps) => Promise<T>,
+): Promise<T> {
+  return await withDeps(options, deps => use(deps.db, deps.keys, deps))
 }
 
 export async function showStatus(options: EncryptionOptions): Promise<void> {
@@ -92,13 +91,10 @@ export async function printStatus(status: EncryptionStatus, { json }: Encryption
 
 /** Resolves to 1 if a password does not open, or may not be sent to where its account points. */
 export async function verify(options: EncryptionOptions): Promise<0 | 1> {
-  return await withKeys(options, async (db, place) => {
-    const ring = readKeyring(place)
-    const status = await readStatus(db, place, new Date(), 'counts')
-    refuseNotVisible(status)
-    const total = status.sealed
+  return await withDeps(options, async deps => {
     using bar = progressBar('opened')
-    const { sealed, faults } = await inspectRows(db, ring, { progress: done => bar.set(done, Math.max(done, total)) })
+    const opened = (done: number, total: number): void => bar.set(done, total)
+    const { sealed, faults } = await verifyEncryption.run({ ...deps, opened }, commandActor(), {})
     const unreadable = faults.map(({ accountId, code }) => ({ account: accountId, code }))
     if (options.json) await printJson([{ sealed, readable: sealed - unreadable.length, unreadable }])
     else {
@@ -118,11 +114,12 @@ export interface Acknowledgements {
 
 export async function enable(options: EncryptionOptions & Acknowledgements): Promise<void> {
   refuseWithoutAcknowledgements(options)
-  await withKeys(options, async (db, place) => {
+  await withKeys(options, async (db, place, deps) => {
     const { state, step } = await planEnable(db, place)
     if (state === 'off' || state === 'unsealing') await askAcknowledgements(options, place)
     if (state === 'off') await warnOfResidue(db)
-    await switchOn(db, place, actor())
+    const acknowledged = { acceptKeyLoss: true, haveKeyBackup: true } as const
+    if (step !== 'wait') await enableEncryption.run(deps, commandActor(), acknowledged)
     if (step === 'make-key') remark(`made the key file ${place.file}: back it up now, apart from the database`)
     const end = await waitForDaemon(
       db,
@@ -184,7 +181,7 @@ async function leaveToDaemon(db: Knex, place: KeyPaths, options: EncryptionOptio
 }
 
 export async function rotate(options: EncryptionOptions): Promise<void> {
-  await withKeys(options, async (db, place) => {
+  await withKeys(options, async (db, place, deps) => {
     const before = await readStatus(db, place, new Date())
     if (options.dryRun && (before.state === 'on' || before.state === 'rotating')) {
       const { next, retired } = filesOf(place)
@@ -193,8 +190,11 @@ export async function rotate(options: EncryptionOptions): Promise<void> {
       )
     }
     if (planRotation(before, place) === 'make-key') {
-      await confirm(`Reseal ${before.sealed} passwords under a new key? The old key file is kept.`, options)
-      await switchKey(db, before, place, actor())
+      await confirm(
+        `Reseal ${before.sealed} passwords under a new key? The old key file is kept; the new one must be backed up too.`,
+        options,
+      )
+      await rotateKey.run(deps, commandActor(), { haveKeyBackup: true })
       remark(`made the key file ${filesOf(place).next}: back it up now, apart from the database`)
     }
     const end = await waitForDaemon(
@@ -209,7 +209,7 @@ export async function rotate(options: EncryptionOptions): Promise<void> {
 }
 
 export async function disable(options: EncryptionOptions): Promise<void> {
-  await withKeys(options, async (db, place) => {
+  await withKeys(options, async (db, place, deps) => {
     const before = await readStatus(db, place, new Date())
     const keyId = keyToGiveUp(before)
     const isUnderWay = await isGoingOff(db, place)
@@ -221,7 +221,7 @@ export async function disable(options: EncryptionOptions): Promise<void> {
         `Put ${before.sealed} passwords back in plaintext? Whoever reads the database can read them then.`,
         options,
       )
-      await switchOff(db, before, place, actor())
+      await disableEncryption.run(deps, commandActor(), {})
     }
     const end = await waitForDaemon(db, place, 'unsealed', isOff())
     if (end === undefined) return await leaveToDaemon(db, place, options)
@@ -244,8 +244,8 @@ function isOff(): (status: EncryptionStatus) => boolean {
 const renamedWithinMs = 10_000
 
 export async function verifyBackup(options: EncryptionOptions & { verify: string }): Promise<void> {
-  await withKeys(options, async (db, place) => {
-    const keyId = await proveBackup(db, place, options.verify, actor())
+  await withDeps(options, async deps => {
+    const { keyId } = await proveKeyBackup.run(deps, commandActor(), { copy: options.verify })
     if (options.json) return await printJson([{ keyId, proven: true }])
     await print(paint('green', `${options.verify} is a copy of the key ${keyId}`))
   })

@@ -2,75 +2,50 @@
 
 import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
-import { sentencesForCommand } from '../../errors/hints.ts'
 import { destinationFaults } from '../../errors/mail.ts'
+import {
+  acceptNewDestination as acceptDestination,
+  confirmKeyStates as confirmStates,
+  findLostKey,
+  planAcceptance,
+  planRecovery,
+  recoverEncryption,
+} from '../../operations/manage-encryption.ts'
 import { faultOfDestination } from '../../store/accounts/account-settings.ts'
-import { getAccount } from '../../store/accounts/accounts.ts'
-import { findDestinations, getDestination } from '../../store/accounts/destinations.ts'
-import { confirmStates, type Decision, planConfirmation } from '../../vault/keys/confirm-state.ts'
+import { findDestinations } from '../../store/accounts/destinations.ts'
+import { type Decision, planConfirmation } from '../../vault/keys/confirm-state.ts'
 import { lineThatMakesKey } from '../../vault/keys/key-file.ts'
 import { filesOf, type Keyring, readKeyring } from '../../vault/keys/keyring.ts'
-import { problemsOf } from '../../vault/sealing/encryption-problems.ts'
-import { inspectRows } from '../../vault/sealing/inspect-rows.ts'
-import { readFactsOfCommand } from '../../vault/sealing/read-facts.ts'
-import { refuseNotVisible } from '../../vault/sealing/switches.ts'
-import { recover } from '../../vault/sealing/transitions.ts'
-import { acceptDestination } from '../../vault/secrets/accept-destination.ts'
 import { destinationWords, secretWordsOf } from '../../vault/secrets/destination-words.ts'
-import { actor } from '../actor.ts'
+import { commandActor } from '../actor.ts'
+import { withDeps } from '../connect.ts'
 import { confirm, paint, print, printJson } from '../terminal.ts'
 import { type EncryptionOptions, withKeys } from './encryption.ts'
 
 /** Without the old key's id: what is lost, and what to do. With it: the key in place becomes the active one. */
 export async function recoverKey(options: EncryptionOptions & { oldKeyId?: string }): Promise<void> {
-  await withKeys(options, async (db, place) => {
-    const ring = readKeyring(place)
-    const facts = await readFactsOfCommand(db, ring)
-    refuseNotVisible({ problems: problemsOf(facts, filesOf(place)) })
-    const active = facts.rows.find(row => row.state === 'active')
-    if (active === undefined)
-      throw new CommandError('no key is active, so none can be lost', '`letterlock encryption status` says more')
-    const { faults } = await inspectRows(db, ring)
-    const accounts = [
-      ...new Set(faults.filter(({ code }) => code === 'vault.key_missing').map(fault => fault.accountId)),
-    ]
-    if (options.oldKeyId === undefined) return await printLoss(db, active.keyHex, accounts, ring, options)
-    if (options.oldKeyId !== active.keyHex)
-      throw new CommandError(
-        `the active key is ${active.keyHex}, not ${options.oldKeyId}`,
-        'give the id that `encryption status` shows',
-      )
-    if (ring.find(active.keyHex) !== undefined) {
-      throw new CommandError(
-        `the key ${active.keyHex} is not lost: its file is here`,
-        `put it at ${filesOf(place).current}`,
-      )
+  await withDeps(options, async deps => {
+    const { oldKeyId } = options
+    if (oldKeyId === undefined) {
+      const { keyId, accounts } = await findLostKey(deps)
+      return await printLoss(deps.db, keyId, accounts, readKeyring(deps.keys), options)
     }
-    const { current } = ring
-    if (current.kind !== 'valid') {
-      throw new CommandError(
-        'there is no new key in place',
-        current.kind === 'refused'
-          ? sentencesForCommand(current)
-          : `make one: \`${lineThatMakesKey(place.file)}\`, then run this again`,
-      )
-    }
+    const planned = await planRecovery(deps, oldKeyId)
     await confirm(
-      `Give up the key ${active.keyHex} and go on with ${current.key.hex}? ${accounts.length} passwords must be entered again.`,
+      `Give up the key ${planned.keyId} and go on with ${planned.newKeyId}? ${planned.accounts.length} passwords must be entered again.`,
       options,
     )
-    if (!(await recover(db, current.key, active.keyHex, keyHex => ring.find(keyHex), actor())))
-      throw new CommandError(`the key ${current.key.hex} cannot be adopted`, 'it was in use before: make a new one')
-    if (options.json) return await printJson([{ lost: active.keyHex, keyId: current.key.hex, accounts }])
-    await print(paint('green', `the key ${current.key.hex} is the active one now`))
-    await printAccounts(db, accounts)
+    const { keyId, newKeyId, accounts } = await recoverEncryption.run(deps, commandActor(), { oldKeyId })
+    if (options.json) return await printJson([{ lost: keyId, keyId: newKeyId, accounts }])
+    await print(paint('green', `the key ${newKeyId} is the active one now`))
+    await printAccounts(deps.db, accounts)
   })
 }
 
 async function printLoss(
   db: Knex,
   keyId: string,
-  accounts: number[],
+  accounts: readonly number[],
   ring: Keyring,
   { json }: EncryptionOptions,
 ): Promise<void> {
@@ -110,14 +85,14 @@ async function printAccounts(db: Knex, accounts: readonly number[]): Promise<voi
 
 /** Shows what is in doubt and what it becomes, asks, and signs it so. */
 export async function confirmKeyStates(options: EncryptionOptions & { database?: boolean }): Promise<void> {
-  await withKeys(options, async (db, place) => {
+  await withKeys(options, async (db, place, deps) => {
     const ring = readKeyring(place)
     const which = options.database ? 'database' : 'host'
     const planned = await planConfirmation(db, ring, which)
     if (planned.length > 0 && !options.json) for (const decision of planned) await print(inWords(decision))
     if (planned.length > 0 && options.dryRun) return
     if (planned.length > 0) await confirm('Let it be so?', options)
-    const decided = await confirmStates(db, ring, which, actor())
+    const decided = await confirmStates.run(deps, commandActor(), { by: which })
     if (options.json) {
       const keys = decided.map(({ keyHex, says, becomes }) => ({ key: keyHex, database: says, becomes }))
       return await printJson([{ by: which, keys }])
@@ -133,24 +108,23 @@ function inWords({ keyHex, kind, says, becomes }: Decision): string {
 }
 
 export async function acceptNewDestination(which: string, options: EncryptionOptions): Promise<void> {
-  await withKeys(options, async (db, place) => {
-    const account = await getAccount(db, which)
-    const destination = await getDestination(db, account.id)
+  await withDeps(options, async deps => {
+    const { id, destination, mark } = await planAcceptance(deps, which)
     const { oauth } = destination
     const fault = faultOfDestination(destination)
     if (fault !== undefined)
       throw new CommandError(
-        `account ${account.id}: ${destinationFaults[fault.reason](fault.value)}`,
-        `nothing can be sent there: correct it with \`letterlock account set ${account.id}\`, and find out who writes to the table`,
+        `account ${id}: ${destinationFaults[fault.reason](fault.value)}`,
+        `nothing can be sent there: correct it with \`letterlock account set ${id}\`, and find out who writes to the table`,
       )
     const [what, where] = [secretWordsOf(oauth), destinationWords(destination)]
-    await confirm(`Let the sealed ${what} of account ${account.id} be sent to ${where}?`, options)
-    const end = await acceptDestination(db, place, account.id, destination, actor())
-    if (options.json) return await printJson([{ account: account.id, result: end }])
+    await confirm(`Let the sealed ${what} of account ${id} be sent to ${where}?`, options)
+    const { result: end } = await acceptDestination.run(deps, commandActor(), { account: id, confirm: mark })
+    if (options.json) return await printJson([{ account: id, result: end }])
     await print(
       end === 'accepted'
-        ? `the ${what} of account ${account.id} ${oauth === null ? 'is' : 'are'} bound to ${where} now`
-        : `the ${what} of account ${account.id} ${oauth === null ? 'was' : 'were'} bound to ${where} already`,
+        ? `the ${what} of account ${id} ${oauth === null ? 'is' : 'are'} bound to ${where} now`
+        : `the ${what} of account ${id} ${oauth === null ? 'was' : 'were'} bound to ${where} already`,
     )
   })
 }

@@ -47,8 +47,10 @@ export async function planEnable(db: Knex, keyPaths: KeyPaths): Promise<EnablePl
 export async function enable(db: Knex, keyPaths: KeyPaths, actor: string): Promise<EnablePlan> {
   const plan = await planEnable(db, keyPaths)
   if (plan.step === 'make-key') {
-    makeKeyFile(keyPaths.file)
-    await insertAudit(db, { actor, action: 'encryption.enable' })
+    await inTransaction(db, async trx => {
+      await insertAudit(trx, { actor, action: 'encryption.enable' })
+      makeKeyFile(keyPaths.file)
+    })
   }
   if (plan.step === 'take-back') await takeBack(db, keyPaths, actor)
   return plan
@@ -105,8 +107,10 @@ export function planRotation(status: Standing, keyPaths: KeyPaths): 'make-key' |
 /** Makes the next key. */
 export async function rotate(db: Knex, status: Standing, keyPaths: KeyPaths, actor: string): Promise<void> {
   if (planRotation(status, keyPaths) === 'wait') return
-  makeKeyFile(filesOf(keyPaths).next)
-  await insertAudit(db, { actor, action: 'encryption.rotate', detail: { from: status.keyId } })
+  await inTransaction(db, async trx => {
+    await insertAudit(trx, { actor, action: 'encryption.rotate', detail: { from: status.keyId } })
+    makeKeyFile(filesOf(keyPaths).next)
+  })
 }
 
 /** Throws unless encryption can be turned off now, but for the proof. Returns the id of the key that is given up. */

@@ -1,25 +1,29 @@
-// Server > Encryption: how it stands, turning it on and off, a new key, looking whether all opens. The very functions of the commands
-// (vault/sealing/switches.ts) do it; what a page cannot prove (access to the server's files) is asked for as the commands ask for it.
+// Server > Encryption: how it stands, turning it on and off, a new key, looking whether all opens. The very operations of the commands
+// do it; what a page cannot prove (access to the server's files) is asked for as the commands ask for it.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError } from '../../../errors/errors.ts'
 import { hintForPage } from '../../../errors/hints.ts'
-import { insertAudit } from '../../../store/people/audit.ts'
+import {
+  disableEncryption as disable,
+  enableEncryption as enable,
+  rotateKey as rotate,
+  verifyEncryption as verify,
+} from '../../../operations/manage-encryption.ts'
 import type { Flash } from '../../../store/people/sessions.ts'
 import { readKeyring } from '../../../vault/keys/keyring.ts'
 import { findWarnings } from '../../../vault/residue/residue.ts'
 import { inWords, reportResidue } from '../../../vault/residue/residue-report.ts'
 import { readServerFacts } from '../../../vault/residue/server-facts.ts'
-import { inspectRows } from '../../../vault/sealing/inspect-rows.ts'
 import { type EncryptionStatus, readStatus, rowProblems } from '../../../vault/sealing/status.ts'
-import { disable, enable, isGoingOff, refusalOfProof, rotate } from '../../../vault/sealing/switches.ts'
+import { isGoingOff, refusalOfProof } from '../../../vault/sealing/switches.ts'
 import { inSentences, sentence } from '../../failures.ts'
 import { html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
 import { fieldsOf, hintText, prose } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
-import { actorOf, type Site, siteOf } from '../../site.ts'
+import { depsOf, type Site, siteOf, userActor } from '../../site.ts'
 import { copiesTable } from './residue-table.ts'
 import { type Shown, switchSections } from './sections.ts'
 import { stateSection } from './state-section.ts'
@@ -90,7 +94,7 @@ export async function tellEncryption(request: FastifyRequest, reply: FastifyRepl
   })
 }
 
-/** Both must be there: the browser asks for them, and so does the server. */
+/** Both must be there: the browser asks for them, and so does the operation. */
 const acknowledgements: Readonly<Record<string, string>> = {
   'accept-key-loss':
     'Nothing was done. Tick that whoever loses the key file loses the encrypted passwords, if you accept that.',
@@ -98,7 +102,7 @@ const acknowledgements: Readonly<Record<string, string>> = {
     'Nothing was done. Tick that a secure way of backing up the key file is prepared, once there is one.',
 }
 
-export async function turnOn(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+export async function enableEncryption(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const fields = fieldsOf(request.body)
   const missing = Object.keys(acknowledgements).filter(name => fields[name] !== 'yes')
   if (missing.length > 0) {
@@ -106,29 +110,30 @@ export async function turnOn(request: FastifyRequest, reply: FastifyReply): Prom
     reply.code(422)
     return await encryptionPage(request, reply, { ticked, faults: missing.map(name => acknowledgements[name] ?? '') })
   }
-  return await act(request, reply, async ({ db, keys }) => {
-    const { step } = await enable(db, keys, actorOf(request))
+  return await act(request, reply, async ({ keys }) => {
+    const acknowledged = { acceptKeyLoss: true, haveKeyBackup: true } as const
+    const { step } = await enable.run(depsOf(request), userActor(request), acknowledged)
     if (step === 'take-back') return 'Turning off is taken back: the passwords are sealed again.'
     if (step === 'wait') return 'There is a key already: nothing more is to be done here.'
     return `The key file ${keys.file} is made, and sealing begins within seconds. Back the file up now, apart from the database.`
   })
 }
 
-export async function changeKey(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+export async function rotateKey(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   if (fieldsOf(request.body)['have-key-backup'] !== 'yes') {
     reply.code(422)
     const faults = ['Nothing was done. Tick that the new key file will be backed up too.']
     return await encryptionPage(request, reply, { ticked: new Set(), faults })
   }
-  return await act(request, reply, async ({ db, keys }) => {
-    await rotate(db, await readStatus(db, keys, new Date(), 'counts'), keys, actorOf(request))
+  return await act(request, reply, async () => {
+    await rotate.run(depsOf(request), userActor(request), { haveKeyBackup: true })
     return 'A new key is made. The passwords are resealed under it as soon as every running host holds it.'
   })
 }
 
-export async function turnOff(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  return await act(request, reply, async ({ db, keys }) => {
-    await disable(db, await readStatus(db, keys, new Date(), 'counts'), keys, actorOf(request))
+export async function disableEncryption(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  return await act(request, reply, async () => {
+    await disable.run(depsOf(request), userActor(request), {})
     return 'Encryption is being turned off: the passwords are put back in plaintext.'
   })
 }
@@ -136,14 +141,8 @@ export async function turnOff(request: FastifyRequest, reply: FastifyReply): Pro
 /** More take a while: the command shows how far it is. */
 const maxOpened = 20_000
 
-export async function checkAll(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { db, keys } = siteOf(request)
-  const { sealed, whole, faults } = await inspectRows(db, readKeyring(keys), { limit: maxOpened })
-  await insertAudit(db, {
-    actor: actorOf(request),
-    action: 'encryption.verify',
-    detail: { sealed, unreadable: faults.length },
-  })
+export async function verifyEncryption(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { sealed, whole, faults } = await verify.run(depsOf(request), userActor(request), { limit: maxOpened })
   const some = whole ? '' : ' (of the first ones; `letterlock encryption verify` opens all)'
   const counted = sealed === 1 ? '1 sealed password opens' : `${sealed} sealed passwords open`
   const result: Flash =

@@ -32,19 +32,19 @@ export function switchSections(reply: FastifyReply, shown: Shown, { warnings, ho
   const isStanding = state === 'on' || state === 'sealing' || state === 'rotating'
   const version = [state, keyId, isKeyWaiting, proof, backup === null].join(' ')
   return html`<div id="switches" data-live="${version}">
-${state === 'off' && !isKeyWaiting && turnOnSection(reply, shown, warnings, asked)}
+${state === 'off' && !isKeyWaiting && enableSection(reply, shown, warnings, asked)}
 ${state === 'unsealing' && takeBackSection(reply, shown, asked)}
 ${state === 'locked' && lostSection(shown)}
 ${isStanding && backupSection(shown)}
 ${isStanding && checkSection(reply)}
-${state === 'on' && changeKeySection(reply)}
+${state === 'on' && rotateSection(reply)}
 ${horizon !== undefined && copiesSection(horizon)}
-${(state === 'on' || state === 'sealing') && turnOffSection(reply, shown)}
+${(state === 'on' || state === 'sealing') && disableSection(reply, shown)}
 ${protectionSection(state === 'off')}
 </div>`
 }
 
-function turnOnSection(reply: FastifyReply, { place }: Shown, warnings: readonly Residue[], asked?: Asked): Html {
+function enableSection(reply: FastifyReply, { place }: Shown, warnings: readonly Residue[], asked?: Asked): Html {
   return html`<section><h2>Enable encryption</h2>
 <p>Letterlock creates a key of 32 random bytes at <code>${place.file}</code> and seals every password with it. Mail is received
 throughout. A helpdesk that writes passwords can go on as before; it can no longer <em>read</em> them.</p>
@@ -132,7 +132,7 @@ function checkSection(reply: FastifyReply): Html {
 ${form(reply, '/server/encryption/verify', html`<button>Verify now</button>`)}</section>`
 }
 
-function changeKeySection(reply: FastifyReply): Html {
+function rotateSection(reply: FastifyReply): Html {
   return html`<section><h2>Rotate the key</h2>
 <p>Letterlock creates a new key, reseals every password under it, and keeps the old key file under another name: older backups of the
 database need it. If several hosts run, each of them needs the new file before the rotation begins.</p>
@@ -151,7 +151,7 @@ lies.</p>
 <p>${sentence(horizon)} <a href="/server/encryption/copies">Where copies may still lie, and what clears them</a></p></section>`
 }
 
-function turnOffSection(reply: FastifyReply, { status, place, proof }: Shown): Html {
+function disableSection(reply: FastifyReply, { status, place, proof }: Shown): Html {
   const { keyId, sealed } = status
   if (keyId === null) return html``
   return html`<section><h2>Disable encryption</h2>
