@@ -131,7 +131,7 @@ test('the server refuses too: without both acknowledgements, without the proof, 
     if (content !== undefined) writeFileSync(place('can-disable-encryption.txt'), content)
     await client.post(`${home}/disable`)
     const { text: shown } = await client.get(home)
-    expect(shown).toContain('prove your access to the server’s files')
+    expect(shown).toContain('Prove your access to the server’s files')
     expect(shown).not.toContain('/server/encryption/disable')
     expect(shown).not.toContain('&#x2F;server&#x2F;encryption&#x2F;disable')
   }
