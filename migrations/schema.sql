@@ -31,6 +31,7 @@ CREATE TABLE accounts (
   oauth_client_id varchar(500) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
   oauth_client_auth varchar(10) NOT NULL DEFAULT 'post' COMMENT 'how its secret is sent: post or basic (RFC 6749 §2.3.1)',
   oauth_scope varchar(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
+  cause_json text DEFAULT NULL COMMENT 'code, its values and what the mail server said, as JSON; of another code than the row has, or null: an older version wrote the row',
   PRIMARY KEY (id),
   KEY accounts_address (address),
   KEY accounts_lease (lease_owner),
