@@ -1,9 +1,9 @@
 // Every operation there is. The table test walks this list.
 import type { z } from 'zod'
-import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './accounts.ts'
 import { addAccount, importAccounts } from './add-account.ts'
 import { changeAccount } from './change-account.ts'
 import type { Deps } from './deps.ts'
+import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './manage-accounts.ts'
 import {
   acceptNewDestination,
   confirmKeyStates,

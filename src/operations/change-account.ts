@@ -3,8 +3,13 @@
 // only after a person was shown that very destination and said yes.
 import type { z } from 'zod'
 import { OperationError } from '../errors/errors.ts'
-import { type AccountChange, lockAccount, movedPart, updateAccount } from '../store/accounts/account-changes.ts'
-import { changedDestination } from '../store/accounts/account-settings.ts'
+import {
+  type AccountChange,
+  changedDestination,
+  lockAccount,
+  movedPart,
+  updateAccount,
+} from '../store/accounts/account-changes.ts'
 import { type AccountDetail, getAccount } from '../store/accounts/accounts.ts'
 import { type AccountDestination, getDestination } from '../store/accounts/destinations.ts'
 import { inTransaction } from '../store/db/database.ts'

@@ -4,12 +4,10 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Config } from '../config/config.ts'
 import { ServiceError } from '../errors/errors.ts'
-import type { openSession } from '../fetch/imap-session.ts'
 import type { ParsedMessage } from '../model/parsed-message.ts'
 import type { Log } from '../observe/log.ts'
 import type { Deps } from '../operations/deps.ts'
 import type { Actor } from '../operations/operation.ts'
-import type { TriagePolicy } from '../poll/ingest/ingest-batch.ts'
 import type { Session, SessionLimits } from '../store/people/sessions.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import type { KeyPaths } from '../vault/keys/keyring.ts'
@@ -26,11 +24,11 @@ export interface Site {
   /** Lends an account's stored password or token. */
   openSecret: OpenSecret
   /** To try a mail server out. */
-  openSession: typeof openSession
+  openSession: Deps['openSession']
   /** In a thread, with a deadline. Throws MessageError. */
   parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
   /** How mails become tickets. */
-  triage: TriagePolicy
+  triage: Awaited<ReturnType<Deps['triage']>>
   /** Lets somebody in who has the link of the first start; undefined where there is none. */
   firstAdmin: FirstAdmin | undefined
 }

@@ -1,6 +1,6 @@
-import { pauseAccount, pollAccount, removeAccount, resumeAccount } from '../../src/operations/accounts.ts'
 import { addAccount, importAccounts } from '../../src/operations/add-account.ts'
 import { changeAccount } from '../../src/operations/change-account.ts'
+import { pauseAccount, pollAccount, removeAccount, resumeAccount } from '../../src/operations/manage-accounts.ts'
 import { testAccount } from '../../src/operations/test-account.ts'
 import { traceAccount } from '../../src/operations/trace-account.ts'
 import type { Row, Scene } from './scene.ts'

@@ -5,7 +5,7 @@ import {
   pollAccount as poll,
   removeAccount as remove,
   resumeAccount as resume,
-} from '../../operations/accounts.ts'
+} from '../../operations/manage-accounts.ts'
 import { getAccount } from '../../store/accounts/accounts.ts'
 import { commandActor } from '../actor.ts'
 import { type GlobalOptions, withDeps } from '../connect.ts'

@@ -7,9 +7,15 @@ import { doers, inWords, type ResidueReport, reportResidue } from '../../vault/r
 import { planScrub, type ScrubReport } from '../../vault/residue/scrub.ts'
 import { readServerFacts } from '../../vault/residue/server-facts.ts'
 import { commandActor } from '../actor.ts'
-import { withDeps } from '../connect.ts'
+import { type GlobalOptions, withDeps } from '../connect.ts'
 import { confirm, paint, print, printJson, type Style } from '../terminal.ts'
-import type { EncryptionOptions } from './encryption.ts'
+
+interface AuditOptions extends GlobalOptions {
+  json?: boolean
+  scrub?: boolean
+  yes?: boolean
+  dryRun?: boolean
+}
 
 /** What is better done before the first password is sealed, in sentences for people. */
 export async function warnings(db: Knex): Promise<string[]> {
@@ -29,7 +35,7 @@ interface Audit extends ResidueReport {
   scrub: ScrubReport | null
 }
 
-export async function auditResidue(options: EncryptionOptions & { scrub?: boolean }): Promise<void> {
+export async function auditResidue(options: AuditOptions): Promise<void> {
   await withDeps(options, async deps => {
     const { db } = deps
     if (options.scrub && options.dryRun) return await printPlan(db, options)
@@ -39,7 +45,7 @@ export async function auditResidue(options: EncryptionOptions & { scrub?: boolea
   })
 }
 
-async function printPlan(db: Knex, { json }: EncryptionOptions): Promise<void> {
+async function printPlan(db: Knex, { json }: AuditOptions): Promise<void> {
   const plan = await planScrub(db)
   if (json) return await printJson([plan])
   const megabytes = Math.ceil(plan.volumeBytes / 2 ** 20)
@@ -48,7 +54,7 @@ async function printPlan(db: Knex, { json }: EncryptionOptions): Promise<void> {
   )
 }
 
-async function scrubNow(deps: Deps, options: EncryptionOptions): Promise<ScrubReport> {
+async function scrubNow(deps: Deps, options: AuditOptions): Promise<ScrubReport> {
   await confirm('Rebuild the table of the passwords and overwrite the logs of the database? It writes a lot.', options)
   return await scrubPlaintext.run(deps, commandActor(), {})
 }

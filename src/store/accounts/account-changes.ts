@@ -6,7 +6,7 @@ import type { Destination, OAuthClient, SecretKind } from '../../model/destinati
 import type { WriteSecret } from '../../model/secret.ts'
 import { inTransaction } from '../db/database.ts'
 import { addressTaken, findAddresses, findRemoved, lockAddresses } from './account-addresses.ts'
-import { changedDestination, faultOfDestination } from './account-settings.ts'
+import { faultOfDestination } from './account-settings.ts'
 import { type AccountDestination, checkShown, getDestination } from './destinations.ts'
 import { soonestAttempt } from './refused-login.ts'
 
@@ -258,4 +258,21 @@ export async function removeAccount(trx: Knex.Transaction, id: number): Promise<
       lease_owner: null,
       fence: trx.raw('fence + 1'),
     })
+}
+
+/** Where its secrets go once it is changed. */
+export function changedDestination(
+  address: string,
+  before: AccountDestination,
+  change: AccountChange,
+): AccountDestination {
+  const { username, oauth, password } = change
+  return {
+    host: change.host ?? before.host,
+    port: change.port ?? before.port,
+    security: change.security ?? before.security,
+    username: username === undefined ? before.username : username || address,
+    caPem: change.caPem === undefined ? before.caPem : change.caPem,
+    oauth: oauth?.client ?? (password == null ? before.oauth : null),
+  }
 }

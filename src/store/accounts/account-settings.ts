@@ -3,7 +3,6 @@ import { X509Certificate } from 'node:crypto'
 import type { DestinationFault } from '../../errors/mail.ts'
 import { isVisible, visible } from '../../foreign-text.ts'
 import type { Destination } from '../../model/destination.ts'
-import type { AccountChange } from './account-changes.ts'
 import type { AccountDestination } from './destinations.ts'
 
 /** The port that goes with it. */
@@ -40,23 +39,6 @@ export function faultOfDestination(
   const { issuer = '', tokenEndpoint = '', clientId = '' } = oauth ?? {}
   const unclear = [issuer, tokenEndpoint, clientId].find(text => !isVisible(text))
   return unclear === undefined ? undefined : { reason: 'provider', value: visible(unclear) }
-}
-
-/** Where its secrets go once it is changed. */
-export function changedDestination(
-  address: string,
-  before: AccountDestination,
-  change: AccountChange,
-): AccountDestination {
-  const { username, oauth, password } = change
-  return {
-    host: change.host ?? before.host,
-    port: change.port ?? before.port,
-    security: change.security ?? before.security,
-    username: username === undefined ? before.username : username || address,
-    caPem: change.caPem === undefined ? before.caPem : change.caPem,
-    oauth: oauth?.client ?? (password == null ? before.oauth : null),
-  }
 }
 
 export function isCertificate(pem: string): boolean {

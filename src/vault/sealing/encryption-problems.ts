@@ -30,7 +30,7 @@ function notVisible(facts: Facts, { current }: Files): Problem {
   return toFailure(notVisibleCode, {
     file: current,
     keyId: activeOf(facts)?.keyHex ?? '?',
-    user: String(process.geteuid?.() ?? '?'),
+    user: facts.user ?? '?',
     isAbsent: facts.current.kind === 'absent',
   })
 }

@@ -48,6 +48,8 @@ export interface Facts {
   here?: string
   /** This is a command, whose user does not see the key that the daemon of this host holds. */
   isNotVisible?: boolean
+  /** The user id of this command, where `isNotVisible`. */
+  user?: string
 }
 
 /** What a worker does about it. `sweep`: seal what is plaintext, and what is under another key that is held. */

@@ -48,5 +48,6 @@ export async function readFactsOfCommand(db: Knex, ring: Keyring): Promise<Facts
   const activeHex = facts.states.active?.keyHex
   const isHidden = current.kind === 'absent' || (current.kind === 'refused' && current.code === 'key_file.unreadable')
   if (ring.keyPaths.isService || activeHex === undefined || !isHidden || facts.held.includes(activeHex)) return facts
-  return { ...facts, isNotVisible: workers.some(({ host, keyIds }) => host === here && keyIds.includes(activeHex)) }
+  const isNotVisible = workers.some(({ host, keyIds }) => host === here && keyIds.includes(activeHex))
+  return { ...facts, isNotVisible, user: String(process.geteuid?.() ?? '?') }
 }

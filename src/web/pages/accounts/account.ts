@@ -9,7 +9,7 @@ import {
   pauseAccount as pause,
   pollAccount as poll,
   resumeAccount as resume,
-} from '../../../operations/accounts.ts'
+} from '../../../operations/manage-accounts.ts'
 import { testAccount as test } from '../../../operations/test-account.ts'
 import { type AccountDetail, findPollingHost } from '../../../store/accounts/accounts.ts'
 import { findCauses } from '../../../store/accounts/poll-results.ts'

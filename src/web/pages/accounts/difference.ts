@@ -1,4 +1,4 @@
-// PURE. What a form changes of an account: a form sends everything, and only what is other than before is asked for.
+// What a form changes of an account: a form sends everything, and only what is other than before is asked for.
 import type { z } from 'zod'
 import type { accountChange } from '../../../operations/account-input.ts'
 import { portOf } from '../../../store/accounts/account-settings.ts'

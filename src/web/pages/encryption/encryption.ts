@@ -25,7 +25,7 @@ import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
 import { depsOf, type Site, siteOf, userActor } from '../../site.ts'
 import { copiesTable } from './residue-table.ts'
-import { type Shown, switchSections } from './sections.ts'
+import { type Asked, type Shown, switchSections } from './sections.ts'
 import { stateSection } from './state-section.ts'
 
 const home = '/server/encryption'
@@ -54,12 +54,6 @@ async function proofFault(db: Site['db'], keyId: string, keys: Site['keys']): Pr
 
 export async function showEncryption(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   return await encryptionPage(request, reply)
-}
-
-export interface Asked {
-  /** What was ticked, and what was missing, in words. */
-  ticked: ReadonlySet<string>
-  faults: readonly string[]
 }
 
 async function encryptionPage(request: FastifyRequest, reply: FastifyReply, asked?: Asked): Promise<string> {

@@ -7,7 +7,13 @@ import { lineThatProves } from '../../../vault/sealing/switches.ts'
 import { sentence } from '../../failures.ts'
 import { type Html, html } from '../../layout/html.ts'
 import { badge, checkbox, form, prose, time } from '../../layout/parts.ts'
-import type { Asked } from './encryption.ts'
+
+/** What was asked for before, and could not be done. */
+export interface Asked {
+  /** What was ticked, and what was missing, in words. */
+  ticked: ReadonlySet<string>
+  faults: readonly string[]
+}
 
 export interface Shown {
   status: EncryptionStatus
