@@ -83,28 +83,28 @@ test.each<[string, string, RegExp, Partial<Script>]>([
   [
     'a wrong password at Gmail',
     'imap.auth_refused',
-    /set the password again/,
+    /enter the password again/i,
     { login: 'NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)' },
   ],
   [
     'Gmail wants an app password',
     'imap.auth_refused',
-    /make an app password .* --password-stdin/,
+    /create an app password .* --password-stdin/i,
     { login: appPassword },
   ],
   [
     'Gmail wants a web login',
     'imap.auth_refused',
-    /log in to the mailbox once with a web browser/,
+    /log in to the mailbox once with a web browser/i,
     { login: 'NO [WEBALERT https://accounts.google.com/signin/continue?sarp=1&scc=1] Web login required. (Failure)' },
   ],
   [
     'Gmail asks for the browser',
     'imap.auth_refused',
-    /log in to the mailbox once with a web browser/,
+    /log in to the mailbox once with a web browser/i,
     { login: browser },
   ],
-  ['IMAP is turned off at Gmail', 'imap.auth_refused', /turn IMAP on in the settings/, { login: imapOff }],
+  ['IMAP is turned off at Gmail', 'imap.auth_refused', /turn IMAP on in the settings/i, { login: imapOff }],
   [
     'Exchange refuses AUTHENTICATE',
     'imap.auth_refused',
@@ -167,19 +167,19 @@ test.each<[string, string, RegExp, Partial<Script>]>([
   [
     'too many connections at login',
     'imap.throttled',
-    /too many connections are open/,
+    /too many connections are open/i,
     { login: 'NO [ALERT] Too many simultaneous connections. (Failure)' },
   ],
   [
     'too many connections at once',
     'imap.throttled',
-    /too many connections are open/,
+    /too many connections are open/i,
     { greeting: 'BYE Too many simultaneous connections' },
   ],
   [
     'Dovecot’s limit',
     'imap.throttled',
-    /too many connections are open/,
+    /too many connections are open/i,
     { login: 'NO [LIMIT] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)' },
   ],
   [
@@ -298,7 +298,7 @@ test('a target mailbox that is full is told as such, and mail comes in meanwhile
     },
     { afterIngest: 'move:Done' },
   )
-  expect(await it.account()).toMatchObject({ code: 'imap.refused', hint: expect.stringMatching(/is full.*make room/) })
+  expect(await it.account()).toMatchObject({ code: 'imap.refused', hint: expect.stringMatching(/is full.*make room/i) })
   expect(endsOf(await it.sources())).toEqual(['1 created', '2 created'])
 })
 
