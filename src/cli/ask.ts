@@ -16,12 +16,14 @@ export interface Given {
   names: FieldNames
   /** What was typed, where the input is something else. It is repeated with its fault. */
   typed?: Readonly<Record<string, string | undefined>>
+  /** What to do about faults. */
+  hint?: string
 }
 
 /** Throws CommandError with all faults, before anything is connected. */
 export function checkGiven<Input extends z.ZodType>(
   schema: Input,
-  { input, names, typed = {} }: Given,
+  { input, names, typed = {}, hint }: Given,
 ): z.input<Input> {
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
   try {
@@ -32,7 +34,7 @@ export function checkGiven<Input extends z.ZodType>(
     const faults = error.faults.map(fault => inWords(fault, names, { ...given, ...typed }))
     const message =
       faults.length === 1 ? faults[0] : `${faults.length} faults:\n${faults.map(each => `  ${each}`).join('\n')}`
-    throw new CommandError(message ?? '', undefined, 2)
+    throw new CommandError(message ?? '', hint, 2)
   }
 }
 

@@ -242,6 +242,12 @@ export const operationEntries = {
     explain: ({ message }) => `the original of message ${message} is not kept`,
     examples: [{ message: 12 }],
   }),
+  'rule.exists': entry<{ rule: string }>({
+    title: 'Rule exists',
+    explain: ({ rule }) => `there is a rule ${rule} already`,
+    remedies: ({ rule }) => [{ action: 'remove-rule', rule }],
+    examples: [{ rule: 'no-spam' }],
+  }),
   'rule.not_found': entry<{ rule: string }>({
     title: 'No such rule',
     status: 404,

@@ -23,6 +23,7 @@ export type Remedy =
   | { action: 'retry-quarantined'; source: number }
   | { action: 'list-tickets' }
   | { action: 'list-rules' }
+  | { action: 'remove-rule'; rule: string }
   // People
   | { action: 'list-users' }
   | { action: 'set-user-password'; user: string }
@@ -183,6 +184,7 @@ const surfaces: { readonly [A in RemedyAction]: Surfaces<Of<A>> } = {
     page: () => ({ href: '/tickets', words: 'Tickets' }),
   },
   'list-rules': { words: () => 'see all rules', command: () => 'letterlock rule list' },
+  'remove-rule': { words: () => 'remove it first', command: ({ rule }) => `letterlock rule remove ${rule}` },
   'list-users': {
     words: () => 'see all users',
     command: () => 'letterlock user list',

@@ -1,6 +1,7 @@
 // Every operation there is. The table test walks this list.
 import type { z } from 'zod'
 import { addAccount, importAccounts } from './add-account.ts'
+import { addRule, disableRule, enableRule, listRules, removeRule, testRules } from './admin-rules.ts'
 import { changeAccount } from './change-account.ts'
 import type { Deps } from './deps.ts'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './manage-accounts.ts'
@@ -30,6 +31,7 @@ export const operations: readonly AnyOperation[] = [
   importAccounts,
   ...[listTickets, showTicket, closeTicket, reopenTicket],
   ...[listQuarantine, showQuarantined, retryQuarantined, exportQuarantined],
+  ...[listRules, addRule, enableRule, disableRule, removeRule, testRules],
   ...[listUsers, addUser, setPassword, setRole, removeUser, endSession],
   ...[listSources, showSource, exportSources, recoverSources, pruneSources],
   ...[enableEncryption, rotateKey, disableEncryption, verifyEncryption, proveKeyBackup],

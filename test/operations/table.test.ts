@@ -12,11 +12,12 @@ import { routes } from '../../src/web/routes.ts'
 import { accountRows } from './account-rows.ts'
 import { encryptionRows } from './encryption-rows.ts'
 import { mailRows } from './mail-rows.ts'
+import { ruleRows } from './rule-rows.ts'
 import { adminId, agentId, openScene, type Row, type Scene } from './scene.ts'
 import { ticketRows } from './ticket-rows.ts'
 import { userRows } from './user-rows.ts'
 
-const rows: readonly Row[] = [...accountRows, ...encryptionRows, ...ticketRows, ...mailRows, ...userRows]
+const rows: readonly Row[] = [...accountRows, ...encryptionRows, ...ticketRows, ...mailRows, ...ruleRows, ...userRows]
 
 const root = path.resolve(import.meta.dirname, '../..')
 const sourcesOf = (folder: string): string =>

@@ -1,42 +1,69 @@
 // `letterlock rule …`: what an admin decides of mails before they become tickets.
 
 import { readFileSync } from 'node:fs'
-import type { Knex } from 'knex'
 import { CommandError } from '../../errors/errors.ts'
 import type { Conditions } from '../../model/rule.ts'
-import { getAccount } from '../../store/accounts/accounts.ts'
-import { inTransaction } from '../../store/db/database.ts'
 import {
-  findAllRules,
-  getRule,
-  insertRule,
+  addRule as add,
+  disableRule,
+  enableRule,
+  listRules as list,
+  type RuleAnswer,
   removeRule,
-  type StoredRule,
-  updateRuleEnabled,
-} from '../../store/ingest/stored-rules.ts'
-import { insertAudit } from '../../store/people/audit.ts'
-import { holds, holdsOne, namesOf, type RuleSubject, toConditions } from '../../thread/rules.ts'
-import { actor } from '../actor.ts'
-import { type GlobalOptions, withDatabase } from '../connect.ts'
+  testRules as tryRules,
+} from '../../operations/admin-rules.ts'
+import { getRule, type StoredRule } from '../../store/ingest/stored-rules.ts'
+import { commandActor } from '../actor.ts'
+import { askFor, type Given, toNumber } from '../ask.ts'
+import { type GlobalOptions, withDeps } from '../connect.ts'
 import { confirm, print, printJson, printTable } from '../terminal.ts'
-import { type GivenRule, shownCondition, shownConditions, toRule } from './settings.ts'
+import { shownCondition, shownConditions } from './conditions.ts'
 
-export async function addRule(name: string, options: GlobalOptions & GivenRule & { account?: string }): Promise<void> {
-  const settings = toRule(name, options)
-  await withDatabase(options, async db => {
-    const accountId = options.account === undefined ? null : (await getAccount(db, options.account)).id
-    await inTransaction(db, async trx => {
-      if (!(await insertRule(trx, { name, accountId, ...settings })))
-        throw new CommandError(`there is a rule ${name} already`, `remove it first: letterlock rule remove ${name}`)
-      await audit(trx, 'rule.add', name, accountId)
-    })
-    await print(`rule ${name} added: ${actionOf(settings)} mail with ${shownConditions(settings.conditions)}`)
-    await print('try it on a mail with: letterlock rule test FILE.eml')
-  })
+/** Options of `add`, as given. */
+export interface AddOptions extends GlobalOptions {
+  from?: string
+  to?: string
+  notTo?: string
+  subject?: string
+  header?: string
+  kind?: string
+  minSize?: string
+  drop?: boolean
+  hold?: boolean
+  tag?: string
+  account?: string
+  position: string
 }
 
-async function audit(db: Knex, action: string, rule: string, accountId: number | null): Promise<void> {
-  await insertAudit(db, { actor: actor(), action, detail: { rule }, ...(accountId === null ? {} : { accountId }) })
+const addNames = {
+  name: 'the name',
+  ...Object.fromEntries(
+    ['from', 'to', 'subject', 'header', 'kind', 'tag', 'account', 'position'].map(name => [name, `--${name}`]),
+  ),
+  ...{ notTo: '--not-to', minSize: '--min-size' },
+  action: 'one of --drop, --hold and --tag',
+  conditions: 'a condition (--from, --to, --not-to, --subject, --header, --kind, --min-size)',
+}
+
+export async function addRule(name: string, options: AddOptions): Promise<void> {
+  const { from, to, notTo, subject, header, kind, minSize, tag, account, position } = options
+  const conditions = { from, to, notTo, subject, header, kind, minSize }
+  const added = await askFor(add, options, {
+    input: { name, ...conditions, action: actionGiven(options), tag, account, position: toNumber(position) },
+    names: addNames,
+    typed: { position },
+    hint: '`letterlock rule add --help` shows what there is, with examples',
+  })
+  await print(`rule ${name} added: ${actionOf(added)} mail with ${shownConditions(added.conditions)}`)
+  await print('try it on a mail with: letterlock rule test FILE.eml')
+}
+
+/** Undefined unless exactly one is given. */
+function actionGiven({ drop, hold, tag }: AddOptions): StoredRule['action'] | undefined {
+  const given = [drop && 'drop', hold && 'hold', tag !== undefined && 'tag'].filter(
+    action => typeof action === 'string',
+  )
+  return given.length === 1 ? (given[0] as StoredRule['action']) : undefined
 }
 
 function actionOf({ action, tag }: Pick<StoredRule, 'action' | 'tag'>): string {
@@ -46,49 +73,42 @@ function actionOf({ action, tag }: Pick<StoredRule, 'action' | 'tag'>): string {
 const senseless = 'its conditions make no sense: it holds for nothing'
 
 export async function listRules(options: GlobalOptions & { json?: boolean }): Promise<void> {
-  await withDatabase(options, async db => {
-    const rules = (await findAllRules(db)).map(({ conditionsJson, createdAt, ...rule }) => {
-      const conditions = toConditions(conditionsJson)
-      return { ...rule, conditions: conditions ?? null, fault: conditions === undefined ? senseless : null, createdAt }
-    })
-    if (options.json) return await printJson(rules)
-    if (rules.length === 0) return await print('no rules')
-    await printTable(
-      ['POSITION', 'NAME', 'STATE', 'ACCOUNT', 'ACTION', 'CONDITIONS'],
-      rules.map(({ name, account, position, enabled, conditions, ...rule }) => [
-        String(position),
-        name,
-        conditions === null ? 'broken' : enabled ? 'enabled' : 'disabled',
-        account ?? 'every',
-        rule.action === 'tag' ? `tag ${rule.tag}` : rule.action,
-        conditions === null ? senseless : shownConditions(conditions),
-      ]),
-      (cell, column) => (column === 2 ? ({ broken: 'red', disabled: 'dim' } as const)[cell] : undefined),
+  const rules = await askFor(list, options, { input: {}, names: {} })
+  if (options.json)
+    return await printJson(
+      rules.map(({ createdAt, ...rule }) => ({
+        ...rule,
+        fault: rule.conditions === null ? senseless : null,
+        createdAt,
+      })),
     )
-  })
+  if (rules.length === 0) return await print('no rules')
+  await printTable(
+    ['POSITION', 'NAME', 'STATE', 'ACCOUNT', 'ACTION', 'CONDITIONS'],
+    rules.map(({ name, account, position, enabled, conditions, ...rule }) => [
+      String(position),
+      name,
+      conditions === null ? 'broken' : enabled ? 'enabled' : 'disabled',
+      account ?? 'every',
+      rule.action === 'tag' ? `tag ${rule.tag}` : rule.action,
+      conditions === null ? senseless : shownConditions(conditions),
+    ]),
+    (cell, column) => (column === 2 ? ({ broken: 'red', disabled: 'dim' } as const)[cell] : undefined),
+  )
 }
 
+const oneRule = (rule: string): Given => ({ input: { rule }, names: { rule: 'the rule' } })
+
 export async function setRuleEnabled(name: string, enabled: boolean, options: GlobalOptions): Promise<void> {
-  const state = enabled ? 'enabled' : 'disabled'
-  await withDatabase(options, async db => {
-    const rule = await getRule(db, name)
-    if (rule.enabled === enabled) return await print(`rule ${name} is ${state} already`)
-    await inTransaction(db, async trx => {
-      await updateRuleEnabled(trx, rule.id, enabled)
-      await audit(trx, enabled ? 'rule.enable' : 'rule.disable', name, rule.accountId)
-    })
-    await print(`rule ${name} is ${state}`)
-  })
+  const { changed } = await askFor(enabled ? enableRule : disableRule, options, oneRule(name))
+  await print(`rule ${name} is ${enabled ? 'enabled' : 'disabled'}${changed ? '' : ' already'}`)
 }
 
 export async function deleteRule(name: string, options: GlobalOptions & { yes?: boolean }): Promise<void> {
-  await withDatabase(options, async db => {
-    const rule = await getRule(db, name)
+  await withDeps(options, async deps => {
+    await getRule(deps.db, name)
     await confirm(`Remove rule ${name}? What it decided stays as it is.`, options)
-    await inTransaction(db, async trx => {
-      await removeRule(trx, rule.id)
-      await audit(trx, 'rule.remove', name, rule.accountId)
-    })
+    await removeRule.run(deps, commandActor(), { rule: name })
     await print(`rule ${name} removed`)
   })
 }
@@ -98,27 +118,13 @@ export async function testRules(
   file: string,
   options: GlobalOptions & { account?: string; json?: boolean },
 ): Promise<void> {
-  const subject = await readMail(file)
-  await withDatabase(options, async db => {
-    const account = options.account === undefined ? null : (await getAccount(db, options.account)).address
-    const asked = (await findAllRules(db)).filter(
-      rule => rule.enabled && (rule.account === null || rule.account === account),
-    )
-    const answers = asked.map(rule => answerOf(rule, subject))
-    const decides = answers.findIndex(answer => answer.holds && answer.action !== 'tag')
-    const reached = decides < 0 ? answers : answers.slice(0, decides + 1)
-    if (options.json) return await printJson(reached)
-    for (const answer of reached) await printAnswer(answer)
-    await printVerdict(reached, decides >= 0)
+  const { answers, decided } = await askFor(tryRules, options, {
+    input: { mail: readBytes(file), account: options.account },
+    names: { mail: 'the file', account: '--account' },
   })
-}
-
-async function readMail(file: string): Promise<RuleSubject> {
-  const { parseMessage } = await import('../../parse/parse-message.ts')
-  const { createHeaderReader } = await import('../../poll/ingest/ingest-batch.ts')
-  const source = readBytes(file)
-  const header = createHeaderReader()
-  return { message: await parseMessage(source), size: source.length, header: name => header(source, name) }
+  if (options.json) return await printJson(answers.map(toJson))
+  for (const answer of answers) await printAnswer(answer)
+  await printVerdict(answers, decided)
 }
 
 function readBytes(file: string): Buffer {
@@ -135,60 +141,36 @@ function readBytes(file: string): Buffer {
   }
 }
 
-interface Answer {
-  rule: string
-  action: StoredRule['action']
-  tag: string | null
-  holds: boolean
-  conditions: { condition: string; found: string; holds: boolean }[]
-}
-
-function answerOf({ name, action, tag, conditionsJson }: StoredRule, subject: RuleSubject): Answer {
-  const conditions = toConditions(conditionsJson) ?? {}
-  return {
-    rule: name,
-    action,
-    tag,
-    holds: holds(conditions, subject),
-    conditions: namesOf(conditions).map(condition => ({
-      condition: shownCondition(condition, conditions),
-      found: foundFor(condition, conditions, subject),
-      holds: holdsOne(condition, conditions, subject),
-    })),
-  }
+/** `checks` in words. */
+function shownChecks({ conditions, checks }: RuleAnswer): { condition: string; found: string; holds: boolean }[] {
+  return checks.map(({ condition, found, holds }) => ({
+    condition: shownCondition(condition, conditions ?? {}),
+    found: shownFound(condition, found),
+    holds,
+  }))
 }
 
 const maxShown = 10
 
-/** What the mail has in the place that the condition looks at. */
-function foundFor(name: keyof Conditions, conditions: Conditions, { message, size, header }: RuleSubject): string {
-  const list = (values: readonly string[]): string =>
-    [...values.slice(0, maxShown), ...(values.length > maxShown ? ['…'] : [])].join(', ') || 'nothing'
-  switch (name) {
-    case 'from':
-      return message.from?.address || 'nobody'
-    case 'to':
-    case 'notTo':
-      return list([...message.to, ...message.cc].map(({ address }) => address))
-    case 'subject':
-      return message.subject || 'nothing'
-    case 'header':
-      return list(header(conditions.header?.name ?? ''))
-    case 'kind':
-      return message.kind
-    case 'minBytes':
-      return `${size} bytes`
-  }
+function shownFound(condition: keyof Conditions, found: readonly string[]): string {
+  if (condition === 'minBytes') return `${found} bytes`
+  const shown = [...found.slice(0, maxShown), ...(found.length > maxShown ? ['…'] : [])].join(', ')
+  return shown || (condition === 'from' ? 'nobody' : 'nothing')
 }
 
-async function printAnswer(answer: Answer): Promise<void> {
+function toJson(answer: RuleAnswer): object {
+  const { rule, action, tag, holds } = answer
+  return { rule, action, tag, holds, conditions: shownChecks(answer) }
+}
+
+async function printAnswer(answer: RuleAnswer): Promise<void> {
   await print(`${answer.rule}: ${answer.holds ? 'holds' : 'does not hold'}`)
-  if (answer.conditions.length === 0) await print(`  no   ${senseless}`)
-  for (const { condition, found, holds } of answer.conditions)
+  if (answer.conditions === null) await print(`  no   ${senseless}`)
+  for (const { condition, found, holds } of shownChecks(answer))
     await print(`  ${holds ? 'yes' : 'no '}  ${condition}; found: ${found}`)
 }
 
-async function printVerdict(answers: readonly Answer[], isDecided: boolean): Promise<void> {
+async function printVerdict(answers: readonly RuleAnswer[], isDecided: boolean): Promise<void> {
   const last = answers.at(-1)
   const tags = answers.filter(answer => answer.holds && answer.tag !== null).map(answer => answer.tag)
   if (isDecided && last !== undefined) {
