@@ -295,7 +295,7 @@ const surfaces: { readonly [A in RemedyAction]: Surfaces<Of<A>> } = {
   },
   'grant-rights': {
     words: () => 'run as a database administrator',
-    command: ({ rights, on, to }) => `GRANT ${rights} ON ${on} TO ${to}`,
+    command: ({ rights, on, to }) => `GRANT ${rights} ON ${on} TO ${to};`,
   },
 }
 

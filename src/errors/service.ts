@@ -163,7 +163,7 @@ export const serviceEntries = {
     advise: ({ reason = 'faults' }) => {
       if (reason === 'faults') return 'Correct what is listed; config/default.toml shows every name with its default.'
       return reason === 'file_missing' || reason === 'file_unreadable'
-        ? 'Check the configured path (LETTERLOCK_CONFIG).'
+        ? 'Check the configured path: the option for it, or LETTERLOCK_CONFIG.'
         : configFaults[reason].advice
     },
     examples: [

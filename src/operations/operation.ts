@@ -94,7 +94,9 @@ export class InputError extends CommandError {
 
 /** The input as its schema makes it. Throws InputError that names every fault. */
 export function checkInput<Input extends z.ZodType>(schema: Input, given: unknown): z.output<Input> {
-  const read = schema.safeParse(given, { error: issue => (issue.input === undefined ? 'is missing' : undefined) })
+  const read = schema.safeParse(given, {
+    error: ({ input }) => (input === undefined ? 'is missing' : Number.isNaN(input) ? 'must be a number' : undefined),
+  })
   if (read.success) return read.data
   throw new InputError(
     read.error.issues.flatMap(({ path, message, ...issue }) => {
@@ -114,7 +116,8 @@ export function meaningOf(field: z.ZodType): string {
 }
 
 /** A row's id. */
-export const id = z.int().positive()
+const idRange = { error: 'must be a number, as 17' }
+export const id = z.int(idRange).positive(idRange)
 
 const limitRange = { error: 'must be a number from 1 to 1000000' }
 

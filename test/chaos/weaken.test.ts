@@ -8,7 +8,9 @@ const source = (name: string): string => new URL(`../../src/${name}`, import.met
 
 test.each(['lease', 'transaction', 'pause'])('%s', async weakness => {
   const preload = fileURLToPath(new URL(`weaken/${weakness}.ts`, import.meta.url))
-  const loaded = ['daemon.ts', 'poll/ingest-batch.ts'].map(name => `await import(${JSON.stringify(source(name))})`)
+  const loaded = ['daemon.ts', 'poll/ingest/ingest-batch.ts'].map(
+    name => `await import(${JSON.stringify(source(name))})`,
+  )
   const script = `${loaded.join(';')};process.stdout.write('loaded')`
   const run = promisify(execFile)(process.execPath, ['--import', preload, '--input-type=module', '--eval', script])
   expect(await run).toEqual({ stdout: 'loaded', stderr: '' })

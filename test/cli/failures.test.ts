@@ -104,7 +104,9 @@ test('an old schema and one of the future are refused by the daemon and by comma
   }
   expect(await letterlock(['migrate'], settings(env))).toMatchObject({ code: 0 })
   expect(await letterlock(['account', 'list'], settings(env))).toMatchObject({ code: 0 })
-  await other.db('schema_version').update({ version: 9, compatible_from: 9 })
+  await other
+    .db('schema_version')
+    .update({ version: schemaVersion.version + 1, compatible_from: schemaVersion.version + 1 })
   const future = await letterlock(['account', 'list'], settings(env))
   expect(future).toMatchObject({ code: 2, stderr: expect.stringContaining('hint: Upgrade Letterlock on this host') })
 })

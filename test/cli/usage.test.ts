@@ -24,7 +24,7 @@ test('the commands are the ones that scripts of operators know', () => {
     'letterlock run',
     'letterlock check',
     'letterlock migrate',
-    ...['add', 'list', 'show', 'test', 'set', 'pause', 'resume', 'poll', 'remove', 'import'].map(
+    ...['add', 'list', 'show', 'test', 'trace', 'set', 'pause', 'resume', 'poll', 'remove', 'import'].map(
       name => `account ${name}`,
     ),
     ...[

@@ -97,7 +97,7 @@ test('a second starter on the directory is refused in a sentence, and others lea
   await expect(start()).rejects.toMatchObject({
     code: 'embedded.failed',
     message: `process ${starter.child.pid} already runs servers on ${directory}`,
-    hint: expect.stringContaining('stop it first'),
+    hint: expect.stringContaining('Stop it first'),
   })
   expect(await ask(starter.urls, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })
@@ -157,7 +157,7 @@ test('a start that fails half-way leaves nothing and says what the server compla
   await expect(start()).rejects.toMatchObject({
     code: 'embedded.failed',
     message: expect.stringMatching(/^the embedded Redis did not start: .*manifest/i),
-    hint: `see ${path.join(directory, 'redis.log')}`,
+    hint: `See ${path.join(directory, 'redis.log')}.`,
   })
   expect(readFileSync(path.join(directory, 'mariadb.log'), 'utf8')).toContain('Shutdown complete')
   expect(existsSync(path.join(directory, 'running.json'))).toBe(false)

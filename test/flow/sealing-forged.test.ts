@@ -174,7 +174,7 @@ test('turning off that was asked for by SQL alone turned sealing off, and with a
   await world.db('settings').insert({ name: 'encryption_unsealing', value: key.hex })
   await expectNothingChanged('letterlock encryption enable')
   writeProof(world, key.hex)
-  await expectNothingChanged('somebody asked in the database')
+  await expectNothingChanged('omebody asked in the database')
   expect((await problems()).map(({ code }) => code)).toContain('proof_file.left')
   // The row, too, is signed: to write the time of a request into it is not enough.
   await update(key.hex, { unsealing_at: new Date() })

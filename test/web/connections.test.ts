@@ -104,12 +104,12 @@ test('a process without file descriptors does not take a key for missing', () =>
     import { openSync } from 'node:fs'
     import { keyPathsOf, readKeyring } from './src/vault/keys/keyring.ts'
     import { openVault } from './src/vault/vault.ts'
-    const place = keyPathsOf(${JSON.stringify(file)}, {})
+    const keyPaths = keyPathsOf(${JSON.stringify(file)}, {})
     const lost = []
-    const vault = openVault({ place, tokensAtOnce: 1, onKeys: () => lost.push('keys'), onWork: () => {} })
+    const vault = openVault({ keyPaths, tokensAtOnce: 1, onKeys: () => lost.push('keys'), onWork: () => {} })
     const before = vault.keyIds().join()
     try { for (;;) openSync('/dev/null') } catch {}
-    const ring = readKeyring(place)
+    const ring = readKeyring(keyPaths)
     vault.look()
     const { code, params } = ring.current
     console.log(JSON.stringify({ code, params, isWhole: ring.isWhole, lost, same: before !== '' && before === vault.keyIds().join() }))

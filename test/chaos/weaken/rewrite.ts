@@ -32,16 +32,16 @@ export function rewrite(changes: readonly Change[]): void {
 export const slowWriting: readonly Change[] = [
   {
     file: '/src/store/ingest/ingest-messages.ts',
-    from: '  await insertTickets(trx, place.accountId, tickets)\n',
+    from: '  await insertTickets(trx, target.accountId, tickets)\n',
     to: `  await new Promise(resolve => setTimeout(resolve, 1200))
-  await insertTickets(trx, place.accountId, tickets)
+  await insertTickets(trx, target.accountId, tickets)
 `,
   },
   {
     file: '/src/store/ingest/ingest-messages.ts',
-    from: '  await insertMessages(trx, place.accountId, ends, sourceIds)\n',
+    from: '  await insertMessages(trx, target.accountId, outcomes, sourceIds)\n',
     to: `  await new Promise(resolve => setTimeout(resolve, 300))
-  await insertMessages(trx, place.accountId, ends, sourceIds)
+  await insertMessages(trx, target.accountId, outcomes, sourceIds)
 `,
   },
 ]
