@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { keepAs, pictureTypeOf, plainLine, safeFileName } from '../../src/web/pages/tickets/mail-files.ts'
+import { keepAs, pictureTypeOf, plainLine, safeFileName } from '../../src/web/pages/tickets/download-headers.ts'
 import {
   endOf,
   isPermitted,

@@ -1,5 +1,5 @@
 // What came with mails, under addresses of their own: files to keep, pictures to look at, the HTML of a mail for its frame, its full text,
-// the mail as it came. Everything here is hostile: nothing of it is ever an answer under the policy of our own pages (mail-files.ts,
+// the mail as it came. Everything here is hostile: nothing of it is ever an answer under the policy of our own pages (download-headers.ts,
 // mail-html.ts). The headers are set first, so that a failure is under them, too.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CommandError, MessageError } from '../../../errors/errors.ts'
@@ -20,7 +20,7 @@ import {
 import { tokenOf } from '../../security/session.ts'
 import { limitsOf, type Site, sessionOf, siteOf } from '../../site.ts'
 import { toId } from '../people/self.ts'
-import { fileHeaders, keepAs, pictureTypeOf, safeFileName } from './mail-files.ts'
+import { fileHeaders, keepAs, pictureTypeOf, safeFileName } from './download-headers.ts'
 import { mailDocument } from './mail-html.ts'
 
 /** An attachment, to keep. */

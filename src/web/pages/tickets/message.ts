@@ -2,7 +2,7 @@
 import type { Attachment, Excerpt, Message } from '../../../store/tickets/conversation.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { badge, time } from '../../layout/parts.ts'
-import { plainLine, safeFileName } from './mail-files.ts'
+import { plainLine, safeFileName } from './download-headers.ts'
 import { sandboxOf } from './mail-html.ts'
 import { flagWords, kindBadge, people, person, sizeOf, subjectOf } from './words.ts'
 

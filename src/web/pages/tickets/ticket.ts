@@ -16,7 +16,7 @@ import { actionButton, badge, fieldsOf, time } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
 import { depsOf, siteOf, userActor } from '../../site.ts'
-import { plainLine } from './mail-files.ts'
+import { plainLine } from './download-headers.ts'
 import { messageArticle } from './message.ts'
 import { kindBadge, people, person, subjectOf } from './words.ts'
 

@@ -15,7 +15,7 @@ import { page } from '../../layout/layout.ts'
 import { badge, fieldsOf, pager, table, time } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { depsOf, siteOf, userActor } from '../../site.ts'
-import { plainLine } from './mail-files.ts'
+import { plainLine } from './download-headers.ts'
 import { kindBadge, kindWords, person, subjectOf, toKind } from './words.ts'
 
 const rowsAtOnce = 50

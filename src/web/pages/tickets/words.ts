@@ -2,7 +2,7 @@
 import type { Address, HtmlFlag, Kind } from '../../../model/parsed-message.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { badge, type Tone } from '../../layout/parts.ts'
-import { plainLine } from './mail-files.ts'
+import { plainLine } from './download-headers.ts'
 
 interface KindWords {
   /** In a filter. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lookAgainMs, reconnectMs } from '../../src/schedule/pace.ts'
+import { lookAgainMs, reconnectMs } from '../../src/schedule/early-poll.ts'
 
 test('looks sooner after mail, then less and less often, down to the interval', () => {
   expect([0, 1, 2, 3].map(quiet => lookAgainMs(60_000, quiet))).toEqual([7_500, 15_000, 30_000, undefined])
