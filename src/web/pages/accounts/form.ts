@@ -38,28 +38,28 @@ ${form(
   action,
   html`<section><h2>The mailbox</h2>
 ${account === undefined && addressField(typed, faults)}
-${field({ name: 'host', label: 'Host', value: typed.host, required: true, fault: faults.host, hint: 'The IMAP server, as imap.example.com.' })}
+${field({ name: 'host', label: 'Host', value: typed.host, required: true, fault: faults.host, hint: 'The IMAP server, for example imap.example.com' })}
 ${choice('security', 'Security', typed.security, faults.security, [
   ['tls', 'TLS'],
   ['starttls', 'STARTTLS'],
   ['cleartext', 'None: everybody on the way can read password and mail'],
 ])}
-${field({ name: 'port', label: 'Port', value: typed.port, fault: faults.port, hint: 'Leave it empty for the usual one: 993 with TLS, else 143.' })}
-${field({ name: 'username', label: 'User name', value: typed.username, fault: faults.username, autocomplete: 'off', hint: 'Leave it empty where it is the address.' })}
+${field({ name: 'port', label: 'Port', value: typed.port, fault: faults.port, hint: 'Leave empty for the default: 993 with TLS, otherwise 143' })}
+${field({ name: 'username', label: 'User name', value: typed.username, fault: faults.username, autocomplete: 'off', hint: 'Leave empty to use the address' })}
 ${passwordField(account, faults, provider)}
 ${confirm !== undefined && confirmField(confirm)}</section>
 <section><h2>What is read and when</h2>
 ${textarea('mailboxes', 'Mailboxes', typed.mailboxes, faults.mailboxes, 'One on each line.', 3)}
 ${account === undefined && startField(typed, faults)}
-${choice('after', 'What happens to a mail on the server once it is taken in', typed.after, faults.after, [
+${choice('after', 'What happens to a mail on the server after it was received', typed.after, faults.after, [
   ['keep', 'Nothing: it stays as it is'],
   ['seen', 'It is marked as read'],
   ['move', 'It is moved to the mailbox below'],
   ['delete', 'It is deleted'],
 ])}
-${field({ name: 'moveTo', label: 'Moved to', value: typed.moveTo, fault: faults.moveTo, hint: 'Only where mail is moved.' })}
+${field({ name: 'moveTo', label: 'Moved to', value: typed.moveTo, fault: faults.moveTo, hint: 'Only if mail is moved' })}
 ${field({ name: 'every', label: 'Check every', value: typed.every, required: true, fault: faults.every, hint: 'for example 60s or 5m' })}
-${checkbox({ name: 'push', label: 'Keep a connection waiting for mail between polls, where the server can (push)', checked: typed.push })}</section>
+${checkbox({ name: 'push', label: 'Keep a connection open that waits for new mail, if the server supports it (push)', checked: typed.push })}</section>
 <section><details${attributes({ open: typed.ca !== '' || faults.ca !== undefined })}><summary>A server of your own</summary>
 ${textarea('ca', 'CA certificates', typed.ca, faults.ca, 'PEM, from “BEGIN CERTIFICATE” on. Only for a server whose certificate no public CA has signed.', 6)}</details></section>
 <p class="actions"><button class="main" name="do" value="test-save">Test and save</button>
@@ -113,7 +113,7 @@ function passwordHint(account: AccountDetail | undefined): string {
   if (account === undefined) return 'It is not shown again. If the test fails you will have to enter it again.'
   const again = 'Another host, port, security, user name or CA needs it again: it is never sent to another server.'
   if (account.oauth !== null) return `This account signs in with OAuth 2. A password typed here takes its place.`
-  return account.hasPassword ? `Leave it empty to keep the one that is stored. ${again}` : 'None is stored yet.'
+  return account.hasPassword ? `Leave empty to keep the stored password. ${again}` : 'No password is stored yet.'
 }
 
 function startField({ start, since }: Typed, faults: Faults): Html {
@@ -129,7 +129,7 @@ function startField({ start, since }: Typed, faults: Faults): Html {
 ${radio('all', 'Make tickets of all of it')}
 ${radio('new', 'Leave it alone: only what comes from now on')}
 ${radio('since', 'Make tickets of what came since this day')}
-${field({ name: 'since', label: 'Day', value: since, fault: faults.since, hint: 'As 2026-11-24.' })}
+${field({ name: 'since', label: 'Day', value: since, fault: faults.since, hint: 'for example 2026-11-24' })}
 ${faults.start !== undefined && html`<p class="fault">${faults.start}</p>`}
 <p class="hint">This is decided once.</p></fieldset>`
 }
