@@ -26,13 +26,6 @@ export function withServerWords(hint: string, said: string | undefined): string 
   return said === undefined ? hint : `${hint}${opening}${said}”`
 }
 
-/** The two apart again: the server's words are not for everybody. */
-export function splitServerWords(hint: string): { hint: string; said: string | undefined } {
-  const at = hint.indexOf(opening)
-  if (at < 0) return { hint, said: undefined }
-  return { hint: hint.slice(0, at), said: hint.slice(at + opening.length).replace(/”$/, '') }
-}
-
 /** As it was typed, as it is quoted or encoded in a LOGIN, AUTHENTICATE or URL, with blanks or unseen letters in between. */
 function holdsSecret(text: string, secret: string): boolean {
   if (secret === '') return false

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { splitServerWords, toServerWords, withServerWords } from '../src/server-words.ts'
+import { toServerWords, withServerWords } from '../src/server-words.ts'
 
 const secret = 'pa"ss Wörd\\1'
 
@@ -33,7 +33,7 @@ test.each<[how: string, (text: string) => string]>([
   expect(toServerWords(`no such password: ${echo('something')}`, secret)).toBeTypeOf('string')
 })
 
-test('hint and server words come apart as they were put together', () => {
-  for (const said of [undefined, 'Mailbox locked', 'a ; the server said: b'])
-    expect(splitServerWords(withServerWords('set it again', said))).toEqual({ hint: 'set it again', said })
+test('what the server said stands behind the hint, in quotation marks', () => {
+  expect(withServerWords('Set it again.', 'Mailbox locked')).toBe('Set it again.; the server said: “Mailbox locked”')
+  expect(withServerWords('Set it again.', undefined)).toBe('Set it again.')
 })

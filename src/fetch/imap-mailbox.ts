@@ -272,7 +272,10 @@ function toFetched(row: FetchMessageObject, source: Buffer, listed: MessageMeta 
   return { uid: meta.uid, size: Math.max(meta.size, listed?.size ?? 0), receivedAt }
 }
 
-/** Twice of what was stated: some servers state too little. One mail may be as long as any. */
+/**
+ * The bounds of a fetch: twice the bytes that the server stated, because some servers understate sizes, plus one mail of the largest size that is
+ * allowed, and one more for each mail without a stated size.
+ */
 function boundsOfMails({ maxLiteralBytes }: Wire, uids: readonly number[], listed: Listed): Partial<Bounds> {
   const stated = uids.reduce((sum, uid) => sum + Math.min(listed.get(uid)?.size ?? 0, maxLiteralBytes), 0)
   const unstated = uids.filter(uid => !listed.get(uid)?.size).length

@@ -13,11 +13,11 @@ import {
   testRules as tryRules,
 } from '../../operations/admin-rules.ts'
 import { getRule, type StoredRule } from '../../store/ingest/stored-rules.ts'
+import { namesOf } from '../../thread/rules.ts'
 import { commandActor } from '../actor.ts'
 import { askFor, type Given, toNumber } from '../ask.ts'
 import { type GlobalOptions, withDeps } from '../connect.ts'
 import { confirm, print, printJson, printTable } from '../terminal.ts'
-import { shownCondition, shownConditions } from './conditions.ts'
 
 /** Options of `add`, as given. */
 export interface AddOptions extends GlobalOptions {
@@ -179,4 +179,18 @@ async function printVerdict(answers: readonly RuleAnswer[], isDecided: boolean):
   }
   const tagged = tags.length === 0 ? '' : `, with ${tags.length === 1 ? 'the tag' : 'the tags'} ${tags.join(', ')}`
   await print(`the mail would go on to its ticket${tagged}`)
+}
+
+/** One condition in words. */
+function shownCondition(name: keyof Conditions, conditions: Conditions): string {
+  const { header } = conditions
+  if (name === 'header') return `header ${header?.name}: ${header?.value}`
+  if (name === 'minBytes') return `size at least ${conditions.minBytes}`
+  return `${name === 'notTo' ? 'not to' : name} ${conditions[name]}`
+}
+
+function shownConditions(conditions: Conditions): string {
+  return namesOf(conditions)
+    .map(name => shownCondition(name, conditions))
+    .join(', ')
 }
