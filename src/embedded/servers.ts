@@ -20,6 +20,8 @@ export interface EmbeddedOptions {
   programs?: readonly Program[]
   /** `false` is for tests alone: commits do not wait for the disk. A crash of the machine would lose what was committed. */
   durable?: false
+  /** MariaDB keeps a synced binary log, as servers with replicas do; without it there is none. */
+  binaryLog?: true
   progress(line: string): void
   signal: AbortSignal
 }
@@ -108,7 +110,9 @@ async function startMariadb(start: Start): Promise<AsyncDisposable> {
         ? ['--innodb-flush-log-at-trx-commit=0', '--innodb-flush-method=nosync']
         : ['--innodb-flush-log-at-trx-commit=1']),
       '--max-connections=200',
-      '--skip-log-bin',
+      ...(start.binaryLog
+        ? ['--log-bin=binlog', '--sync-binlog=1', '--binlog-format=ROW', '--server-id=1']
+        : ['--skip-log-bin']),
     ],
     logFile: path.join(directory, 'mariadb.log'),
     note: claim.note,

@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
@@ -26,7 +26,7 @@ export interface BenchScene extends AsyncDisposable {
 }
 
 /** MariaDB and, unless it is not wanted, Redis, in a directory that others may enter. */
-export async function openScene({ redis = true } = {}): Promise<BenchScene> {
+export async function openScene({ redis = true, binaryLog = false } = {}): Promise<BenchScene> {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-bench-'))
   chmodSync(directory, 0o711)
@@ -36,6 +36,7 @@ export async function openScene({ redis = true } = {}): Promise<BenchScene> {
       directory: path.join(directory, 'embedded'),
       mariadb: true,
       redis,
+      ...(binaryLog ? { binaryLog } : {}),
       progress,
       signal: never,
     }),
@@ -47,6 +48,9 @@ export async function openScene({ redis = true } = {}): Promise<BenchScene> {
 export interface BenchDaemon extends AsyncDisposable {
   pid: number
   url: string
+  dataDirectory: string
+  /** What it logged until now. */
+  log(): Record<string, unknown>[]
   /** The metrics as name with labels → value. */
   metrics(): Promise<Map<string, number>>
 }
@@ -125,29 +129,40 @@ export async function startBenchDaemon(
   env: Record<string, string> = {},
 ): Promise<BenchDaemon> {
   const port = await freePort()
+  const dataDirectory = path.join(scene.directory, `${name}-${port}`)
   const command = ['src/letterlock', 'run']
+  const logFile = `${dataDirectory}.log`
+  const log = openSync(logFile, 'w')
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
     cwd: program,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', log, 'inherit'],
     env: {
       ...process.env,
       LETTERLOCK_DATABASE_URL: databaseUrl,
       LETTERLOCK_REDIS_URL: scene.servers.redisUrl,
       LETTERLOCK_REDIS_PREFIX: name,
-      LETTERLOCK_DATA_DIRECTORY: path.join(scene.directory, name),
+      LETTERLOCK_DATA_DIRECTORY: dataDirectory,
       LETTERLOCK_WEB_LISTEN: `127.0.0.1:${port}`,
       LETTERLOCK_LOG_LEVEL: 'error',
       ...env,
     },
   })
+  closeSync(log)
   const url = `http://127.0.0.1:${port}`
   await until(async () => (await fetch(`${url}/ready`).catch(() => undefined))?.ok === true)
   return {
     pid: child.pid as number,
     url,
+    dataDirectory,
+    log: () => linesOf(logFile),
     metrics: async () => toMetrics(await (await fetch(`${url}/metrics`)).text()),
     [Symbol.asyncDispose]: () => end(child),
   }
+}
+
+function linesOf(logFile: string): Record<string, unknown>[] {
+  const lines = readFileSync(logFile, 'utf8').split('\n')
+  return lines.filter(line => line.startsWith('{') && line.endsWith('}')).map(line => JSON.parse(line))
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -193,12 +208,33 @@ export function costOf(pids: readonly number[]): { cpuSeconds: number; rssMb: nu
   let peak = 0
   for (const pid of pids) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    ticks += Number(fields[11]) + Number(fields[12])
+    // With those of its children that have ended.
+    ticks += [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0)
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     rss += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0)
     peak += Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0)
   }
   return { cpuSeconds: ticks / ticksPerSecond, rssMb: rss / 1024, peakRssMb: peak / 1024 }
+}
+
+/** CPU seconds of a process by the names of its threads; those of one name together. */
+export function threadsOf(pid: number): Map<string, number> {
+  const threads = new Map<string, number>()
+  for (const id of readdirSync(`/proc/${pid}/task`)) {
+    const [head = '', tail = ''] = readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8').split(/\) (?=[A-Z] )/)
+    const fields = tail.split(' ')
+    const name = Number(id) === pid ? 'main' : head.slice(head.indexOf('(') + 1)
+    threads.set(name, (threads.get(name) ?? 0) + (Number(fields[11]) + Number(fields[12])) / ticksPerSecond)
+  }
+  return threads
+}
+
+/** Bytes that processes had written to disk. */
+export function bytesWritten(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const [, bytes] = /^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8')) ?? []
+    return sum + Number(bytes ?? 0)
+  }, 0)
 }
 
 /** Processes whose command line has all of these words. */
@@ -215,6 +251,23 @@ export async function findProcesses(...words: string[]): Promise<number[]> {
     }
   }
   return found
+}
+
+/** Those that these processes started and that still run. */
+export function findChildren(parents: readonly number[]): number[] {
+  return readdirSync('/proc').flatMap(name => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      const fields =
+        readFileSync(`/proc/${name}/stat`, 'utf8')
+          .split(/\) (?=[A-Z] )/)[1]
+          ?.split(' ') ?? []
+      return parents.includes(Number(fields[1])) ? [Number(name)] : []
+    } catch {
+      // It ended meanwhile.
+      return []
+    }
+  })
 }
 
 export async function until(ask: () => Promise<boolean>, everyMs = 50): Promise<void> {
