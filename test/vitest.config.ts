@@ -10,6 +10,9 @@ const withoutServers = process.env.TEST_SERVERS === 'none'
 /** What takes minutes: `npm run test:scenes` runs these alone, `npm run test:long` with all others. */
 const scenes = 'test/scenes/**/*.test.ts'
 const onlyScenes = process.env.TEST_SCENES !== undefined
+/** What boots a Debian of its own: `npm run test:system` runs these alone, one after another. */
+const system = 'test/system/**/*.test.ts'
+const onlySystem = process.env.TEST_SYSTEM !== undefined
 
 /** What takes longest, most of it waiting, is begun first: else the end of the run waits for it alone. */
 const longest = [
@@ -31,13 +34,16 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: withoutServers ? unit : [onlyScenes ? scenes : 'test/**/*.test.ts'],
-    exclude: process.env.TEST_LONG ? [] : ['test/long/**', ...(onlyScenes ? [] : [scenes])],
+    include: withoutServers ? unit : [onlySystem ? system : onlyScenes ? scenes : 'test/**/*.test.ts'],
+    exclude: [
+      ...(onlySystem ? [] : [system]),
+      ...(process.env.TEST_LONG ? [] : ['test/long/**', ...(onlyScenes ? [] : [scenes])]),
+    ],
     pool: 'forks',
     // What one file has loaded the next one need not: a seventh of all the work.
     isolate: false,
     // Tests wait for servers more than they reckon: one more than there are processors.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: onlySystem ? 1 : availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     // Commands are started hundreds of times: they find their code compiled.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/letterlock-tests', import.meta.url).pathname },
@@ -46,6 +52,6 @@ export default defineConfig({
     // For tests that hang; how quick a machine is decides nothing.
     testTimeout: 600_000,
     hookTimeout: 600_000,
-    ...(withoutServers ? {} : { globalSetup: ['test/support/global-setup.ts'] }),
+    ...(withoutServers || onlySystem ? {} : { globalSetup: ['test/support/global-setup.ts'] }),
   },
 })

@@ -1,0 +1,217 @@
+// A Debian that really boots: systemd as process 1, a journal, units. Its tree is made once and kept under /tmp; what a test writes lies
+// in an overlay above it and is gone with the container. It has a network of its own without a way out, so packages are chosen when
+// the tree is made. Whatever ends the test, the kernel ends the container and its mounts. Root only.
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const cache = '/tmp/letterlock-systems'
+const run = promisify(execFile)
+
+/** Why no Debian can be booted here, or null. */
+export function containersImpossible(): string | null {
+  if (process.getuid?.() !== 0) return 'only root can boot a Debian: run the tests of the system as root'
+  for (const program of ['debootstrap', 'systemd-nspawn', 'nsenter', 'unshare', 'setpriv']) {
+    if (spawnSync(program, ['--version']).error !== undefined)
+      return `${program} is not installed: apt-get install debootstrap systemd-container util-linux`
+  }
+  const tried = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true'])
+  return tried.status === 0 ? null : 'this machine lets not even root have mounts of its own (unshare)'
+}
+
+export interface SystemOptions {
+  /** Installed beside systemd when the tree is made; their services start at boot unless a test disables them. */
+  packages: readonly string[]
+  suite?: string
+  /** Folders of the host that are shown read-only inside: path inside by path of the host. */
+  shown?: Readonly<Record<string, string>>
+}
+
+export interface Ran {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+export interface System extends AsyncDisposable {
+  /** The root directory of the running system, as the host sees it: files can be read and written there. */
+  readonly root: string
+  /** Runs shell commands inside, as root, and returns what they printed. Throws if they fail. */
+  run(commands: string, options?: RunOptions): Promise<string>
+  /** The same, whatever they end with. */
+  attempt(commands: string, options?: RunOptions): Promise<Ran>
+  /** Copies a file or a folder of the host to a path inside. */
+  copyIn(from: string, to: string): void
+  /** Reboots as an operator would, and waits until it is up again. */
+  reboot(): Promise<void>
+  /** Powers off; the disposal does the same. */
+  powerOff(): Promise<void>
+}
+
+export interface RunOptions {
+  input?: string
+  timeoutMs?: number
+}
+
+/** Boots a system with these packages; resolves once systemd says that it is up. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const base = await makeTree(options.suite ?? 'bookworm', options.packages)
+  const place = mkdtempSync(path.join(tmpdir(), 'letterlock-system-'))
+  for (const name of ['upper', 'work', 'root']) mkdirSync(path.join(place, name))
+  let booted = await boot(base, place, options.shown ?? {})
+
+  const attempt: System['attempt'] = (commands, { input = '', timeoutMs = 120_000 } = {}) =>
+    runInside(booted.leader, commands, input, timeoutMs)
+  const powerOff = async (): Promise<void> => {
+    if (hasEnded(booted.child)) return
+    const ended = once(booted.child, 'exit')
+    await attempt('systemctl poweroff', { timeoutMs: 10_000 })
+    await Promise.race([ended, wait(60_000, undefined, { ref: false })])
+    if (!hasEnded(booted.child)) {
+      process.kill(booted.leader, 'SIGKILL')
+      await ended
+    }
+  }
+  const rootOf = (): string => `/proc/${booted.leader}/root`
+  return {
+    get root() {
+      return rootOf()
+    },
+    attempt,
+    async run(commands, runOptions) {
+      const ran = await attempt(commands, runOptions)
+      if (ran.status !== 0) throw new Error(`${commands}\nexit ${ran.status}\n${ran.stdout}${ran.stderr}`)
+      return ran.stdout
+    },
+    copyIn(from, to) {
+      cpSync(from, path.join(rootOf(), to), { recursive: true, verbatimSymlinks: true })
+    },
+    async reboot() {
+      await powerOff()
+      booted = await boot(base, place, options.shown ?? {})
+    },
+    powerOff,
+    async [Symbol.asyncDispose]() {
+      await powerOff()
+      rmSync(place, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The kernel kills what a killed test leaves behind, and unmounts what nobody uses. */
+const ending = ['--pdeathsig', 'KILL']
+
+/** The directory of a Debian with systemd and these packages. */
+async function makeTree(suite: string, packages: readonly string[]): Promise<string> {
+  const wanted = [...packages].sort()
+  const name = createHash('sha256').update(wanted.join(' ')).digest('hex').slice(0, 12)
+  const root = path.join(cache, `${suite}-${name}`)
+  if (existsSync(root)) return root
+  const plain = path.join(cache, `${suite}-plain`)
+  mkdirSync(cache, { recursive: true })
+  if (!existsSync(plain))
+    await draftTree(plain, 'debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus "$2" "$1"', [suite])
+  await draftTree(root, installing, [plain, ...wanted])
+  return root
+}
+
+/** Writes a tree beside its place and renames it, so that one that is there is whole. */
+async function draftTree(root: string, script: string, args: readonly string[]): Promise<void> {
+  const draft = `${root}.${process.pid}`
+  rmSync(draft, { recursive: true, force: true })
+  process.stderr.write(`a Debian is made in ${root}, once\n`)
+  const isolated = [
+    'unshare',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child=KILL',
+    'sh',
+    '-euc',
+    script,
+    'sh',
+    draft,
+    ...args,
+  ]
+  await run('setpriv', [...ending, ...isolated], { maxBuffer: 1e8 })
+  if (existsSync(root)) rmSync(draft, { recursive: true, force: true })
+  else renameSync(draft, root)
+}
+
+const installing = `
+root=$1; plain=$2; shift 2
+cp -a --reflink=auto "$plain" "$root"
+[ $# -gt 0 ] || exit 0
+printf '#!/bin/sh\\nexit 101\\n' > "$root/usr/sbin/policy-rc.d"
+chmod 755 "$root/usr/sbin/policy-rc.d"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+mount -t proc proc "$root/proc"
+mount --bind /dev "$root/dev"
+export DEBIAN_FRONTEND=noninteractive
+chroot "$root" apt-get update
+chroot "$root" apt-get install -y --no-install-recommends "$@"
+chroot "$root" apt-get clean
+rm "$root/usr/sbin/policy-rc.d"
+`
+
+interface Booted {
+  child: ChildProcess
+  /** The host's id of process 1 inside. */
+  leader: number
+}
+
+async function boot(base: string, place: string, shown: Readonly<Record<string, string>>): Promise<Booted> {
+  const binds = Object.entries(shown).map(([inside, outside]) => `--bind-ro=${outside}:${inside}`)
+  const mounting =
+    'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"; where=$2; shift 2; exec systemd-nspawn -D "$where/root" "$@"'
+  const nspawn = ['-b', '--register=no', '--keep-unit', '--private-network', '--console=pipe', '--machine=letterlock']
+  const args = [...ending, 'unshare', '--mount', 'sh', '-euc', mounting, 'sh', base, place, ...nspawn, ...binds]
+  const child = spawn('setpriv', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const said: string[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => said.push(text))
+  for (const deadline = Date.now() + 120_000; ; await wait(200)) {
+    if (hasEnded(child) || Date.now() > deadline) {
+      child.kill('SIGKILL')
+      throw new Error(`the system did not boot:\n${said.join('').slice(-2_000)}`)
+    }
+    const leader = childOf(child.pid as number)
+    if (leader === undefined) continue
+    const { stdout } = await runInside(leader, 'systemctl is-system-running', '', 10_000)
+    if (/^(running|degraded)$/m.test(stdout)) return { child, leader }
+  }
+}
+
+function childOf(pid: number): number | undefined {
+  const found = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]
+  return found === undefined || found === '' ? undefined : Number(found)
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+function runInside(leader: number, commands: string, input: string, timeoutMs: number): Promise<Ran> {
+  const enter = ['-t', String(leader), '-m', '-u', '-i', '-n', '-p', '/bin/sh', '-c', commands]
+  const env = {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LC_ALL: 'C.UTF-8',
+    SYSTEMD_PAGER: '',
+  }
+  return new Promise(resolve => {
+    const child = execFile(
+      'nsenter',
+      enter,
+      { env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 1e8 },
+      (error, stdout, stderr) => {
+        const status = error === null ? 0 : typeof error.code === 'number' ? error.code : 255
+        resolve({ status, stdout, stderr })
+      },
+    )
+    child.stdin?.end(input)
+  })
+}
