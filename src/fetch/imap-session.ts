@@ -175,7 +175,9 @@ function createLogger(notes: Notes) {
     notes.throttled = entry.err
     setImmediate(notes.close)
   }
-  return { trace() {}, debug() {}, info() {}, warn: note, error: note }
+  // Asked before an answer is written out for the log: nobody would read it.
+  const isLevelEnabled = (level: string): boolean => level === 'warn' || level === 'error'
+  return { trace() {}, debug() {}, info() {}, warn: note, error: note, isLevelEnabled }
 }
 
 /** The strings themselves cannot be wiped; nothing refers to them any more. */

@@ -1,7 +1,7 @@
 // How fast mail becomes tickets: mailboxes on a Dovecot over TLS into MariaDB, everything durable, in turns with a client that reads the mailbox off
 // the socket and with mbsync, which writes it to files. Numbers of one run compare with each other; those of two machines do not.
 //
-//   npm run bench -- [--mailbox small|large] [--rounds 3] [--scale 1] [--names sizes,plain] [--workers 1] [--profile DIRECTORY] [--json]
+//   npm run bench -- [--mailbox small|large] [--rounds 3] [--scale 1] [--names sizes,plain] [--workers 1] [--only letterlock] [--profile DIRECTORY] [--json]
 //
 // `--scale 0.1` takes a tenth of the mails; `--scale 0.25,0.5,1` shows whether costs are linear. `--names`: whether the names of the server's files say
 // how large they are, as Dovecot writes them, or it has to read every file to know; the latter is measured in one round. `--workers 2` splits the
@@ -41,6 +41,7 @@ const { values } = parseArgs({
     scale: { type: 'string', default: '1' },
     names: { type: 'string', default: 'sizes,plain' },
     workers: { type: 'string', default: '1' },
+    only: { type: 'string', default: 'drain,mbsync,letterlock' },
     profile: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
@@ -104,13 +105,14 @@ async function measureCase(measured: Case): Promise<object> {
   const drains: Read[] = []
   const mbsyncs: (Read | undefined)[] = []
   const runs: { workers: number; run: Run }[] = []
-  const steps = [
-    async () => void drains.push(checked(served, bytes, await drainAll(served))),
-    async () => void mbsyncs.push(await mbsync(served)),
-    ...(workers > 1 ? [1, workers] : [1]).map(
+  const step = {
+    drain: [async () => void drains.push(checked(served, bytes, await drainAll(served)))],
+    mbsync: [async () => void mbsyncs.push(await mbsync(served))],
+    letterlock: (workers > 1 ? [1, workers] : [1]).map(
       count => async () => void runs.push({ workers: count, run: await runLetterlock(served, bytes, count) }),
     ),
-  ]
+  }
+  const steps = values.only.split(',').flatMap(name => step[name as keyof typeof step])
   // Nobody is always the first, or always comes after the same one.
   for (let i = 0; i < (measured.names === 'sizes' ? rounds : 1); i++)
     for (let n = 0; n < steps.length; n++) await steps[(n + i) % steps.length]?.()
