@@ -14,6 +14,7 @@ import * as ticketLists from './20261126_04_ticket_lists.ts'
 import * as keyStates from './20261129_01_key_states.ts'
 import * as pictureKeys from './20261129_03_picture_keys.ts'
 import * as accountCauses from './20261129_11_account_causes.ts'
+import * as derivedHtml from './20261129_20_derived_html.ts'
 
 export interface Migration {
   name: string
@@ -34,10 +35,11 @@ export const migrations: readonly Migration[] = [
   { name: '20261129_01_key_states', up: keyStates.up },
   { name: '20261129_03_picture_keys', up: pictureKeys.up },
   { name: '20261129_11_account_causes', up: accountCauses.up },
+  { name: '20261129_20_derived_html', up: derivedHtml.up },
 ]
 
 /**
  * The version that this program needs, and the oldest program's version that can work on the schema it makes. A change that an
  * older program survives (a new table, a column with a default) leaves `compatibleFrom`, so that hosts are upgraded one by one.
  */
-export const schemaVersion = { version: 9, compatibleFrom: 1 } as const
+export const schemaVersion = { version: 10, compatibleFrom: 1 } as const

@@ -179,6 +179,7 @@ CREATE TABLE messages (
   bounce_json text DEFAULT NULL,
   created_at datetime(3) NOT NULL DEFAULT utc_timestamp(3),
   html_notes_json varchar(500) DEFAULT NULL COMMENT 'images and warnings; NULL: no HTML, or taken in before they were noted',
+  has_html tinyint(1) DEFAULT NULL COMMENT 'there is HTML in its raw mail; NULL: look there',
   PRIMARY KEY (id),
   UNIQUE KEY messages_source (source_id),
   KEY messages_ticket (ticket_id,id),

@@ -13,6 +13,7 @@ import { openSession } from './fetch/imap-session.ts'
 import { createEvents } from './observe/events.ts'
 import { createHealth, type Part } from './observe/health.ts'
 import { createLog, type Log } from './observe/log.ts'
+import { createHtmlReader } from './operations/read-html.ts'
 import { checkRedis, openRedis } from './schedule/redis.ts'
 import { type Base, startWork } from './start-work.ts'
 import type { WorkerIdentity } from './store/accounts/leases.ts'
@@ -90,11 +91,17 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const raw = await connectRaw(base, db, worker)
   if (options.demo) await startDemo(base, db, options)
   const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
-  const { vault, ingest } = await startWork(base, connections, worker, options.parseScript)
+  const { vault, ingest, parseHtml } = await startWork(base, connections, worker, options.parseScript)
+  const html = createHtmlReader({
+    raw: async () => raw,
+    parseHtml,
+    onFailure: (message, error) =>
+      log.warn({ event: 'html', message, code: error.code, error }, 'HTML cannot be shown'),
+  })
   const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
   web.site = {
     ...{ config, db, redis: commands, raw, keys: { ...keysOf(config), isService: true }, log, firstAdmin },
-    ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse, triage: ingest.triage },
+    ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse, html, triage: ingest.triage },
   }
 
   health.mend('start')

@@ -8,7 +8,7 @@ import { createSessionPool } from './fetch/session-pool.ts'
 import type { Events } from './observe/events.ts'
 import type { Health } from './observe/health.ts'
 import type { Log } from './observe/log.ts'
-import { openParsePool } from './parse/pool/parse-pool.ts'
+import { openParsePool, type ParsePool } from './parse/pool/parse-pool.ts'
 import { createByteBudget } from './poll/batch/byte-budget.ts'
 import type { IngestDeps, TriagePolicy } from './poll/ingest/ingest-batch.ts'
 import { createTriagePolicy } from './poll/ingest/triage-policy.ts'
@@ -53,7 +53,7 @@ export async function startWork(
   { databaseUrl, db, raw, redis, blocking }: Connections,
   worker: WorkerIdentity,
   parseScript: URL | undefined,
-): Promise<{ vault: Vault; ingest: IngestDeps }> {
+): Promise<{ vault: Vault; ingest: IngestDeps; parseHtml: ParsePool['parseHtml'] }> {
   const { config, log, stack, health, events } = base
   const { prefix } = config.redis
   const pool = stack.use(createSessionPool({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
@@ -82,7 +82,8 @@ export async function startWork(
   const common = { db, redis, prefix, queue, worker, leaseSeconds: config.poll.leaseSeconds, keyIds: vault.keyIds }
   const deps = { ...common, isRunning: (id: number) => running.polls?.isRunning(id) ?? false }
   await claimAccounts(deps)
-  const ingest = { ...ingestDeps(base, { db, raw }, parseScript), triage: await openTriagePolicy(config, db) }
+  const parser = openParser(base, parseScript)
+  const ingest = { ...ingestDeps(base, { db, raw }, parser), triage: await openTriagePolicy(config, db) }
   running.polls = stack.use(
     startWorker({
       ...ingest,
@@ -123,7 +124,7 @@ export async function startWork(
     }),
   )
   stack.use(startNightly({ db, raw, events }))
-  return { vault, ingest }
+  return { vault, ingest, parseHtml: (source, account) => parser.parseHtml(source, account) }
 }
 
 /** The secret for tokens is opened now, so that it is known when its key goes away. */
@@ -133,15 +134,19 @@ async function openTriagePolicy(config: Config, db: Knex): Promise<TriagePolicy>
   return triage
 }
 
-/** What turns mails into rows. */
-function ingestDeps({ config, stack }: Base, { db, raw }: Pick<Connections, 'db' | 'raw'>, parseScript?: URL) {
-  const { parseThreads: threads, parseDeadlineMs: deadlineMs, batchMessages, batchBytes } = config.poll
+function openParser({ config, stack }: Base, parseScript: URL | undefined): ParsePool {
+  const { parseThreads: threads, parseDeadlineMs: deadlineMs } = config.poll
   const script = parseScript === undefined ? {} : { script: parseScript }
-  const pool = stack.use(openParsePool({ threads, deadlineMs, ...script }))
+  return stack.use(openParsePool({ threads, deadlineMs, ...script }))
+}
+
+/** What turns mails into rows. */
+function ingestDeps({ config }: Base, { db, raw }: Pick<Connections, 'db' | 'raw'>, parser: ParsePool) {
+  const { batchMessages, batchBytes } = config.poll
   return {
     db,
     raw: archiveOnce(db, raw),
-    parse: (source: Uint8Array, account?: number) => pool.parse(source, account),
+    parse: (source: Uint8Array, account?: number) => parser.parse(source, account),
     limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
   }
 }

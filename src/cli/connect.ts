@@ -5,6 +5,7 @@ import type { Knex } from 'knex'
 import { type Config, readSources, toConfig } from '../config/config.ts'
 import { ServiceError } from '../errors/errors.ts'
 import type { Deps } from '../operations/deps.ts'
+import { createHtmlReader } from '../operations/read-html.ts'
 import type { ParsePool } from '../parse/pool/parse-pool.ts'
 import { checkDatabase } from '../store/db/check-database.ts'
 import { openDatabase } from '../store/db/database.ts'
@@ -82,22 +83,34 @@ export async function withDeps<T>(options: GlobalOptions, use: (deps: Deps) => P
 }
 
 /** What reads and parses raw mail, opened when it is first used. Mails are parsed in a thread with the deadline that they have in the daemon. */
-function mailDeps(db: Knex, config: Config, opened: AsyncDisposableStack): Pick<Deps, 'raw' | 'parse' | 'triage'> {
+function mailDeps(
+  db: Knex,
+  config: Config,
+  opened: AsyncDisposableStack,
+): Pick<Deps, 'raw' | 'parse' | 'html' | 'triage'> {
   let raw: Promise<RawStore> | undefined
   let pool: Promise<ParsePool> | undefined
   const openPool = async (): Promise<ParsePool> => {
     const { openParsePool } = await import('../parse/pool/parse-pool.ts')
     return opened.use(openParsePool({ threads: 1, deadlineMs: config.poll.parseDeadlineMs }))
   }
+  const openStore = async (): Promise<RawStore> => {
+    raw ??= openRaw(config).then(store => opened.use(store))
+    return await raw
+  }
   return {
-    async raw() {
-      raw ??= openRaw(config).then(store => opened.use(store))
-      return await raw
-    },
+    raw: openStore,
     async parse(source, account) {
       pool ??= openPool()
       return await (await pool).parse(source, account)
     },
+    html: createHtmlReader({
+      raw: openStore,
+      async parseHtml(source, account) {
+        pool ??= openPool()
+        return await (await pool).parseHtml(source, account)
+      },
+    }),
     async triage() {
       const { createTriagePolicy } = await import('../poll/ingest/triage-policy.ts')
       const { openThreadSecret } = await import('../vault/secrets/thread-secret.ts')

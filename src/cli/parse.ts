@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { harmless, toJsonLine } from '../foreign-text.ts'
-import type { Address, ParsedMessage } from '../model/parsed-message.ts'
+import type { Address, WholeMessage } from '../model/parsed-message.ts'
 import { openParsePool, type ParsePool } from '../parse/pool/parse-pool.ts'
 
 const deadlineMs = 60_000
@@ -28,7 +28,7 @@ export async function parseFiles(
   return exitCode
 }
 
-type Result = { message: ParsedMessage } | { error: { code: string; message: string } }
+type Result = { message: WholeMessage } | { error: { code: string; message: string } }
 
 /** What comes out of each file, as soon as all before it are out. */
 async function* parsedInOrder(
@@ -52,7 +52,7 @@ async function* parsedInOrder(
 /** Never rejects. */
 async function parse(source: Buffer, pool: ParsePool): Promise<Result> {
   try {
-    return { message: await pool.parse(source) }
+    return { message: await pool.parseWhole(source) }
   } catch (error) {
     return toFailure(error)
   }
@@ -75,10 +75,14 @@ function toFailure(error: unknown): Result {
 function toJson(path: string, result: Result): string {
   if (!('message' in result)) return toJsonLine({ path, ok: false, error: result.error })
   // What the contract of the line does not name stays inside.
-  const { original, sender: _sender, htmlNotes: _notes, ...message } = result.message
-  const attachments = message.attachments.map(({ part: _, ...attachment }) => attachment)
+  const { kind, reasons, from, to, cc, replyTo, subject, messageId, inReplyTo, references, date } = result.message
+  const { text, safeHtml, reply, bounce, forwarded, original } = result.message
+  const attachments = result.message.attachments.map(({ part: _, ...attachment }) => attachment)
   const about = original === null || original.messageId === '' ? null : { messageId: original.messageId }
-  return toJsonLine({ path, ok: true, ...message, attachments, original: about })
+  return toJsonLine({
+    ...{ path, ok: true, kind, reasons, from, to, cc, replyTo, subject, messageId, inReplyTo, references, date },
+    ...{ text, html: safeHtml?.html ?? null, reply, attachments, bounce, forwarded, original: about },
+  })
 }
 
 function toPage(path: string, result: Result): string {

@@ -245,6 +245,12 @@ function setAgain({ account, accounts, secret = 'password' }: SealedParams): rea
 const originalKept = 'Its original is kept and can be downloaded from quarantine. Retry it after an upgrade.'
 const openOriginal = 'Download the original and open it in a mail program.'
 
+const tooSlow = {
+  mail: 'a mail was not parsed',
+  attachment: 'the attachment was not found in its mail',
+  html: 'the HTML of a mail was not ready',
+}
+
 export const messageEntries = {
   'message.too_large': entry<About<{ maxBytes?: number }>>({
     title: 'Mail too large',
@@ -258,9 +264,10 @@ export const messageEntries = {
     advise: () => 'Look at it on the server, then retry it.',
     examples: [{}],
   }),
-  'message.unparseable': entry<About<{ why?: string; reason?: 'attachment' | 'attachment_changed' }>>({
+  'message.unparseable': entry<About<{ why?: string; reason?: 'attachment' | 'attachment_changed' | 'html' }>>({
     title: 'Mail that cannot be read',
     explain: ({ why, reason }) => {
+      if (reason === 'html') return 'the HTML of a mail could not be read'
       if (reason === 'attachment_changed') return 'the attachment’s bytes are not what they were when the mail came in'
       const brackets = why === undefined ? '' : ` (${why})`
       return reason === 'attachment'
@@ -268,14 +275,14 @@ export const messageEntries = {
         : `a mail could not be parsed${brackets}`
     },
     advise: ({ reason }) => (reason === undefined ? originalKept : openOriginal),
-    examples: [{}, { reason: 'attachment' }, { reason: 'attachment_changed' }],
+    examples: [{}, { reason: 'attachment' }, { reason: 'attachment_changed' }, { reason: 'html' }],
   }),
-  'message.parse_timeout': entry<About<{ withinMs?: number; reason?: 'attachment' }>>({
+  'message.parse_timeout': entry<About<{ withinMs?: number; reason?: 'attachment' | 'html' }>>({
     title: 'Mail that takes too long to read',
     explain: ({ withinMs, reason }) =>
-      `${reason === 'attachment' ? 'the attachment was not found in its mail' : 'a mail was not parsed'} ${withinMs === undefined ? 'in time' : `within ${withinMs} ms`}`,
+      `${tooSlow[reason ?? 'mail']} ${withinMs === undefined ? 'in time' : `within ${withinMs} ms`}`,
     advise: ({ reason }) => (reason === undefined ? originalKept : openOriginal),
-    examples: [{ withinMs: 10_000 }, { reason: 'attachment', withinMs: 10_000 }],
+    examples: [{ withinMs: 10_000 }, { reason: 'attachment', withinMs: 10_000 }, { reason: 'html', withinMs: 10_000 }],
   }),
   'message.unstorable': entry<About<{ uid?: number; why?: string }>>({
     title: 'Mail that the database refuses',

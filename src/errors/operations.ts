@@ -236,6 +236,11 @@ export const operationEntries = {
     remedies: ({ by }) => [{ action: by === 'host' ? 'confirm-database' : 'confirm-key-states' }],
     examples: [{ by: 'host' }, { by: 'database' }],
   }),
+  'message.html_missing': entry<{ message: number }>({
+    title: 'HTML cannot be shown',
+    explain: ({ message }) => `the HTML of message ${message} cannot be shown, its text can`,
+    examples: [{ message: 12 }],
+  }),
   'message.not_kept': entry<{ message: number }>({
     title: 'Original not kept',
     status: 404,

@@ -1,4 +1,5 @@
-// What a mail says, after parsing: plain data, safe to send between threads. `letterlock parse --json` prints it.
+// What a mail says, after parsing: plain data, safe to send between threads. Its HTML is no part of it: that is derived when somebody reads
+// (`SafeHtml`). `letterlock parse --json` prints both.
 
 export type Kind = 'human' | 'auto-generated' | 'auto-reply' | 'bounce' | 'feedback-report' | 'list' | 'loop'
 
@@ -56,6 +57,13 @@ export type HtmlFlag =
   /** Its structure is kept only so far. */
   | 'too-deep'
 
+/** The HTML of a mail as it may be shown, with what was found in it. */
+export interface SafeHtml {
+  /** Sanitised. */
+  html: string
+  notes: HtmlNotes
+}
+
 export interface HtmlNotes {
   /** Images elsewhere that a reader may ask for. */
   remoteImages: number
@@ -101,10 +109,8 @@ export interface ParsedMessage {
   date: string | null
   /** Whole plain text: the text parts, or the HTML as text. */
   text: string
-  /** Sanitised, or null if the mail has no HTML. */
-  html: string | null
-  /** null if the mail has no HTML. */
-  htmlNotes: HtmlNotes | null
+  /** There is HTML that a reader may ask for. */
+  hasHtml: boolean
   /** The new words, without quotation and signature. */
   reply: string
   attachments: Attachment[]
@@ -113,6 +119,11 @@ export interface ParsedMessage {
   forwarded: ForwardedMessage | null
   /** For threading, only its id is printed; null for mail of people. */
   original: OriginalMessage | null
+}
+
+/** A message with the HTML that a reader would see; null: it has none. */
+export interface WholeMessage extends ParsedMessage {
+  safeHtml: SafeHtml | null
 }
 
 /** The name of the flag. */

@@ -8,6 +8,7 @@ import type { TriagePolicy } from '../poll/ingest/ingest-batch.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import type { KeyPaths } from '../vault/keys/keyring.ts'
 import type { OpenSecret } from '../vault/secrets/open-secret.ts'
+import type { HtmlReader } from './read-html.ts'
 
 export interface Deps {
   db: Knex
@@ -23,6 +24,8 @@ export interface Deps {
   raw(): Promise<RawStore>
   /** Parses a mail in a thread, with a deadline. Throws MessageError. */
   parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
+  /** The HTML of messages, from their raw mail. */
+  html: HtmlReader
   /** How mails become tickets. */
   triage(): Promise<TriagePolicy>
   /** To try a mail server out. */

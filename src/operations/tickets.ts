@@ -1,10 +1,11 @@
 // Tickets: the list, one with its messages, closing and reopening.
 import { z } from 'zod'
+import { sentencesForCommand } from '../errors/hints.ts'
+import type { HtmlNotes } from '../model/parsed-message.ts'
 import { inTransaction } from '../store/db/database.ts'
 import {
   type Bounced,
   findBounced,
-  findHtmlOfTicket,
   findLinking,
   findMessages,
   getTicket,
@@ -27,6 +28,7 @@ import { createTokens } from '../thread/token.ts'
 import { openThreadSecret } from '../vault/secrets/thread-secret.ts'
 import type { Deps } from './deps.ts'
 import { type Call, defineOperation, id, listLimit } from './operation.ts'
+import type { HtmlReading } from './read-html.ts'
 
 /** Where a page of the list begins, as `1795600000000-17`. */
 export const pageCursor = z.string().transform((text, context): PageCursor => {
@@ -75,10 +77,12 @@ export interface ShownTicket extends MessagePage {
   bounced: Bounced[]
   /** What a reply may carry in its subject to reach this ticket; null where the secret for it cannot be opened here. */
   token: string | null
-  /** Sanitised, by the ids of messages; empty where texts are cut. */
-  html: ReadonlyMap<number, string>
+  /** By the ids of messages; empty where nobody asked for it. */
+  html: ReadonlyMap<number, HtmlReading>
 }
 
+/** How long a page waits for the HTML of its messages. */
+const patienceMs = 2_000
 /** Of one page: linked tickets, and participants to whom mail could not be delivered. */
 const maxNamed = 50
 
@@ -90,18 +94,23 @@ export const showTicket = defineOperation({
     ticket: whichTicket,
     before: id.optional().describe('only messages before the one with this id'),
     limit: z.int().min(1).max(1_000).optional().describe('how many messages at most, the last ones; default: all'),
-    maxCharacters: z.int().min(1).optional().describe('how much of each text; default: all of it, and the HTML'),
+    maxCharacters: z.int().min(1).optional().describe('how much of each text; default: all of it'),
+    html: z.enum(['soon', 'all']).optional().describe('their HTML: all of it, or what is there soon; default: none'),
   }),
-  async work({ db, keys }: Pick<Deps, 'db' | 'keys'>, { input }): Promise<ShownTicket> {
-    const { before: beforeId, limit, maxCharacters } = input
+  async work({ db, keys, html }: Pick<Deps, 'db' | 'keys' | 'html'>, { input }): Promise<ShownTicket> {
+    const { before: beforeId, limit, maxCharacters, html: wanted } = input
     const ticket = await getTicket(db, input.ticket)
+    const shown = await findMessages(db, ticket.id, { beforeId, limit, maxCharacters })
     return {
       ticket,
       linking: await findLinking(db, ticket.id, maxNamed),
       bounced: await findBounced(db, ticket.id, limit === undefined ? undefined : maxNamed),
       token: await tokenOf(db, keys, ticket.ref),
-      ...(await findMessages(db, ticket.id, { beforeId, limit, maxCharacters })),
-      html: maxCharacters === undefined ? await findHtmlOfTicket(db, ticket.id) : new Map(),
+      ...shown,
+      html:
+        wanted === undefined
+          ? new Map()
+          : await html.readAll(shown.messages, wanted === 'soon' ? patienceMs : undefined),
     }
   },
 })
@@ -121,7 +130,8 @@ export function toTicketJson({ ticket, bounced, messages, html, token }: ShownTi
     ...{ id, ref, subject, requester, account, status, createdAt, updatedAt },
     ...{ linkedTicket: linked?.id ?? null, tags, bounced },
     messages: messages.map(message => ({
-      ...wordsOf(message, html.get(message.id) ?? null),
+      ...wordsOf(message),
+      ...htmlOf(html.get(message.id)),
       attachments: message.attachments.map(({ id: _, ...attachment }) => ({ number: ++attachments, ...attachment })),
       messageId: message.messageId,
       bounce: message.bounce,
@@ -131,8 +141,21 @@ export function toTicketJson({ ticket, bounced, messages, html, token }: ShownTi
   }
 }
 
-function wordsOf({ id, from, to, cc, date, kind, subject, text, reply, htmlNotes }: Message, html: string | null) {
-  return { id, from, to, cc, date, kind, subject, text: text.text, html, htmlNotes, reply: reply.text }
+function wordsOf({ id, from, to, cc, date, kind, subject, text, reply }: Message) {
+  return { id, from, to, cc, date, kind, subject, text: text.text, reply: reply.text }
+}
+
+/** HTML that cannot be told says why. */
+function htmlOf(reading: HtmlReading | undefined): {
+  html: string | null
+  htmlNotes: HtmlNotes | null
+  htmlProblem?: { code: string; hint: string }
+} {
+  if (reading?.state === 'shown') return { html: reading.html, htmlNotes: reading.notes }
+  const none = { html: null, htmlNotes: null }
+  if (reading?.state !== 'failed') return none
+  const { failure } = reading
+  return { ...none, htmlProblem: { code: failure.code, hint: sentencesForCommand(failure) } }
 }
 
 function sourceOf({ account, mailbox, uidValidity, uid, sha256, size }: Message['source']) {

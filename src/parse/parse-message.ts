@@ -3,15 +3,24 @@
 // ids, dates, addresses and raw 8-bit text are where mail is most often wrong.
 import { createHash } from 'node:crypto'
 import { MessageError } from '../errors/errors.ts'
-import type { Address, Attachment, ForwardedMessage, Kind, ParsedMessage } from '../model/parsed-message.ts'
+import type {
+  Address,
+  Attachment,
+  ForwardedMessage,
+  Kind,
+  ParsedMessage,
+  SafeHtml,
+  WholeMessage,
+} from '../model/parsed-message.ts'
 import { outcomeOf, readBounce } from './kind/bounce.ts'
 import { classify } from './kind/classify.ts'
 import { attachedMail, readOriginal } from './kind/original.ts'
 import { fromOf, senderOf } from './kind/sender.ts'
 import { parseAddresses } from './mime/addresses.ts'
 import { readPlace } from './mime/attachments.ts'
+import type { Body } from './mime/body.ts'
 import { findParts, leavesOf, type Part } from './mime/boundary-scan.ts'
-import { readContent } from './mime/content.ts'
+import { readBodyAlone, readContent } from './mime/content.ts'
 import { parseDate } from './mime/dates.ts'
 import { decodeText, type Headers } from './mime/headers.ts'
 import { parseMessageIds } from './mime/message-ids.ts'
@@ -26,14 +35,34 @@ const maxReferences = 1_000
  * MessageError `message.unparseable`.
  */
 export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
+  return await orUnparseable(async () => (await readMessage(raw)).message)
+}
+
+/** What parseMessage() makes of a mail, and its HTML. Throws as that does. */
+export async function parseWhole(raw: Buffer): Promise<WholeMessage> {
+  return await orUnparseable(async () => {
+    const { message, body } = await readMessage(raw)
+    return { ...message, safeHtml: body.safeHtml() }
+  })
+}
+
+/** The mail's HTML as it may be shown, or null if it has none. Throws as parseMessage() does. */
+export async function parseHtml(raw: Buffer): Promise<SafeHtml | null> {
+  return await orUnparseable(async () => {
+    const { source } = withoutEnvelope(raw)
+    return (await readBodyAlone(source, findParts(source))).safeHtml()
+  })
+}
+
+async function orUnparseable<T>(read: () => Promise<T>): Promise<T> {
   try {
-    return await readMessage(raw)
+    return await read()
   } catch (cause) {
     throw new MessageError('message.unparseable', {}, { cause })
   }
 }
 
-async function readMessage(raw: Buffer): Promise<ParsedMessage> {
+async function readMessage(raw: Buffer): Promise<{ message: ParsedMessage; body: Body }> {
   const { source, envelope, offset } = withoutEnvelope(raw)
   const root = findParts(source)
   const { body, attachments, reasons } = await readContent(source, root, offset)
@@ -54,7 +83,7 @@ async function readMessage(raw: Buffer): Promise<ParsedMessage> {
   })
   const date = dateOf(headers, charset)
   const reply = replyOf(body.marked, roleOf(headers, subject, body.text))
-  return {
+  const message = {
     kind,
     reasons: [...why, ...reasons],
     from,
@@ -68,14 +97,14 @@ async function readMessage(raw: Buffer): Promise<ParsedMessage> {
     references: parseMessageIds(headers.all('references').join(' ')).slice(-maxReferences),
     date,
     text: body.text,
-    html: body.html,
-    htmlNotes: body.htmlNotes,
+    hasHtml: body.rawHtml !== null,
     reply: reply.words,
     attachments: attachments.map(({ attachment }) => attachment),
     bounce: kind === 'bounce' ? readBounce(source, root, body.text) : null,
     forwarded: forwardedIn(reply.passedOn) ?? forwardedAs(kind, source, root),
     original: readOriginal(kind, source, root, body.text),
   }
+  return { message, body }
 }
 
 /** Decoded bytes of one attachment of the mail, checked against its hash. Throws MessageError `message.unparseable`. */

@@ -27,6 +27,8 @@ export interface Site {
   openSession: Deps['openSession']
   /** In a thread, with a deadline. Throws MessageError. */
   parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
+  /** The HTML of messages, from their raw mail. */
+  html: Deps['html']
   /** How mails become tickets. */
   triage: Awaited<ReturnType<Deps['triage']>>
   /** Lets somebody in who has the link of the first start; undefined where there is none. */
@@ -59,9 +61,9 @@ export function sessionOf(request: FastifyRequest): Session {
 
 /** What operations work with. */
 export function depsOf(request: FastifyRequest): Deps {
-  const { db, config, keys, redis, raw, parse, triage, openSecret, openSession } = siteOf(request)
+  const { db, config, keys, redis, raw, parse, html, triage, openSecret, openSession } = siteOf(request)
   return {
-    ...{ db, config, keys, openSecret, openSession, parse },
+    ...{ db, config, keys, openSecret, openSession, parse, html },
     raw: async () => raw,
     triage: async () => triage,
     withRedis: use => use(redis),

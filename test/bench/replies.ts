@@ -9,7 +9,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { parseMessage } from '../../src/parse/parse-message.ts'
+import { parseMessage, parseWhole } from '../../src/parse/parse-message.ts'
 
 interface Expected {
   reply?: string
@@ -63,7 +63,8 @@ const judges: Record<keyof Expected, (reply: string, expected: string[], text: s
 const score = new Map<string, Map<string, { passed: number; total: number }>>()
 
 for (const { name, raw, expect } of positionals.flatMap(casesOf)) {
-  const mail = await parseMessage(raw)
+  const { text, reply: words, safeHtml } = await parseWhole(raw)
+  const mail = { text, html: safeHtml?.html ?? null, reply: words }
   for (const [who, extract] of Object.entries(extractors)) {
     const reply = await extract(mail)
     for (const [what, judge] of Object.entries(judges)) {

@@ -141,9 +141,9 @@ async function fill(to: Knex): Promise<void> {
     [first, mailbox, tickets, 2 * tickets + 2_000],
   )
   await to.raw(
-    `INSERT INTO messages (ticket_id, source_id, kind, reasons_json, thread_reason, from_address, from_name, to_json, cc_json, reply_to_json, subject, text, html, reply)
+    `INSERT INTO messages (ticket_id, source_id, kind, reasons_json, thread_reason, from_address, from_name, to_json, cc_json, reply_to_json, subject, text, has_html, reply)
      SELECT ticket_id, id, 'human', '[]', 'new', 'customer@example.org', 'A customer', '[{"name":"","address":"support@example.com"}]', '[]', '[]',
-       'a question', REPEAT('words of a mail and what it quotes\\n', 40), REPEAT('<p>words</p>', 100), REPEAT('words of a mail\\n', 20)
+       'a question', REPEAT('words of a mail and what it quotes\\n', 40), 0, REPEAT('words of a mail\\n', 20)
      FROM sources`,
   )
   await to.raw(`INSERT INTO participants (ticket_id, address) SELECT id, requester_address FROM tickets`)

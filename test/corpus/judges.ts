@@ -1,5 +1,5 @@
 // What each expectation of a corpus means. Expectations without a judge here are not scored.
-import type { Address, ParsedMessage } from '../../src/model/parsed-message.ts'
+import type { Address, WholeMessage } from '../../src/model/parsed-message.ts'
 
 export interface Expectation {
   attachmentsExact?: boolean
@@ -10,7 +10,7 @@ interface ExpectedAttachment {
   size?: number
 }
 
-type Judge = (expected: never, message: ParsedMessage, all: Expectation) => boolean
+type Judge = (expected: never, message: WholeMessage, all: Expectation) => boolean
 
 const oneSpace = (text: string | undefined) => (text ?? '').replace(/\s+/g, ' ').trim()
 const noSpace = (text: string) => text.replace(/\s+/g, '')
@@ -58,8 +58,8 @@ export const judges: Readonly<Record<string, Judge>> = {
         found => (!name || oneSpace(found.filename ?? '') === oneSpace(name)) && (size == null || found.size === size),
       ),
     ),
-  textIncludes: (expected: readonly string[], { text, html }) => {
-    const all = noSpace(`${text} ${wordsOf(html ?? '')}`)
+  textIncludes: (expected: readonly string[], { text, safeHtml }) => {
+    const all = noSpace(`${text} ${wordsOf(safeHtml?.html ?? '')}`)
     return expected.every(part => all.includes(noSpace(part)))
   },
   reply: (expected: string, { reply }) => noSpace(reply) === noSpace(expected),

@@ -8,8 +8,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import type { ParsedMessage } from '../../src/model/parsed-message.ts'
-import { parseMessage } from '../../src/parse/parse-message.ts'
+import type { WholeMessage } from '../../src/model/parsed-message.ts'
+import { parseWhole } from '../../src/parse/parse-message.ts'
 import { type Expectation, judges } from './judges.ts'
 
 /** Least share that passes; what is not named here is a field of the header. */
@@ -73,7 +73,7 @@ for (const mail of mails) {
       name,
       path: mail.path,
       expected,
-      got: message?.[name as keyof ParsedMessage] ?? message?.kind,
+      got: message?.[name as keyof WholeMessage] ?? message?.kind,
     })
     if (name === 'bounce' && expected === false) count('bounce: no false positive', passed, {})
   }
@@ -101,9 +101,9 @@ for (const snippet of (readLines<Snippet>('snippets.jsonl') ?? []).filter(
 if (values.misses !== undefined) writeFileSync(values.misses, misses.map(miss => `${JSON.stringify(miss)}\n`).join(''))
 report()
 
-async function parse(name: string, raw: Buffer): Promise<ParsedMessage | null> {
+async function parse(name: string, raw: Buffer): Promise<WholeMessage | null> {
   const startedAt = performance.now()
-  const message = await parseMessage(raw).catch(() => null)
+  const message = await parseWhole(raw).catch(() => null)
   const ms = performance.now() - startedAt
   if (ms > slowMs) slow.push(`${name} took ${Math.round(ms)} ms`)
   return message

@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { attributes, tags } from '../../src/parse/html/safe-html.ts'
-import { parseMessage } from '../../src/parse/parse-message.ts'
+import { parseHtml } from '../../src/parse/parse-message.ts'
 import { type MailDocument, mailDocument } from '../../src/web/pages/tickets/mail-html.ts'
 import { openChromium } from '../support/chromium.ts'
 import { attacks, controls } from './attacks.ts'
@@ -34,9 +34,9 @@ beforeEach(async () => {
 afterEach(() => watched[Symbol.asyncDispose]())
 
 /** HTML on its way through a mail. */
-async function stored(html: string): Promise<string> {
+async function derived(html: string): Promise<string> {
   const head = 'From: a@remote.example\r\nContent-Type: text/html; charset=utf-8\r\n\r\n'
-  return (await parseMessage(Buffer.from(head + html))).html ?? ''
+  return (await parseHtml(Buffer.from(head + html)))?.html ?? ''
 }
 
 function shown(html: string, changes: Partial<Parameters<typeof mailDocument>[1]> = {}): MailDocument {
@@ -116,7 +116,7 @@ function remarkable(deeds: readonly Deed[]): Deed[] {
 const framed = (name: string, html: string): Shown => ({ name, ...shown(html) })
 
 async function expectNothing(cases: readonly Case[]): Promise<void> {
-  const safe = await Promise.all(cases.map(async ([name, html]) => [name, await stored(html)] as const))
+  const safe = await Promise.all(cases.map(async ([name, html]) => [name, await derived(html)] as const))
   expect(remarkable(await deedsOf(safe, framed)), 'as the page shows it').toEqual([])
   expect(await deedsOf(safe, bare, lookInside), 'sanitised, without policy and sandbox').toEqual([])
 }
@@ -172,7 +172,7 @@ test.skipIf(!existsSync(snippets))(
 
 test('an image that came with the mail is shown, one from elsewhere only when it is asked for', async () => {
   await watched.answerForOthers()
-  const html = await stored(
+  const html = await derived(
     '<img src="cid:picture@mail"><img src="CID:picture%40mail"><img src="cid:other@mail"><img src="https://remote.example/a.png" width=9><img src="https://remote.example/t.png" width=1 height=1>',
   )
   const requests = async (images: 'blocked' | 'allowed') =>
@@ -184,7 +184,7 @@ test('an image that came with the mail is shown, one from elsewhere only when it
 
 test('a link leads nowhere until it is asked for, then to a window that knows nothing of us', async () => {
   await watched.answerForOthers()
-  const html = await stored(
+  const html = await derived(
     '<a href="https://remote.example/in"><span style="display:block;height:100px;background:#eee">press</span></a>',
   )
   const press = async (links: 'blocked' | 'allowed') => {

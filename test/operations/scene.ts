@@ -7,7 +7,8 @@ import { toConfig } from '../../src/config/config.ts'
 import { openSession } from '../../src/fetch/imap-session.ts'
 import type { AnyOperation } from '../../src/operations/all.ts'
 import type { Deps } from '../../src/operations/deps.ts'
-import { parseMessage } from '../../src/parse/parse-message.ts'
+import { createHtmlReader } from '../../src/operations/read-html.ts'
+import { parseHtml, parseMessage } from '../../src/parse/parse-message.ts'
 import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
@@ -80,6 +81,7 @@ export async function openScene(): Promise<Scene> {
     say: () => {},
     raw: async () => raw,
     parse: async source => await parseMessage(Buffer.from(source)),
+    html: createHtmlReader({ raw: async () => raw, parseHtml: source => parseHtml(Buffer.from(source)) }),
     triage: async () => createTriagePolicy(config, async () => undefined),
   }
   const passwordHash = await hashPassword(webPassword)

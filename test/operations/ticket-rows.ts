@@ -24,6 +24,7 @@ export const ticketRows: readonly Row[] = [
       fields: {
         ticket: '<ticket>',
         ...{ before: 'a page begins there', limit: 'a page ends there', maxCharacters: 'a page shows beginnings' },
+        html: '--json',
       },
     },
     web: { route: 'GET /tickets/:ticket' },

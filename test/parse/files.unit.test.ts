@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Attachment } from '../../src/model/parsed-message.ts'
 import { readRtf } from '../../src/parse/mime/rtf.ts'
-import { parseMessage } from '../../src/parse/parse-message.ts'
+import { parseMessage, parseWhole } from '../../src/parse/parse-message.ts'
 import { mailDocument } from '../../src/web/pages/tickets/mail-html.ts'
 import { rawMail } from '../support/messages.ts'
 
@@ -85,17 +85,17 @@ const spellings: readonly (readonly [string, string])[] = [
 test.each(spellings)('a picture is found whichever way its id is written: %s, %s', async (address, id) => {
   const html = `Content-Type: text/html; charset=utf-8\r\n\r\n<p><img src="${address}"></p>`
   const picture = `Content-Type: image/png\r\nContent-ID: ${id}\r\nContent-Disposition: attachment; filename=a.png\r\n\r\nABC`
-  const message = await parseMessage(mailOf([html, picture], 'multipart/related'))
+  const message = await parseWhole(mailOf([html, picture], 'multipart/related'))
   expect(message.attachments).toMatchObject([{ filename: 'a.png', inline: true }])
-  expect(pageOf(message.html, message.attachments)).toContain('<img src="/a">')
+  expect(pageOf(message.safeHtml?.html ?? null, message.attachments)).toContain('<img src="/a">')
 })
 
 test('a picture that stands at an address is shown there, and is called as it was there', async () => {
   const html = 'Content-Type: text/html\r\n\r\n<img src="https://shop.example/img/cup%201.png?v=2">'
   const picture = 'Content-Type: image/png\r\nContent-Location: https://shop.example/img/cup%201.png?v=2\r\n\r\nABC'
-  const { html: shown, attachments } = await parseMessage(mailOf([html, picture], 'multipart/related'))
+  const { safeHtml, attachments } = await parseWhole(mailOf([html, picture], 'multipart/related'))
   expect(attachments).toMatchObject([{ filename: 'cup 1.png', inline: true }])
-  expect(pageOf(shown, attachments)).toContain('<img src="/a">')
+  expect(pageOf(safeHtml?.html ?? null, attachments)).toContain('<img src="/a">')
 })
 
 test('no NUL comes out of rich text', () => {

@@ -3,15 +3,17 @@ import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import type { ParsedMessage } from '../../src/model/parsed-message.ts'
-import { attachmentBytes, parseMessage } from '../../src/parse/parse-message.ts'
+import type { HtmlNotes, WholeMessage } from '../../src/model/parsed-message.ts'
+import { attachmentBytes, parseHtml, parseMessage, parseWhole } from '../../src/parse/parse-message.ts'
 import { rawMail } from '../support/messages.ts'
 
 const folder = path.resolve(import.meta.dirname, '../fixtures/mail')
 const lessons = globSync('*.eml', { cwd: folder }).sort()
 
+type Said = Partial<Omit<WholeMessage, 'safeHtml'> & { html: string | null; htmlNotes: HtmlNotes | null }>
+
 /** Line ends at the edges of a text are no lesson. */
-function trimmed(message: Partial<ParsedMessage>): Partial<ParsedMessage> {
+function trimmed(message: Said): Said {
   const edges = ['text', 'reply', 'html'] as const
   const texts = edges.flatMap(name => (typeof message[name] === 'string' ? [[name, message[name].trim()]] : []))
   return { ...message, ...Object.fromEntries(texts) }
@@ -19,8 +21,9 @@ function trimmed(message: Partial<ParsedMessage>): Partial<ParsedMessage> {
 
 test.each(lessons)('%s says what it means', async name => {
   const expected = JSON.parse(readFileSync(path.join(folder, name.replace(/\.eml$/, '.expected.json')), 'utf8'))
-  const message = await parseMessage(readFileSync(path.join(folder, name)))
-  expect(trimmed(message)).toMatchObject(trimmed(expected))
+  const { safeHtml, ...message } = await parseWhole(readFileSync(path.join(folder, name)))
+  const shown = { html: safeHtml?.html ?? null, htmlNotes: safeHtml?.notes ?? null }
+  expect(trimmed({ ...message, ...shown })).toMatchObject(trimmed(expected))
 })
 
 test.each(lessons)('%s gives its attachments back byte for byte', async name => {
@@ -31,6 +34,13 @@ test.each(lessons)('%s gives its attachments back byte for byte', async name => 
     expect(bytes.length).toBe(attachment.size)
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(attachment.sha256)
   }
+})
+
+test.each(lessons)('%s has the same HTML for a reader as for who asks for all of it', async name => {
+  const raw = readFileSync(path.join(folder, name))
+  const { safeHtml, hasHtml } = await parseWhole(raw)
+  expect(await parseHtml(raw)).toEqual(safeHtml)
+  expect(hasHtml).toBe(safeHtml !== null)
 })
 
 test('an attachment whose raw mail was changed is refused', async () => {
@@ -82,7 +92,8 @@ test('a text without end is cut and says so', async () => {
 
 test('HTML without end is cut where it can do no harm, and says so', async () => {
   const body = `<p>start</p>${'<a href="https://example.org/">x</a>'.repeat(30_000)}`
-  const { html, text } = await parseMessage(rawMail({ headers: ['Content-Type: text/html'], body }))
+  const { safeHtml, text } = await parseWhole(rawMail({ headers: ['Content-Type: text/html'], body }))
+  const html = safeHtml?.html
   expect(html?.length).toBeLessThan(1_000_000)
   expect(html).toMatch(/<p>\[… cut: the original has more\]<\/p>$/)
   expect(text).toMatch(/cut: the original has more\]$/)

@@ -1,11 +1,11 @@
 // What a part says of itself with a slip is what its sender meant: words are shown, files have their bytes.
 import { expect, test } from 'vitest'
-import { parseMessage } from '../../src/parse/parse-message.ts'
+import { parseWhole } from '../../src/parse/parse-message.ts'
 
 async function read(header: string, body: string | Buffer) {
   const head = `From: a@example.org\r\nSubject: test\r\n${header}\r\n\r\n`
-  const { text, html, attachments } = await parseMessage(Buffer.concat([Buffer.from(head), Buffer.from(body)]))
-  return { text: text.trim(), html, attachments }
+  const { text, safeHtml, attachments } = await parseWhole(Buffer.concat([Buffer.from(head), Buffer.from(body)]))
+  return { text: text.trim(), html: safeHtml?.html ?? null, attachments }
 }
 
 test.each([
@@ -139,7 +139,7 @@ test('a mail whose lines end in CR CR LF has its words, its files and its header
     'QUJD',
     '--bb--',
   ]
-  const { subject, text, attachments, reasons } = await parseMessage(Buffer.from(`${lines.join('\r\r\n')}\r\r\n`))
+  const { subject, text, attachments, reasons } = await parseWhole(Buffer.from(`${lines.join('\r\r\n')}\r\r\n`))
   expect({ subject, text: text.trim(), size: attachments[0]?.size, reasons }).toEqual({
     subject: 'two lines',
     text: 'Hello you\nand you',

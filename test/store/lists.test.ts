@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findSourceDetails, findSources, getSource } from '../../src/store/ingest/source-rows.ts'
 import { findUsedBatches } from '../../src/store/raw/raw-rows.ts'
-import { findHtmlOfTicket, findMessageId, findMessages, getTicket } from '../../src/store/tickets/conversation.ts'
+import { findMessageId, findMessageInRaw, findMessages, getTicket } from '../../src/store/tickets/conversation.ts'
 import {
   findAccountIds,
   findTicketPage,
@@ -121,7 +121,12 @@ test('of the messages of a ticket a page reads the last, and of their texts the 
   const message = (i: number): object => ({
     ...{ ticket_id, source_id: i, from_name: '', from_address: 'anna@example.org', subject: `${i}` },
     ...{ kind: 'human', message_id: `${i}@x`, text: long },
-    ...{ reply: i === 3 ? 'short' : null, html: i === 2 ? '<p>2</p>' : null, to_json: '[]', cc_json: '[]' },
+    ...{
+      reply: i === 3 ? 'short' : null,
+      has_html: i === 2 ? true : i === 3 ? null : false,
+      to_json: '[]',
+      cc_json: '[]',
+    },
     ...{ reply_to_json: '[]', reasons_json: '[]', thread_reason: 'test' },
   })
   const sources: number[] = await db('sources').orderBy('id').limit(4).pluck('id')
@@ -130,14 +135,17 @@ test('of the messages of a ticket a page reads the last, and of their texts the 
   expect(page).toMatchObject({ earlier: true, later: false })
   expect(page.messages.map(({ reply, quotes, hasHtml }) => ({ reply, quotes, hasHtml }))).toEqual([
     { reply: { text: `${'x'.repeat(29)}\ufffd`, cut: true }, quotes: false, hasHtml: true },
-    { reply: { text: 'short', cut: false }, quotes: true, hasHtml: false },
+    { reply: { text: 'short', cut: false }, quotes: true, hasHtml: null },
     { reply: { text: `${'x'.repeat(29)}\ufffd`, cut: true }, quotes: false, hasHtml: false },
   ])
   const before = await findMessages(db, ticket_id, { beforeId: page.messages[0]?.id, limit: 3, maxCharacters: 30 })
   expect(before).toMatchObject({ earlier: false, later: true, messages: [{ subject: '1' }] })
   const whole = await findMessages(db, ticket_id, {})
   expect(whole.messages.map(({ text }) => text)).toEqual(sources.map(() => ({ text: long, cut: false })))
-  expect([...(await findHtmlOfTicket(db, ticket_id)).values()]).toEqual(['<p>2</p>'])
+  const [second = 0, third = 0] = page.messages.map(({ id }) => id)
+  expect(await findMessageInRaw(db, ticket_id, second)).toMatchObject({ hasHtml: true, raw: null, attachments: [] })
+  expect(await findMessageInRaw(db, ticket_id, third)).toMatchObject({ hasHtml: null })
+  expect(await findMessageInRaw(db, ticket_id + 1, second)).toBeUndefined()
   expect(await findMessageId(db, ticket_id, 2)).toBe(whole.messages[1]?.id)
   expect(await findMessageId(db, ticket_id, 5)).toBeUndefined()
 })

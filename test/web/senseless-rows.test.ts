@@ -44,7 +44,7 @@ test('the control: the pages are there, and say what the rows say', async () => 
 test.each(senseless)('%s in a JSON column leaves every page as it was but for what it stood for', async json => {
   const { db } = desk.world
   await db('tickets').where({ id }).update({ tags_json: json })
-  const columns = { to_json: json, cc_json: json, bounce_json: json, html_notes_json: json }
+  const columns = { to_json: json, cc_json: json, bounce_json: json }
   await db('messages').where({ ticket_id: id }).update(columns)
   await db('audit_log').insert({ actor: 'mallory', action: 'account.set', detail_json: json })
   await db('sessions').update({ flash_json: json })

@@ -340,7 +340,7 @@ test('nobody gets at a file, a frame or an original by another ticket’s number
   const other = await desk.ticket('the root')
   const message = await desk.world.db('messages').where({ ticket_id: ticket }).first('id')
   const file = await desk.world.db('attachments').where({ of_message: message.id }).first('id')
-  const html = await desk.world.db('messages').where({ ticket_id: other }).whereNotNull('html').first('id')
+  const html = await desk.world.db('messages').where({ ticket_id: other }).where({ has_html: true }).first('id')
   for (const [right, wrong] of [
     [`/tickets/${ticket}/files/${file.id}`, `/tickets/${other}/files/${file.id}`],
     [`/tickets/${ticket}/messages/${message.id}/original`, `/tickets/${other}/messages/${message.id}/original`],

@@ -72,13 +72,16 @@ export async function showTicket(which: string, options: ShowOptions): Promise<v
       else await writeAttachment(db, config, ticket, attachment)
     })
   }
-  const shown = toTicketJson(await askFor(show, options, oneTicket(which)))
-  if (options.json) return await printJson([shown])
-  await printTicket(shown)
+  const shown = toTicketJson(await askFor(show, options, oneTicket(which, options.json ? { html: 'all' } : {})))
+  if (!options.json) return await printTicket(shown)
+  await printJson([shown])
+  for (const [i, { htmlProblem }] of shown.messages.entries())
+    if (htmlProblem !== undefined)
+      remark(`the HTML of message ${i + 1} is missing (${htmlProblem.code}): ${htmlProblem.hint}`)
 }
 
-function oneTicket(ticket: string) {
-  return { input: { ticket }, names: { ticket: 'the ticket' } }
+function oneTicket(ticket: string, wanted: { html?: 'all' } = {}) {
+  return { input: { ticket, ...wanted }, names: { ticket: 'the ticket' } }
 }
 
 export async function setTicketStatus(which: string, status: 'open' | 'closed', options: GlobalOptions): Promise<void> {

@@ -1,18 +1,13 @@
-// The HTML of a mail as it is stored: nothing in it runs, fetches, leads or leaves its place (safe-html.ts says what may stay, and where
+// The HTML of a mail as it is shown: nothing in it runs, fetches, leads or leaves its place (safe-html.ts says what may stay, and where
 // the addresses of links and images go until a reader asks for them). Tracking pixels are taken out; what a reader should be warned of
 // is noted. Bounded: HTML that is too large is cut, what nests too deep loses its structure but keeps its words.
 import sanitizeHtml, { type IOptions } from 'sanitize-html'
-import type { HtmlFlag, HtmlNotes } from '../../model/parsed-message.ts'
+import type { HtmlFlag, SafeHtml } from '../../model/parsed-message.ts'
 import { hasWords, isHidden, plainSight, type Sight, sightInside } from './hidden-text.ts'
 import { attributes, isSafeAttribute, tags } from './safe-html.ts'
 import { oddities, safeImage, safeLink } from './safe-link.ts'
 import { readStyle, type Style } from './safe-style.ts'
 import { isTracking } from './tracking.ts'
-
-export interface SafeHtml {
-  html: string
-  notes: HtmlNotes
-}
 
 /** Characters. */
 const maxHtml = 500_000

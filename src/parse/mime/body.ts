@@ -1,6 +1,6 @@
-// Text and HTML of a mail, from its tree of parts. HTML is sanitised for display (sanitise.ts).
+// Text and HTML of a mail, from its tree of parts. HTML is sanitised (sanitise.ts) only when somebody asks for it: ingest does not.
 import { compile, type FormatCallback } from 'html-to-text'
-import type { HtmlNotes } from '../../model/parsed-message.ts'
+import type { SafeHtml } from '../../model/parsed-message.ts'
 import { sanitise } from '../html/sanitise.ts'
 import { htmlMarks, markQuotations, quoteMarks, withoutMarks } from '../reply/quoted-html.ts'
 import { decodeBody, type Part } from './boundary-scan.ts'
@@ -12,11 +12,10 @@ export interface Body {
   text: string
   /** The same, with marks where HTML says that a quotation begins (quoted-html.ts). */
   marked: string
-  /** Sanitised; null without HTML. */
-  html: string | null
-  htmlNotes: HtmlNotes | null
   /** The HTML as it came, for telling quotations from new words; null without HTML. */
   rawHtml: string | null
+  /** The HTML for a reader; null without HTML. */
+  safeHtml(): SafeHtml | null
 }
 
 /** Of a part's encoded body; no text within the bounds needs more. */
@@ -51,14 +50,16 @@ export function readBody(
 /** A body within the bounds; `text` null = as the HTML says. */
 export function toBody(text: string | null, wholeHtml: string | null): Body {
   const rawHtml = wholeHtml === null ? null : wholeHtml.slice(0, maxHtml)
-  const safe = wholeHtml === null ? null : sanitise(wholeHtml)
+  let safe: SafeHtml | null | undefined
   const marked = bound(text ?? (rawHtml === null ? '' : markedTextOf(rawHtml)))
   return {
     text: withoutMarks(marked),
     marked,
-    html: safe?.html ?? null,
-    htmlNotes: safe?.notes ?? null,
     rawHtml,
+    safeHtml() {
+      safe ??= wholeHtml === null ? null : sanitise(wholeHtml)
+      return safe
+    },
   }
 }
 

@@ -20,21 +20,34 @@ export interface Content {
 /** `offset`: where `source` begins in the mail as it came. */
 export async function readContent(source: Buffer, root: Part, offset: number): Promise<Content> {
   const parts = partsOf(root)
-  const sound = isSound(root)
-  const content = sound ? readStrictly(source, root, offset) : await readOtherwise(source, root, offset)
+  const { body, findFiles } = await readHolding(source, root)
+  const { found, cut } = findFiles()
   const reasons = [
-    ...(!sound || parts.some(part => part.mended) ? ['malformed-mime'] : []),
-    ...(parts.some(part => part.cut) || content.cut ? ['too-many-parts'] : []),
-    ...protectionOf(parts, content.body.text),
+    ...(!isSound(root) || parts.some(part => part.mended) ? ['malformed-mime'] : []),
+    ...(parts.some(part => part.cut) || cut ? ['too-many-parts'] : []),
+    ...protectionOf(parts, body.text),
   ]
-  return { body: content.body, attachments: content.attachments, reasons }
+  return { body, attachments: found.map(one => moved(one, offset)), reasons }
+}
+
+/** The body of a mail whose attachments nobody asks for: they are not decoded. */
+export async function readBodyAlone(source: Buffer, root: Part): Promise<Body> {
+  return (await readHolding(source, root)).body
+}
+
+interface Files {
+  found: Found[]
+  /** There are more. */
+  cut: boolean
 }
 
 interface Holding {
   body: Body
-  attachments: Found[]
-  /** There are more attachments. */
-  cut: boolean
+  findFiles(): Files
+}
+
+async function readHolding(source: Buffer, root: Part): Promise<Holding> {
+  return isSound(root) ? readStrictly(source, root) : await readOtherwise(source, root)
 }
 
 /** Every multipart has parts; where the bounds ended the search, there is nothing to mend. */
@@ -43,10 +56,10 @@ function isSound(part: Part): boolean {
   return part.cut || !part.type.value.startsWith('multipart/')
 }
 
-async function readOtherwise(source: Buffer, root: Part, offset: number): Promise<Holding> {
+async function readOtherwise(source: Buffer, root: Part): Promise<Holding> {
   const lenient = await readLeniently(source).catch(() => undefined)
-  if (lenient !== undefined && (lenient.body.text.trim() !== '' || lenient.attachments.length > 0)) return lenient
-  return readStrictly(source, asText(root), offset)
+  if (lenient !== undefined && (lenient.body.text.trim() !== '' || lenient.findFiles().found.length > 0)) return lenient
+  return readStrictly(source, asText(root))
 }
 
 /** Multiparts without parts as text. */
@@ -55,7 +68,7 @@ function asText(part: Part): Part {
   return part.type.value.startsWith('multipart/') ? { ...part, type: { value: 'text/plain', params: new Map() } } : part
 }
 
-function readStrictly(source: Buffer, root: Part, offset: number): Holding {
+function readStrictly(source: Buffer, root: Part): Holding {
   const leaves = leavesOf(root)
   const opened = new Map<Part, Enclosed>()
   for (const leaf of leaves) {
@@ -65,9 +78,8 @@ function readStrictly(source: Buffer, root: Part, offset: number): Holding {
   const own = readBody(source, root, isBodyText, leaf => opened.get(leaf)?.text ?? null)
   const body = withCalendar(withInner(own, opened.values()), source, leaves)
   const unlabelled = isSilent(body) ? leaves.find(leaf => isUnlabelledText(source, leaf)) : undefined
-  if (unlabelled !== undefined) return readStrictly(source, withTextAt(root, unlabelled, source), offset)
-  const { found, cut } = findAttachments(source, root, body.rawHtml, leaf => opened.get(leaf) ?? null)
-  return { body, attachments: found.map(one => moved(one, offset)), cut }
+  if (unlabelled !== undefined) return readStrictly(source, withTextAt(root, unlabelled, source))
+  return { body, findFiles: () => findAttachments(source, root, body.rawHtml, leaf => opened.get(leaf) ?? null) }
 }
 
 /** With the body of a winmail.dat: instead of none, as the HTML of the same words, or behind other words (of a list, of a scanner). */
@@ -77,11 +89,12 @@ function withInner(own: Body, opened: Iterable<Enclosed>): Body {
   const text = inner.text ?? textOfHtml(inner.html ?? '')
   if (isSilent(own)) return toBody(text, inner.html)
   if (!says(own.text, text)) return toBody(`${own.text}\n\n${text}`, own.rawHtml)
-  return own.html === null && says(text, own.text) ? toBody(own.text, inner.html) : own
+  return own.rawHtml === null && says(text, own.text) ? toBody(own.text, inner.html) : own
 }
 
-function isSilent({ text, html }: Body): boolean {
-  return text.trim() === '' && (html ?? '').trim() === ''
+/** Only HTML without a word is looked at: a picture may be all that it shows. */
+function isSilent({ text, safeHtml }: Body): boolean {
+  return text.trim() === '' && (safeHtml()?.html ?? '').trim() === ''
 }
 
 /** Types that are text without being words for people; those of other media say by themselves that they are none. */
@@ -141,7 +154,7 @@ async function readLeniently(source: Buffer): Promise<Holding> {
     keepCidLinks: true,
   })
   const body = toBody(mail.text?.replaceAll('\0', '') ?? null, typeof mail.html === 'string' ? mail.html : null)
-  const attachments = mail.attachments.map(found => ({
+  const found = mail.attachments.map(found => ({
     bytes: found.content,
     attachment: {
       filename: found.filename ?? null,
@@ -153,5 +166,5 @@ async function readLeniently(source: Buffer): Promise<Holding> {
       part: null,
     },
   }))
-  return { body, attachments, cut: false }
+  return { body, findFiles: () => ({ found, cut: false }) }
 }

@@ -4,8 +4,8 @@
 // (parse-turns.ts).
 import { Worker } from 'node:worker_threads'
 import { MessageError } from '../../errors/errors.ts'
-import type { ParsedMessage } from '../../model/parsed-message.ts'
-import type { ParseAnswer, ParseRequest } from './parse-thread.ts'
+import type { ParsedMessage, SafeHtml, WholeMessage } from '../../model/parsed-message.ts'
+import type { ParseAnswer, ParseRequest, Readings } from './parse-thread.ts'
 import { type Bill, billAt, charged, mayCost, nextTurn } from './parse-turns.ts'
 
 export interface ParsePoolOptions {
@@ -22,6 +22,10 @@ export interface ParsePool extends AsyncDisposable {
    * mail it is; 0 for nobody's.
    */
   parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
+  /** The HTML of a mail for somebody who waits for it: it comes before what is parsed for nobody in particular. null: the mail has none. */
+  parseHtml(source: Uint8Array, account?: number): Promise<SafeHtml | null>
+  /** The message and its HTML in one. */
+  parseWhole(source: Uint8Array): Promise<WholeMessage>
 }
 
 export function openParsePool(options: ParsePoolOptions): ParsePool {
@@ -30,10 +34,11 @@ export function openParsePool(options: ParsePoolOptions): ParsePool {
 
 interface Task {
   id: number
+  wanted: keyof Readings
   account: number
   bytes: number
   source: Uint8Array
-  resolve(message: ParsedMessage): void
+  resolve(made: Readings[keyof Readings]): void
   reject(error: Error): void
 }
 
@@ -74,11 +79,30 @@ class ThreadPool implements ParsePool {
   }
 
   parse(source: Uint8Array, account = 0): Promise<ParsedMessage> {
+    return this.#make('message', source, account)
+  }
+
+  parseHtml(source: Uint8Array, account = 0): Promise<SafeHtml | null> {
+    return this.#make('html', source, account)
+  }
+
+  parseWhole(source: Uint8Array): Promise<WholeMessage> {
+    return this.#make('whole', source, 0)
+  }
+
+  #make<W extends keyof Readings>(wanted: W, source: Uint8Array, account: number): Promise<Readings[W]> {
     if (this.#isClosed) return Promise.reject(new Error('the parser is closed'))
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ id: this.#nextId++, account, bytes: source.length, source, resolve, reject })
+    return new Promise<Readings[keyof Readings]>((resolve, reject) => {
+      this.#enqueue({ id: this.#nextId++, wanted, account, bytes: source.length, source, resolve, reject })
       this.#pumpSoon()
-    })
+    }) as Promise<Readings[W]>
+  }
+
+  /** Readers wait before all others, in their own order. */
+  #enqueue(task: Task): void {
+    const place = task.wanted === 'html' ? this.#waiting.findIndex(({ wanted }) => wanted !== 'html') : -1
+    if (place < 0) this.#waiting.push(task)
+    else this.#waiting.splice(place, 0, task)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -164,7 +188,7 @@ class ThreadPool implements ParsePool {
     if (task?.id !== answer.id) return
     thread.tasks.shift()
     this.#charge(task, thread)
-    if ('message' in answer) task.resolve(answer.message)
+    if ('made' in answer) task.resolve(answer.made)
     else task.reject(unparseable(answer.failed))
     this.#arm(thread)
     if (thread.tasks.length === 0) this.#pump()
@@ -234,7 +258,10 @@ function toRequest(tasks: readonly Task[]): ParseRequest {
     joined.set(source, offset)
     offset += source.length
   }
-  return { mails: tasks.map(({ id, source }) => ({ id, length: source.length })), bytes: joined.buffer }
+  return {
+    mails: tasks.map(({ id, wanted, source }) => ({ id, wanted, length: source.length })),
+    bytes: joined.buffer,
+  }
 }
 
 function late(deadlineMs: number): MessageError {

@@ -1,7 +1,7 @@
 // PURE. Columns that hold JSON, read with the shape that we write. Others can write to the database, and a text may have been cut at the
 // column's end: a value that makes no sense spoils itself, and never the list, the page or the batch of mail that it stands in.
 import { z } from 'zod'
-import type { Address, Bounce, HtmlNotes } from '../../model/parsed-message.ts'
+import type { Address, Bounce } from '../../model/parsed-message.ts'
 
 /** The value of a JSON column; `instead` where it is NULL, no JSON or of another shape. */
 function readJson<T>(json: string | null, shape: z.ZodType<T>, instead: T): T {
@@ -17,8 +17,6 @@ function readJson<T>(json: string | null, shape: z.ZodType<T>, instead: T): T {
 const address = z.object({ name: z.string(), address: z.string() })
 const people = z.array(address)
 const texts = z.array(z.string())
-const count = z.int().nonnegative()
-const htmlNotes = z.object({ remoteImages: count, trackingPixels: count, flags: texts }).nullable()
 /** Older rows do not tell delays from failures. */
 const bounce = z.object({ recipients: texts, statuses: texts, delayed: z.boolean().default(false) }).nullable()
 const flashes = z.array(z.object({ tone: z.enum(['good', 'bad']), text: z.string() }))
@@ -32,11 +30,6 @@ export function readPeople(json: string | null): Address[] {
 /** `tickets.tags_json`. */
 export function readTags(json: string | null): string[] {
   return readJson(json, texts, [])
-}
-
-/** `messages.html_notes_json`. Flags that nobody knows any more are only words. */
-export function readHtmlNotes(json: string | null): HtmlNotes | null {
-  return readJson(json, htmlNotes, null) as HtmlNotes | null
 }
 
 /** `messages.bounce_json`. */

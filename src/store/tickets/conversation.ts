@@ -1,9 +1,10 @@
 // One ticket as a conversation: one read model for the command, the pages and the API. It is read part by part, however long it and its mails
-// are: first the ticket, then a page of its messages with as much of their texts as is asked for; HTML only where somebody looks at it.
+// are: first the ticket, then a page of its messages with as much of their texts as is asked for. HTML is not here: it is derived from the raw mail.
 import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
-import type { Address, Bounce, HtmlNotes, Kind } from '../../model/parsed-message.ts'
-import { readBounce, readHtmlNotes, readPeople, readTags } from '../db/json-columns.ts'
+import type { RawLocation } from '../../model/mail.ts'
+import type { Address, Bounce, Kind } from '../../model/parsed-message.ts'
+import { readBounce, readPeople, readTags } from '../db/json-columns.ts'
 import type { TicketStatus } from './ticket-list.ts'
 
 export interface TicketName {
@@ -146,9 +147,11 @@ export interface Message {
   text: Excerpt
   /** True where `text` is more than `reply`. */
   quotes: boolean
-  hasHtml: boolean
-  /** null without HTML, and for mail that was ingested before they were noted. */
-  htmlNotes: HtmlNotes | null
+  accountId: number
+  /** null: only its raw mail tells. */
+  hasHtml: boolean | null
+  /** null: its raw mail is not kept. */
+  raw: RawLocation | null
   bounce: Bounce | null
   attachments: Attachment[]
   source: {
@@ -214,8 +217,7 @@ interface Row {
   reply: string
   text: string
   quotes: number
-  has_html: number
-  html_notes_json: string | null
+  has_html: number | null
   bounce_json: string | null
   account: string
   mailbox: string
@@ -224,6 +226,10 @@ interface Row {
   sha256: string | null
   size: number
   complete: number
+  account_id: number
+  batch: string | null
+  batch_offset: number
+  stored_size: number
 }
 
 async function findRows(db: Knex, ids: readonly number[], maxCharacters: number | undefined): Promise<Row[]> {
@@ -252,8 +258,7 @@ async function findRows(db: Knex, ids: readonly number[], maxCharacters: number 
       beginningOf('COALESCE(messages.reply, messages.text)', 'reply'),
       beginningOf('messages.text', 'text'),
       db.raw('(messages.reply IS NOT NULL AND TRIM(messages.reply) <> TRIM(messages.text)) AS quotes'),
-      db.raw('(messages.html IS NOT NULL) AS has_html'),
-      'messages.html_notes_json',
+      'messages.has_html',
       'messages.bounce_json',
       'accounts.address as account',
       'mailboxes.name as mailbox',
@@ -262,6 +267,10 @@ async function findRows(db: Knex, ids: readonly number[], maxCharacters: number 
       'sources.sha256',
       'sources.size',
       'sources.complete',
+      'sources.account_id',
+      'sources.batch',
+      'sources.batch_offset',
+      'sources.stored_size',
     )
 }
 
@@ -279,8 +288,9 @@ function toMessage(row: Row, attachments: Attachment[], maxCharacters: number | 
     reply: toExcerpt(row.reply, maxCharacters),
     text: toExcerpt(row.text, maxCharacters),
     quotes: row.quotes === 1,
-    hasHtml: row.has_html === 1,
-    htmlNotes: readHtmlNotes(row.html_notes_json),
+    accountId: row.account_id,
+    hasHtml: toHasHtml(row),
+    raw: toRawLocation(row),
     bounce: readBounce(row.bounce_json),
     attachments,
     source: {
@@ -324,23 +334,31 @@ async function findAttachments(db: Knex, messageIds: readonly number[]): Promise
   )
 }
 
-/** The sanitised HTML of all messages of the ticket that have any, by their ids. */
-export async function findHtmlOfTicket(db: Knex, ticketId: number): Promise<Map<number, string>> {
-  const rows = await db('messages').where({ ticket_id: ticketId }).whereNotNull('html').select('id', 'html')
-  return new Map(rows.map(({ id, html }) => [id, html]))
+/** What the HTML of a message is derived from. */
+export type MessageInRaw = Pick<Message, 'id' | 'accountId' | 'hasHtml' | 'raw' | 'attachments'>
+
+/** Undefined where the ticket has no such message. */
+export async function findMessageInRaw(
+  db: Knex,
+  ticketId: number,
+  messageId: number,
+): Promise<MessageInRaw | undefined> {
+  const row = await db('messages')
+    .join('sources', 'sources.id', 'messages.source_id')
+    .where({ 'messages.id': messageId, 'messages.ticket_id': ticketId })
+    .first('has_html', 'sources.account_id', 'batch', 'batch_offset', 'stored_size', 'sha256')
+  if (row === undefined) return undefined
+  const attachments = (await findAttachments(db, [messageId])).get(messageId) ?? []
+  return { id: messageId, accountId: row.account_id, hasHtml: toHasHtml(row), raw: toRawLocation(row), attachments }
 }
 
-export interface MessageHtml {
-  /** Sanitised. */
-  html: string
-  attachments: Attachment[]
+function toHasHtml({ has_html: value }: Pick<Row, 'has_html'>): boolean | null {
+  return value === null ? null : value === 1
 }
 
-/** Undefined where the ticket has no such message, or the message no HTML. */
-export async function findMessageHtml(db: Knex, ticketId: number, messageId: number): Promise<MessageHtml | undefined> {
-  const row = await db('messages').where({ id: messageId, ticket_id: ticketId }).first('html')
-  if (row === undefined || row.html === null) return undefined
-  return { html: row.html, attachments: (await findAttachments(db, [messageId])).get(messageId) ?? [] }
+function toRawLocation(row: Pick<Row, 'batch' | 'batch_offset' | 'stored_size' | 'sha256'>): RawLocation | null {
+  const { batch, batch_offset: offset, stored_size: size, sha256 } = row
+  return batch === null || sha256 === null ? null : { batch, offset, size, sha256 }
 }
 
 /** All of a message's words, with what it quotes. Undefined where the ticket has no such message. */

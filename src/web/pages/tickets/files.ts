@@ -2,10 +2,10 @@
 // the mail as it came. Everything here is hostile: nothing of it is ever an answer under the policy of our own pages (download-headers.ts,
 // mail-html.ts). The headers are set first, so that a failure is under them, too.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError, MessageError } from '../../../errors/errors.ts'
+import { CommandError, MessageError, OperationError } from '../../../errors/errors.ts'
 import { findPictureKey, writePictureKey } from '../../../store/people/sessions.ts'
 import { type FoundFile, findFile, getRawLocation } from '../../../store/tickets/attachment-locations.ts'
-import { findMessageHtml, findMessageText, findTicket, hasMessage } from '../../../store/tickets/conversation.ts'
+import { findMessageInRaw, findMessageText, findTicket, hasMessage } from '../../../store/tickets/conversation.ts'
 import { NotFound } from '../../failures.ts'
 import { fieldsOf } from '../../layout/parts.ts'
 import { comesFromHere } from '../../security/csrf.ts'
@@ -65,15 +65,19 @@ export async function showMailHtml(request: FastifyRequest, reply: FastifyReply)
   reply.headers(fileHeaders)
   const site = siteOf(request)
   const { ticket, message } = numbersOf(request)
-  const found = await findMessageHtml(site.db, ticket, message)
+  const found = await findMessageInRaw(site.db, ticket, message)
   const { id: sessionId } = sessionOf(request)
   const token = tokenOf(request)
   if (found === undefined || token === undefined) throw new NotFound()
+  const reading = await site.html.read(found)
+  if (reading.state === 'failed')
+    throw new OperationError('message.html_missing', { message }, { because: [reading.failure] })
+  if (reading.state !== 'shown') throw new NotFound()
   const key = toPictureKey(token)
   await writePictureKey(site.db, sessionId, publicPartOf(key))
   const { images, links } = fieldsOf(request.query)
   const until = endOf(new Date())
-  const { body, headers } = mailDocument(found.html, {
+  const { body, headers } = mailDocument(reading.html, {
     // Only by the button of our own page: a link in a mail may lead here, too.
     images: images === 'allowed' && comesFromHere(request) ? 'allowed' : 'blocked',
     links: links === 'allowed' ? 'allowed' : 'blocked',

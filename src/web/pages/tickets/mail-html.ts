@@ -1,7 +1,7 @@
-// PURE. A stored mail as the whole document of a sandboxed frame, with the headers to send it under. The page puts it in
+// PURE. A mail's HTML as the whole document of a sandboxed frame, with the headers to send it under. The page puts it in
 // `<iframe sandbox="…" src="…">`; without scripts and without an origin of its own it can reach neither the page nor its cookies.
 //
-// Walls, one behind the other: the HTML was sanitised before it was stored; here every tag is held against the allow-list again and
+// Walls, one behind the other: the HTML was sanitised when it was derived from the raw mail; here every tag is held against the allow-list again and
 // what does not pass is left out; then the document's own policy (in its headers, and again in its head) and the frame's sandbox.
 //
 // What a reader asks for is a new document: images = 'allowed' gives remote images their addresses back, links = 'allowed' the links
@@ -35,7 +35,7 @@ export interface MailDocument {
   sandbox: string
 }
 
-/** The document that shows `html`, as it was stored. */
+/** The document that shows `html`, as sanitise() left it. */
 export function mailDocument<A extends InlineImage>(html: string, options: MailHtmlOptions<A>): MailDocument {
   const sandbox = sandboxOf(options.links)
   const policy = [
@@ -95,7 +95,7 @@ blockquote { margin: 0 0 0 6px; padding-left: 10px; border-left: 2px solid #ccc;
 
 const known: ReadonlySet<string> = new Set(tags)
 
-/** In what was stored, `<` begins a tag and nothing else; values stand in double quotes. */
+/** In sanitised HTML, `<` begins a tag and nothing else; values stand in double quotes. */
 function withAddresses<A extends InlineImage>(html: string, options: MailHtmlOptions<A>): string {
   const byId = imagesById(options.attachments)
   return html.replaceAll('\0', '').replace(/<[^<>]*>?/g, tag => {

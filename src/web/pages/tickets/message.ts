@@ -1,4 +1,7 @@
 // One mail of a conversation: the new words first; what it quotes, how its sender made it, and what came with it when they are asked for.
+import { entryOf } from '../../../errors/catalogue.ts'
+import type { HtmlNotes } from '../../../model/parsed-message.ts'
+import type { HtmlReading } from '../../../operations/read-html.ts'
 import type { Attachment, Excerpt, Message } from '../../../store/tickets/conversation.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { badge, time } from '../../layout/parts.ts'
@@ -7,6 +10,8 @@ import { sandboxOf } from './mail-html.ts'
 import { flagWords, kindBadge, people, person, sizeOf, subjectOf } from './words.ts'
 
 interface Options {
+  /** What became of its HTML. */
+  reading: HtmlReading | undefined
   links: 'blocked' | 'allowed'
 }
 
@@ -21,7 +26,7 @@ ${attachments.length > 0 && fileList(ticket.id, attachments)}
 ${quotes && html`<details><summary>Show quoted</summary>${words(text, path)}</details>`}
 <details${options.links === 'allowed' && html` open`}><summary>Show original</summary>
 ${facts(message)}
-${message.hasHtml && frame(message, path, options)}
+${original(message, path, options)}
 <p class="actions"><a class="button" href="${path}/original">Download the original (.eml, ${sizeOf(message.source.size)})</a></p>
 </details>
 </article>`
@@ -58,8 +63,23 @@ function facts({ to, cc, date, createdAt, subject, messageId, source }: Message)
     )}</dl>`
 }
 
-/** The frame is asked for when it is looked at. What a button asks for comes into the frame alone. */
-function frame({ id, htmlNotes }: Message, path: string, { links }: Options): Html {
+/** As its sender made it, or why that cannot be shown. */
+function original(message: Message, path: string, { reading, links }: Options): Content {
+  switch (reading?.state) {
+    case 'shown':
+      return frame(message, path, links, reading.notes)
+    case 'late':
+      return html`<p class="hint">This message takes long to prepare; its warnings are not known yet.</p>
+${frame(message, path, links, null)}`
+    case 'failed':
+      return html`<p class="flash warn">The original cannot be shown: ${entryOf(reading.failure.code).title.toLowerCase()} (<code>${reading.failure.code}</code>). Its text is above.</p>`
+    default:
+      return null
+  }
+}
+
+/** The frame is asked for when it is looked at. What a button asks for comes into the frame alone. `htmlNotes` null: not known yet. */
+function frame({ id }: Message, path: string, links: Options['links'], htmlNotes: HtmlNotes | null): Html {
   const query = links === 'allowed' ? '?links=allowed' : ''
   const remote = htmlNotes === null ? '' : ` (${htmlNotes.remoteImages})`
   return html`${htmlNotes?.flags.map(

@@ -31,6 +31,7 @@ export async function showTicket(request: FastifyRequest, reply: FastifyReply): 
       before: toNumber(before),
       limit: messagesAtOnce,
       maxCharacters: maxShownCharacters,
+      html: 'soon',
     })
     .catch(notFound)
   const { ticket } = shown
@@ -42,10 +43,10 @@ export async function showTicket(request: FastifyRequest, reply: FastifyReply): 
 ${earlier(shown)}
 <div class="conversation">
 ${shown.messages.map(
-  (
-    message,
-    i,
-  ) => html`${messageArticle(ticket, message, { links: toNumber(links) === message.id ? 'allowed' : 'blocked' })}
+  (message, i) => html`${messageArticle(ticket, message, {
+    reading: shown.html.get(message.id),
+    links: toNumber(links) === message.id ? 'allowed' : 'blocked',
+  })}
 <div class="after" id="after-${message.id}" data-live>${i < shown.messages.length - 1 && arrived(ticket)}</div>
 `,
 )}</div>

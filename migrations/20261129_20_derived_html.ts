@@ -1,0 +1,7 @@
+// HTML is derived from the raw mail when somebody reads: a message only says whether there is any. Programs before this one leave that open.
+import type { Knex } from 'knex'
+import { addColumn } from './change-table.ts'
+
+export async function up(db: Knex): Promise<void> {
+  await addColumn(db, 'messages', 'has_html', "BOOLEAN NULL COMMENT 'there is HTML in its raw mail; NULL: look there'")
+}
