@@ -17,6 +17,7 @@ export type Program =
   | 'openssl'
   | 'setpriv'
   | 'flock'
+  | 'chromium-headless-shell'
   | 'chromium'
 
 interface Source {
@@ -35,6 +36,10 @@ const sources: Record<Program, Source> = {
   setpriv: { names: ['setpriv'], packages: ['util-linux'] },
   flock: { names: ['flock'], packages: ['util-linux'] },
   // For the tests, which look at mails as a reader's browser does.
+  'chromium-headless-shell': {
+    names: ['chromium-headless-shell'],
+    packages: ['chromium-headless-shell', 'fonts-dejavu-core'],
+  },
   chromium: { names: ['chromium'], packages: ['chromium', 'fonts-dejavu-core'] },
 }
 

@@ -1,5 +1,6 @@
-// Prints what each test file cost at the end of a run, the dearest first.
+// Prints what each test file cost at the end of a run, the dearest first, and below it what the servers cost that all of them use.
 import type { Reporter, TestModule } from 'vitest/node'
+import { secondsOfProgramsBelow } from './process-times.ts'
 
 interface Cost {
   name: string
@@ -12,7 +13,7 @@ interface Cost {
 export class TimeTable implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const costs = modules.map(costOf).sort((a, b) => b.seconds - a.seconds)
-    process.stdout.write(`${['', ...tableOf(costs)].join('\n')}\n`)
+    process.stdout.write(`${['', ...tableOf(costs), ...serversOfRun()].join('\n')}\n`)
   }
 }
 
@@ -24,6 +25,15 @@ function costOf(module: TestModule): Cost {
     seconds: (setupDuration + collectDuration + duration) / 1_000,
     processorSeconds: module.meta().processorSeconds ?? 0,
   }
+}
+
+/** The servers of the run still go on at this moment. Of what began this process, vitest's own work is the rest. */
+function serversOfRun(): string[] {
+  const sums = [...secondsOfProgramsBelow(process.pid)].sort(([, a], [, b]) => b - a)
+  const shown = sums
+    .filter(([, seconds]) => seconds >= 1)
+    .map(([program, seconds]) => `${program} ${seconds.toFixed(1)}`)
+  return [`processor seconds of what goes on at the end: ${shown.join(', ')}`]
 }
 
 function tableOf(costs: readonly Cost[]): string[] {
