@@ -1,6 +1,7 @@
 // Attachments: which leaves of the tree they are, what they are called, and where their bytes lie in the raw mail.
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { Attachment, PartLocation } from '../../model/parsed-message.ts'
+import { decodeLines } from './base64.ts'
 import { decodeBody, hasFileName, isBodyText, leavesOf, type Part } from './boundary-scan.ts'
 import { contentKey, withoutPercents } from './content-key.ts'
 import type { Enclosed, EnclosedFile, Found } from './enclosed.ts'
@@ -85,7 +86,7 @@ function toDerived(file: EnclosedFile, leaf: Part, shown: Shown): Found {
       filename: file.filename === null ? fileNameOf(leaf) : safeName(file.filename),
       contentType: file.contentType.slice(0, 255),
       size: bytes.length,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
+      sha256: hash('sha256', bytes),
       contentId,
       inline: contentId !== null && shown.ids.has(contentKey(contentId)),
       part: null,
@@ -95,7 +96,6 @@ function toDerived(file: EnclosedFile, leaf: Part, shown: Shown): Found {
 
 function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, shown: Shown): Attachment {
   const part = placeOf(leaf)
-  const bytes = readPlace(source, part)
   const place = decodeText(leaf.headers.first('content-location')).replace(/\s+/g, '')
   const isPlaced = place !== '' && shown.places.has(contentKey(place))
   // Without an id the address is what the HTML finds it by.
@@ -103,10 +103,9 @@ function toAttachment(source: Buffer, leaf: Part, parent: Part | undefined, show
   const referred = isPlaced || (contentId !== null && shown.ids.has(contentKey(contentId)))
   const related = parent?.type.value === 'multipart/related' && leaf.disposition.value === 'inline'
   return {
-    filename: fileNameOf(leaf) ?? nameByContent(leaf, bytes, place),
+    filename: fileNameOf(leaf) ?? nameByContent(source, leaf, place),
     contentType: leaf.type.value.slice(0, 255),
-    size: bytes.length,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    ...measure(source, part),
     contentId,
     inline: referred || related,
     part,
@@ -120,7 +119,26 @@ function placeOf(leaf: Part): PartLocation {
 
 /** Decoded bytes of a part of the raw mail. */
 export function readPlace(source: Buffer, place: PartLocation): Buffer {
-  return decodeBody(source.subarray(place.offset, place.offset + place.length), place.encoding)
+  return decodeBody(bytesAt(source, place), place.encoding)
+}
+
+function bytesAt(source: Buffer, { offset, length }: PartLocation): Buffer {
+  return source.subarray(offset, offset + length)
+}
+
+/** Of the decoded bytes. Base64 that is as programs write it is never there as a whole. */
+function measure(source: Buffer, place: PartLocation): { size: number; sha256: string } {
+  if (place.encoding === 'base64') {
+    const sum = createHash('sha256')
+    let size = 0
+    const isRegular = decodeLines(bytesAt(source, place), piece => {
+      sum.update(piece)
+      size += piece.length
+    })
+    if (isRegular) return { size, sha256: sum.digest('hex') }
+  }
+  const bytes = readPlace(source, place)
+  return { size: bytes.length, sha256: hash('sha256', bytes) }
 }
 
 /** Without angle brackets, encoded-words decoded. */
@@ -137,8 +155,8 @@ function fileNameOf(leaf: Part): string | null {
 }
 
 /** Of a part that has none: the subject of a mail that is attached, the end of the address that a picture had. */
-function nameByContent(leaf: Part, bytes: Buffer, place: string): string | null {
-  if (/^message\/(rfc822|global)$/.test(leaf.type.value)) return nameOfMail(bytes)
+function nameByContent(source: Buffer, leaf: Part, place: string): string | null {
+  if (/^message\/(rfc822|global)$/.test(leaf.type.value)) return nameOfMail(readPlace(source, placeOf(leaf)))
   const [, end = ''] = /([^/\\?#:]{1,255})(?:[?#].*)?$/.exec(place.replace(/^cid:.*/i, '')) ?? []
   return safeName(withoutPercents(end))
 }

@@ -175,22 +175,24 @@ export function decodeBody(bytes: Buffer, encoding: string): Buffer {
 
 function fromQuotedPrintable(bytes: Buffer): Buffer {
   const out = Buffer.allocUnsafe(bytes.length)
-  let [length, from] = [0, 0]
-  for (let at = bytes.indexOf(0x3d); at >= 0; at = bytes.indexOf(0x3d, from)) {
-    length += bytes.copy(out, length, from, at)
-    from = at + 1
+  let length = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    if (byte !== 0x3d) {
+      out[length++] = byte
+      continue
+    }
     const high = hexValue(bytes[at + 1])
     const low = hexValue(bytes[at + 2])
     if (high >= 0 && low >= 0) {
       out[length++] = high * 16 + low
-      from = at + 3
+      at += 2
       continue
     }
     const lineEnd = softBreak(bytes, at + 1)
-    if (lineEnd > 0) from = lineEnd + 1
-    else out[length++] = 0x3d
+    if (lineEnd > 0) at = lineEnd
+    else out[length++] = byte
   }
-  if (from < bytes.length) length += bytes.copy(out, length, from)
   return out.subarray(0, length)
 }
 

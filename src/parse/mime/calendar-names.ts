@@ -27,8 +27,10 @@ function meaningsOf(plain: string, english: readonly string[], names: Meanings):
   if (found >= 0) return [found]
   const exact = names.get(plain)
   if (exact !== undefined) return [...exact]
-  const begun = plain.length < shortest ? [] : [...names].filter(([name]) => name.startsWith(plain))
-  return [...new Set(begun.flatMap(([, meanings]) => [...meanings]))]
+  const begun = new Set<number>()
+  if (plain.length >= shortest)
+    for (const [name, meanings] of names) if (name.startsWith(plain)) for (const one of meanings) begun.add(one)
+  return [...begun]
 }
 
 /** Letters of a name that was shortened in a way of its own. */

@@ -10,6 +10,29 @@ const maxLength = 1_000
 
 /** Milliseconds since 1970, or null if it says nothing sensible. `text` is decoded. */
 export function parseDate(text: string): number | null {
+  return usualDate(text) ?? anyDate(text)
+}
+
+/** As RFC 5322 wants it, which nearly all programs write; null for any other, and for what is out of range. */
+function usualDate(text: string): number | null {
+  const found = usual.exec(text)
+  if (found === null) return null
+  const [, day = '', month = '', year, hour, minute, second, sign, zoneHours, zoneMinutes] = found
+  const midnight = dayOf(Number(year), englishMonths.indexOf(month), Number(day))
+  const offset = Number(zoneHours) * 60 + Number(zoneMinutes)
+  if (midnight === null || offset > maxOffset) return null
+  const local = midnight + ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1_000
+  return local - (sign === '-' ? -offset : offset) * 60_000
+}
+
+const englishMonths = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+const usual = new RegExp(
+  String.raw`^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?([0-3]?\d) (${englishMonths.join('|')}) (19[1-9]\d|20[0-8]\d) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d) ([+-])(\d\d)([0-5]\d)(?: \([A-Z]{1,5}\))?$`,
+)
+/** Minutes. Nobody lives further from Greenwich. */
+const maxOffset = 14 * 60
+
+function anyDate(text: string): number | null {
   const { bare, comment } = withoutComments(plainText(text.slice(0, maxLength)))
   const time = timeIn(bare)
   if (time === null) return null
@@ -103,8 +126,7 @@ function numericOffset(after: string): { minutes: number; start: number; end: nu
   if (found === null) return null
   const [whole, lead = '', sign, hours, minutes = '0'] = found
   const total = Number(hours) * 60 + Number(minutes)
-  // Nobody lives further from Greenwich.
-  if (total > 14 * 60 || Number(minutes) > 59) return null
+  if (total > maxOffset || Number(minutes) > 59) return null
   return {
     minutes: sign === '-' ? -total : total,
     start: found.index + lead.length,

@@ -25,9 +25,9 @@ const maxFields = 2_000
 /** Reads the fields of `block`, which ends before the empty line. */
 export function parseHeaders(block: Buffer): Headers {
   const fields: Field[] = []
-  for (const line of block.toString('latin1').split(/\r{0,9}\n|\r/)) {
+  for (const line of linesOf(block.toString('latin1'))) {
     const last = fields.at(-1)
-    if (/^[ \t]/.test(line) && last !== undefined) {
+    if ((line.startsWith(' ') || line.startsWith('\t')) && last !== undefined) {
       last.raw += ` ${trimBlanks(line)}`
       continue
     }
@@ -42,6 +42,12 @@ export function parseHeaders(block: Buffer): Headers {
     first: name => byName.get(name)?.[0]?.raw ?? '',
     all: name => byName.get(name)?.map(field => field.raw) ?? [],
   }
+}
+
+/** Some gateways double the carriage return, others leave out the line feed. */
+function linesOf(text: string): string[] {
+  const lines = text.replaceAll('\r\n', '\n')
+  return lines.includes('\r') ? text.split(/\r{0,9}\n|\r/) : lines.split('\n')
 }
 
 /** Of raw bytes: 0xA0 is a blank to `trim()`, and half of a letter (à, И) in a field that is not ASCII. */
@@ -76,32 +82,32 @@ const sign = /\ue000(\d{1,6})\ue001/g
 export function hideWords(raw: string, charset = ''): HiddenWords {
   if (!raw.includes('=?')) return { text: decodeRaw(raw, charset), shown: piece => piece }
   const joined = raw.replace(/(\?=)[ \t\r\n]+(?==\?)/g, '$1')
-  const words: { charset: string; bytes: Buffer }[] = []
+  const words: { charset: string; pieces: Buffer[] }[] = []
   let [text, at] = ['', 0]
   for (const match of joined.matchAll(encodedWord)) {
     const [whole, label = '', encoding = '', data = ''] = match
     const bytes = encoding.toLowerCase() === 'b' ? fromBase64(data) : fromQ(data)
     const last = words.at(-1)
     // A letter may be split between two words: bytes of one charset are joined before they are decoded.
-    if (last !== undefined && last.charset === label.toLowerCase() && match.index === at)
-      last.bytes = Buffer.concat([last.bytes, bytes])
+    if (last !== undefined && last.charset === label.toLowerCase() && match.index === at) last.pieces.push(bytes)
     else {
       text += `${decodeRaw(joined.slice(at, match.index), charset)}\ue000${words.length}\ue001`
-      words.push({ charset: label.toLowerCase(), bytes })
+      words.push({ charset: label.toLowerCase(), pieces: [bytes] })
     }
     at = match.index + whole.length
   }
   text += decodeRaw(joined.slice(at), charset)
-  const shown = words.map(word => decodeCharset(word.bytes, word.charset))
+  const shown = words.map(({ charset: label, pieces }) => decodeCharset(Buffer.concat(pieces), label))
   return { text, shown: piece => piece.replace(sign, (_, index: string) => shown[Number(index)] ?? '') }
 }
 
 /** `raw` holds bytes as latin1; text with other letters is decoded already. */
 function decodeRaw(raw: string, charset: string): string {
   if (/[\u0100-\uffff]/.test(raw)) return raw
+  const isShifted = raw.includes('\u001b$')
+  if (!isShifted && !/[\x80-\xff]/.test(raw)) return raw
   const bytes = Buffer.from(raw, 'latin1')
-  if (raw.includes('\u001b$')) return decodeCharset(bytes, 'iso-2022-jp')
-  if (!/[\x80-\xff]/.test(raw)) return raw
+  if (isShifted) return decodeCharset(bytes, 'iso-2022-jp')
   // RFC 6532: raw letters of a header are UTF-8, whatever the text below is written in.
   return saysLittle.test(charset) || isUtf8(bytes) ? guess(bytes) : decodeCharset(bytes, charset)
 }

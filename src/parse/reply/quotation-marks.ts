@@ -22,6 +22,7 @@ const maxWrapped = 7
 /** Marked, or indented in HTML. */
 export function isQuoted(line: string): boolean {
   const text = isUncertain(line) ? line.slice(1) : line
+  if (!/^\s{0,3}[>|]/.test(text)) return false
   if (/^\s{0,3}>/.test(text)) return true
   // Not a row of a table.
   return /^\s{0,3}\|(?:\s|$)/.test(text) && (text.trim() === '|' || !text.trimEnd().endsWith('|'))
@@ -78,6 +79,29 @@ const personal = new RegExp(
   'iu',
 )
 
+/** Letters that no digit, mark, blank or colon is among. */
+const harmless =
+  '\\u00a1-\\u02ff\\u0370-\\u05ff\\u1e00-\\u1fff\\u2010-\\u2027\\u2030-\\u205e\\u20a0-\\u20cf\\u3001-\\u9fff\\uac00-\\ud7a3'
+/** Whatever is told by more than its first word has one of these. */
+const sign = new RegExp(`[\\d@:>|]|---|[^\\x00-\\x7f${harmless}]`)
+const startsOddly = /^\s*[-_=*~#—–<]/
+
+/**
+ * Which lines are nothing but words: whatever else is asked of one here, the answer is no. Most lines of most mails are, and asking costs much.
+ */
+export function ordinaryLines(lines: readonly string[]): boolean[] {
+  const ordinary = lines.map(line => !sign.test(line) && !startsOddly.test(line) && !startsAs.test(line))
+  // What a line is may show in those around it: the end of a quotation, an address in the next line, a field of a header below it.
+  let field = Number.POSITIVE_INFINITY
+  for (let i = lines.length - 1; i >= 0; i--) {
+    const isPlain = ordinary[i]
+    const next = lines[i + 1] ?? ''
+    if (isPlain && (field - i <= 4 || /^\s{0,3}</.test(next) || isQuoted(lines[i - 1] ?? ''))) ordinary[i] = false
+    if (!isPlain && /[:：]/.test(lines[i] as string)) field = i
+  }
+  return ordinary
+}
+
 /** What is looked at costs; a text made of nothing but beginnings is not looked at to its end. */
 export interface Effort {
   left: number
@@ -90,7 +114,7 @@ export function introductionAt(lines: readonly string[], i: number, effort: Effo
   if (first.length > maxIntroduction || !mayBegin(first, lines[i + 1] ?? '')) return 0
   let joined = first
   for (let count = 1; count <= maxWrapped; count++) {
-    if (mayEnd.test(joined.slice(-60))) {
+    if (mayEnd(joined)) {
       effort.left -= joined.length
       if (effort.left < 0) return 0
       if (isIntroduction(joined, () => isQuotedNext(lines, i + count))) return count
@@ -116,8 +140,13 @@ function mayBegin(first: string, next: string): boolean {
   )
 }
 
-/** Quick: how they all end. */
-const mayEnd = new RegExp(`(?:[:：>)\\]*_-]|${wrote}[^\\p{L}]{0,12})\\s{0,9}$`, 'iu')
+/** Quick: how they all end. Read from the end, since words stand everywhere else. */
+function mayEnd(text: string): boolean {
+  endsQuick.lastIndex = text.length
+  return endsQuick.test(text)
+}
+
+const endsQuick = new RegExp(`(?<=(?:[:：>)\\]*_-]|${wrote}[^\\p{L}]{0,12})\\s{0,9})$`, 'iuy')
 
 function isIntroduction(line: string, isQuotedAfter: () => boolean): boolean {
   const end = line.slice(-160)

@@ -13,6 +13,7 @@ import {
   isQuotedNext,
   isSurelyCopy,
   isUncertain,
+  ordinaryLines,
   plain,
   sharedLine,
   unquote,
@@ -67,10 +68,17 @@ function split(lines: readonly string[], role: Role): Split {
   const own: string[] = []
   const effort: Effort = { left: maxEffort }
   const last = lastBlock(lines)
+  const isOrdinary = ordinaryLines(lines)
   const isForward = role === 'forward'
   let [worded, quoting] = [false, false]
   for (let i = 0; i < lines.length; ) {
     const line = lines[i] as string
+    if (isOrdinary[i]) {
+      own.push(line)
+      worded ||= hasWords(line)
+      i++
+      continue
+    }
     // What is passed on is what the mail is about; within the quotation of an answer it is a part of that.
     if (!(quoting && isQuoted(line)) && isForwardAt(lines, i))
       return { own, passedOn: isQuoted(line) ? lines.slice(i).map(unquote) : lines.slice(i) }
@@ -150,7 +158,9 @@ function hasWords(line: string): boolean {
 
 /** The words of a signed text without the lines of PGP around them. */
 function withoutArmour(lines: readonly string[]): string[] {
-  const begin = lines.findIndex(line => /^-----BEGIN PGP SIGNED MESSAGE-----\s{0,9}$/.test(line))
+  const begin = lines.findIndex(
+    line => line.startsWith('-----BEGIN') && /^-----BEGIN PGP SIGNED MESSAGE-----\s{0,9}$/.test(line),
+  )
   if (begin < 0) return [...lines]
   const blank = lines.findIndex((line, i) => i > begin && line.trim() === '')
   const end = lines.findIndex(line => /^-----BEGIN PGP SIGNATURE-----\s{0,9}$/.test(line))
@@ -161,9 +171,11 @@ function withoutArmour(lines: readonly string[]): string[] {
 }
 
 /** RFC 3676 §4.3. */
-const delimiter = /^-- $/
+const delimiter = '-- '
 /** What else stands above signatures, and between other things. */
 const ruler = /^\s{0,3}(?:--\s?|—\s?|––?\s?|_{2,}\s?)$/
+/** Of a greeting. */
+const fewWords = 2
 /** Lines with words; what goes on longer is no signature. */
 const maxSignature = 15
 
@@ -177,16 +189,16 @@ function withoutSignature(lines: readonly string[], role: Role): string[] {
 
 /** Where the signature begins; the number of lines without one. Rulers between other words separate those. */
 function signatureAt(lines: readonly string[], role: Role): number {
-  const rulers = lines.filter(line => ruler.test(line) && !delimiter.test(line)).length
-  const last = lines.findLastIndex(line => delimiter.test(line))
+  const rulers = role === 'answer' ? lines.filter(line => ruler.test(line) && line !== delimiter).length : 0
+  const last = lines.lastIndexOf(delimiter)
   let words = 0
   for (const [i, line] of lines.entries()) {
     if (words > 0 && line.includes(htmlMarks.signature)) return i
-    const isDelimiter = delimiter.test(line) || (role === 'answer' && rulers === 1 && ruler.test(line))
+    const isDelimiter = line === delimiter || (role === 'answer' && rulers === 1 && ruler.test(line))
     // Below a mere greeting stands what the mail is about.
-    if (isDelimiter && i >= last && words > (role === 'answer' ? 0 : 2) && isShort(lines, i + 1)) return i
+    if (isDelimiter && i >= last && words > (role === 'answer' ? 0 : fewWords) && isShort(lines, i + 1)) return i
     if (words > 0 && isMobileFooter(plain(line)) && (role === 'answer' || isEndBelow(lines, i + 1))) return i
-    words += line.match(/[\p{L}\p{N}]+/gu)?.length ?? 0
+    if (words <= fewWords) words += line.match(/[\p{L}\p{N}]+/gu)?.length ?? 0
   }
   return lines.length
 }
