@@ -119,6 +119,7 @@ const purePackages = new Set([
   'html-to-text',
   'iconv-lite',
   'sanitize-html',
+  'tldts',
   'node:buffer',
   'node:url',
   'node:zlib',

@@ -5,16 +5,20 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { harmless, toJsonLine } from '../foreign-text.ts'
 import type { Address, WholeMessage } from '../model/parsed-message.ts'
+import { judgeSender, unknownSender } from '../parse/authentication/judge-sender.ts'
 import { openParsePool, type ParsePool } from '../parse/pool/parse-pool.ts'
 
 const deadlineMs = 60_000
 const maxAhead = 32
 const maxBytesAhead = 67_108_864
 
-/** One JSON object a line with `json`, else a page a mail; in the order given. Resolves to 1 if a file could not be read or parsed. */
+/**
+ * One JSON object a line with `json`, else a page a mail; in the order given. `authservIds` are the mail servers whose word on a sender is
+ * believed. Resolves to 1 if a file could not be read or parsed.
+ */
 export async function parseFiles(
   paths: readonly string[],
-  options: { json: boolean },
+  options: { json: boolean; authservIds?: readonly string[] },
   out: NodeJS.WritableStream,
 ): Promise<0 | 1> {
   const threads = Math.min(availableParallelism(), Math.ceil(paths.length / 8))
@@ -22,7 +26,7 @@ export async function parseFiles(
   let exitCode: 0 | 1 = 0
   for await (const { path, result } of parsedInOrder(paths, pool)) {
     if (!('message' in result)) exitCode = 1
-    const line = options.json ? toJson(path, result) : toPage(path, result)
+    const line = options.json ? toJson(path, result, options.authservIds) : toPage(path, result)
     if (!out.write(`${line}\n`)) await once(out, 'drain')
   }
   return exitCode
@@ -72,16 +76,18 @@ function toFailure(error: unknown): Result {
   return { error: { code, message: reading.get(code) ?? message } }
 }
 
-function toJson(path: string, result: Result): string {
+function toJson(path: string, result: Result, trusted: readonly string[] | undefined): string {
   if (!('message' in result)) return toJsonLine({ path, ok: false, error: result.error })
   // What the contract of the line does not name stays inside.
   const { kind, reasons, from, to, cc, replyTo, subject, messageId, inReplyTo, references, date } = result.message
-  const { text, safeHtml, reply, bounce, forwarded, original } = result.message
+  const { text, safeHtml, reply, bounce, forwarded, original, senderEvidence } = result.message
+  const { policy: _policy, ...authentication } =
+    trusted === undefined ? unknownSender(senderEvidence.from) : judgeSender(senderEvidence, trusted)
   const attachments = result.message.attachments.map(({ part: _, ...attachment }) => attachment)
   const about = original === null || original.messageId === '' ? null : { messageId: original.messageId }
   return toJsonLine({
     ...{ path, ok: true, kind, reasons, from, to, cc, replyTo, subject, messageId, inReplyTo, references, date },
-    ...{ text, html: safeHtml?.html ?? null, reply, attachments, bounce, forwarded, original: about },
+    ...{ text, html: safeHtml?.html ?? null, reply, attachments, bounce, forwarded, original: about, authentication },
   })
 }
 

@@ -95,11 +95,27 @@ function addTools(program: Command): void {
     .argument('<file...>', 'raw mails')
     .description('what the parser makes of raw mails; needs no database')
     .option('--json', 'one object a line, in the order given')
-    .addHelpText('after', examples('letterlock parse mail.eml', 'letterlock parse --json *.eml | jq .subject'))
-    .action(async (files: string[], options: { json?: boolean }) => {
+    .option(
+      '--authserv-id <name>',
+      "a mail server whose Authentication-Results you trust; repeat it for several; '' for a field without a name, * for any",
+      (name: string, before: string[] = []) => [...before, name],
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'letterlock parse mail.eml',
+        'letterlock parse --json *.eml | jq .subject',
+        'letterlock parse --json --authserv-id mx.google.com mail.eml | jq .authentication',
+      ),
+    )
+    .action(async (files: string[], options: { json?: boolean; authservId?: string[] }) => {
       const { parseFiles } = await import('./parse.ts')
       const context = commandContext()
-      context.exitCode = await parseFiles(files, { json: options.json === true }, context.stdout)
+      context.exitCode = await parseFiles(
+        files,
+        { json: options.json === true, ...(options.authservId && { authservIds: options.authservId }) },
+        context.stdout,
+      )
     })
   program
     .command('doctor')

@@ -1,6 +1,8 @@
 // What a mail says, after parsing: plain data, safe to send between threads. Its HTML is no part of it: that is derived when somebody reads
 // (`SafeHtml`). `letterlock parse --json` prints both.
 
+import type { SenderEvidence } from './sender-verdict.ts'
+
 export type Kind = 'human' | 'auto-generated' | 'auto-reply' | 'bounce' | 'feedback-report' | 'list' | 'loop'
 
 export interface Address {
@@ -97,6 +99,8 @@ export interface ParsedMessage {
   from: Address | null
   /** The person behind it, where a list or a forwarder put itself into From; else the same. */
   sender: Address | null
+  /** What mail servers wrote of whether it is really from there. */
+  senderEvidence: SenderEvidence
   to: Address[]
   cc: Address[]
   replyTo: Address[]

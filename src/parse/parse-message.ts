@@ -12,6 +12,7 @@ import type {
   SafeHtml,
   WholeMessage,
 } from '../model/parsed-message.ts'
+import { readSenderEvidence } from './authentication/authentication-results.ts'
 import { outcomeOf, readBounce } from './kind/bounce.ts'
 import { classify } from './kind/classify.ts'
 import { attachedMail, readOriginal } from './kind/original.ts'
@@ -88,6 +89,7 @@ async function readMessage(raw: Buffer): Promise<{ message: ParsedMessage; body:
     reasons: [...why, ...reasons],
     from,
     sender: senderOf(headers, from, charset),
+    senderEvidence: readSenderEvidence(headers, charset),
     to: people(headers, ['to'], charset),
     cc: people(headers, ['cc'], charset),
     replyTo: people(headers, ['reply-to'], charset),

@@ -81,7 +81,7 @@ test('the line has the fields of the contract and no place of bytes', async () =
   await parseFiles([file], { json: true }, out)
   const [line] = await out.lines()
   expect(Object.keys(line ?? {}).sort()).toEqual(
-    'path ok kind reasons from to cc replyTo subject messageId inReplyTo references date text html reply forwarded attachments bounce original'
+    'path ok kind reasons from to cc replyTo subject messageId inReplyTo references date text html reply forwarded attachments bounce original authentication'
       .split(' ')
       .sort(),
   )

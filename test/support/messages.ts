@@ -9,6 +9,7 @@ export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
     reasons: [],
     from,
     sender: from,
+    senderEvidence: { fields: [], from: from?.address ?? null },
     to: [],
     cc: [],
     replyTo: [],
