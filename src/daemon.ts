@@ -11,8 +11,10 @@ import { listOf } from './config/schema.ts'
 import { isAbort, ServiceError } from './errors/errors.ts'
 import { openSession } from './fetch/imap-session.ts'
 import { createEvents } from './observe/events.ts'
+import { createGauges } from './observe/gauges.ts'
 import { createHealth, type Part } from './observe/health.ts'
 import { createLog, type Log } from './observe/log.ts'
+import { collectProcessMetrics } from './observe/process-metrics.ts'
 import { createHtmlReader } from './operations/read-html.ts'
 import { checkRedis, openRedis } from './schedule/redis.ts'
 import { type Base, startWork } from './start-work.ts'
@@ -79,12 +81,14 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const log = options.log ?? createLog(config.log)
   const health = createHealth(log)
   const events = createEvents(log)
+  const gauges = createGauges(events.registry, health)
+  collectProcessMetrics(events.registry)
   await using stack = new AsyncDisposableStack()
   health.fail('start', new ServiceError('embedded.not_running', { reason: 'starting' }, { temporary: true }))
   const web = stack.use(await openWeb(config.web, health, events.registry))
 
   const places = await startPlaces(config, options, stack, signal)
-  const base: Base = { config, log, health, events, signal, stack }
+  const base: Base = { config, log, health, events, gauges, signal, stack }
   const db = await connectDatabase(base, places.databaseUrl)
   const { commands, blocking } = await connectRedis(base, places.redisUrl)
   const worker = identify()

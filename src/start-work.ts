@@ -4,8 +4,10 @@ import type { Knex } from 'knex'
 import type { Config } from './config/config.ts'
 import { createHostGate } from './fetch/host-gate.ts'
 import { openSession } from './fetch/imap-session.ts'
+import { createSeenCertificates, type SeenCertificates } from './fetch/seen-certificates.ts'
 import { createSessionPool } from './fetch/session-pool.ts'
 import type { Events } from './observe/events.ts'
+import type { Gauges } from './observe/gauges.ts'
 import type { Health } from './observe/health.ts'
 import type { Log } from './observe/log.ts'
 import { openParsePool, type ParsePool } from './parse/pool/parse-pool.ts'
@@ -14,6 +16,7 @@ import type { IngestDeps, TriagePolicy } from './poll/ingest/ingest-batch.ts'
 import { createTriagePolicy } from './poll/ingest/triage-policy.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
+import { startMeasuring } from './schedule/measure.ts'
 import { startNightly } from './schedule/nightly.ts'
 import { openQueue } from './schedule/queue.ts'
 import { claimAccounts, removeQueues } from './schedule/scheduler.ts'
@@ -33,6 +36,7 @@ export interface Base {
   log: Log
   health: Health
   events: Events
+  gauges: Gauges
   signal: AbortSignal
   stack: AsyncDisposableStack
 }
@@ -58,6 +62,7 @@ export async function startWork(
   const { prefix } = config.redis
   const pool = stack.use(createSessionPool({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
   const gate = createHostGate({ connections: config.poll.hostConnections })
+  const certificates = createSeenCertificates()
   const queue = openQueue(redis, prefix, worker.id)
   stack.defer(() => queue.close())
   stack.defer(() => leave(db, redis, prefix, worker.id))
@@ -90,7 +95,7 @@ export async function startWork(
       openSession: createPolledSessions({
         pool,
         gate,
-        openSession,
+        openSession: watchingCertificates(base, certificates),
         openSecret: vault.openSecret,
         timeoutMs: config.poll.timeoutSeconds * 1000,
         maxLiteralBytes: config.mail.maxBytes + literalSlackBytes,
@@ -123,8 +128,22 @@ export async function startWork(
       pollOverdue: id => running.polls?.overdue(id),
     }),
   )
+  stack.use(startMeasuring({ db, redis, raw, config, gauges: base.gauges, events, certificates }))
   stack.use(startNightly({ db, raw, events }))
   return { vault, ingest, parseHtml: (source, account) => parser.parseHtml(source, account) }
+}
+
+/** Every login shows until when the server's certificate is valid. */
+function watchingCertificates({ events, gauges }: Base, certificates: SeenCertificates): typeof openSession {
+  return async (account, destination, login, options) => {
+    const session = await openSession(account, destination, login, options)
+    const until = session.certificateUntil
+    if (until === null) return session
+    const now = new Date()
+    if (certificates.note(destination.host, until, now)) events.certificateEnding(account.id, until)
+    gauges.certificate('mail', certificates.earliest(now))
+    return session
+  }
 }
 
 /** The secret for tokens is opened now, so that it is known when its key goes away. */

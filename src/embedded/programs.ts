@@ -1,6 +1,6 @@
 // The programs of the embedded servers: found in the usual places, or installed with apt where we are root on Debian and nobody
 // has to be asked; otherwise one exact command is printed. No service of the system is started by that: the packages of MariaDB and
-// Redis have none, and Dovecot's is kept from starting now and at the next boot.
+// Redis have none, and those of Dovecot and Prometheus are kept from starting now and at the next boot.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -19,6 +19,7 @@ export type Program =
   | 'flock'
   | 'chromium-headless-shell'
   | 'chromium'
+  | 'promtool'
 
 interface Source {
   /** Names under which it may lie, the first that exists is taken. */
@@ -41,6 +42,8 @@ const sources: Record<Program, Source> = {
     packages: ['chromium-headless-shell', 'fonts-dejavu-core'],
   },
   chromium: { names: ['chromium'], packages: ['chromium', 'fonts-dejavu-core'] },
+  // For the tests of the alerts.
+  promtool: { names: ['promtool'], packages: ['prometheus'] },
 }
 
 const systemFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
@@ -167,26 +170,45 @@ const policyFile = '/usr/sbin/policy-rc.d'
 async function keepServicesFromStarting(packages: readonly string[]): Promise<AsyncDisposable> {
   const ours = '# Written by letterlock while it installs packages; may be removed.'
   const isOurs = (): boolean => existsSync(policyFile) && readFileSync(policyFile, 'utf8').includes(ours)
-  if (!packages.includes('dovecot-imapd') || (existsSync(policyFile) && !isOurs())) {
+  const added = services.filter(({ of, program }) => packages.includes(of) && !existsSync(program))
+  const hasService = services.some(({ of }) => packages.includes(of))
+  if (!hasService || (existsSync(policyFile) && !isOurs())) {
     return { [Symbol.asyncDispose]: async () => {} }
   }
-  const before = existsSync('/usr/sbin/dovecot')
   writeFileSync(policyFile, `#!/bin/sh\n${ours}\nkill -0 ${process.pid} 2>/dev/null && exit 101\nexit 0\n`, {
     mode: 0o755,
   })
   return {
     async [Symbol.asyncDispose]() {
       if (isOurs()) rmSync(policyFile)
-      if (!before && existsSync('/usr/sbin/dovecot')) await disableDovecot()
+      for (const service of added) if (existsSync(service.program)) await disable(service)
     },
   }
 }
 
-/** What we installed for ourselves must not become a mail server of this machine at its next boot. */
-async function disableDovecot(): Promise<void> {
+interface Service {
+  /** The package. */
+  of: string
+  program: string
+  name: string
+  units: readonly string[]
+}
+
+const services: readonly Service[] = [
+  {
+    of: 'dovecot-imapd',
+    program: '/usr/sbin/dovecot',
+    name: 'dovecot',
+    units: ['dovecot.service', 'dovecot.socket'],
+  },
+  { of: 'prometheus', program: '/usr/bin/prometheus', name: 'prometheus', units: ['prometheus.service'] },
+]
+
+/** What we installed for ourselves must not become a server of this machine at its next boot. */
+async function disable({ name, units }: Service): Promise<void> {
   for (const [file, ...args] of [
-    ['/usr/bin/systemctl', 'disable', 'dovecot.service', 'dovecot.socket'],
-    ['/usr/sbin/update-rc.d', 'dovecot', 'disable'],
+    ['/usr/bin/systemctl', 'disable', ...units],
+    ['/usr/sbin/update-rc.d', name, 'disable'],
   ] as const) {
     if (!existsSync(file)) continue
     await new Promise(resolve => spawn(file, args, { stdio: 'ignore' }).once('close', resolve).once('error', resolve))

@@ -2,6 +2,7 @@
 // time limit (against silence, and against a server that talks and never comes to an end) and a bound on its answer (answer-bounds.ts), and
 // what imapflow answers with `false` is an error here. The password or token is dropped from the library's options as soon as the login is through.
 
+import { TLSSocket } from 'node:tls'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
 import { AccountError } from '../errors/errors.ts'
 import type { Destination } from '../model/destination.ts'
@@ -275,6 +276,7 @@ function createSession(wire: Wire): ImapSession {
     get usable() {
       return client.usable
     },
+    certificateUntil: certificateEnd(client),
     capabilities: new Set([...client.capabilities.keys()].map(name => name.toUpperCase())),
     async isAlive() {
       await watch.end()
@@ -303,6 +305,11 @@ function createSession(wire: Wire): ImapSession {
       client.close()
     },
   }
+}
+
+function certificateEnd(client: ImapFlow): Date | null {
+  const { socket } = client as unknown as { socket: unknown }
+  return socket instanceof TLSSocket ? (socket.getPeerX509Certificate()?.validToDate ?? null) : null
 }
 
 /** The library would put the prefix of the user's own namespace before names of all the others as well: from here on it puts none. */

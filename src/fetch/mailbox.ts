@@ -57,6 +57,8 @@ export interface ImapSession extends AsyncDisposable {
   readonly usable: boolean
   /** Asks the server (NOOP): false if the connection turns out to be dead. */
   isAlive(): Promise<boolean>
+  /** When the server's certificate expires; null without TLS. */
+  readonly certificateUntil: Date | null
   /** Upper-case capabilities after login. */
   readonly capabilities: ReadonlySet<string>
   /** STATUS without selecting. Throws `imap.mailbox_missing` if there is no such mailbox. */

@@ -33,6 +33,12 @@ export interface Events {
   /** The night's work was done: so much raw mail that nobody needs was removed. */
   nightlyDone(pruned: { batches: number; bytes: number }, ms: number): void
   nightlyFailed(error: unknown): void
+  /** A worker died without giving its accounts back; another one buried it. */
+  workerLost(worker: string): void
+  /** A server that will not renew its certificate in time fails on that day. Told once for each certificate. */
+  certificateEnding(account: number, until: Date): void
+  /** Something could not be measured for /metrics. */
+  notMeasured(what: string, error: unknown): void
   /** The key file has its retired name now. */
   keyRetired(key: string): void
   /** What this host has seen of the keys could not be written down. */
@@ -49,11 +55,11 @@ export function createEvents(log: Log): Events {
   const registers = [registry]
   const mails = new Counter({
     name: 'letterlock_mails_total',
-    help: 'Mails taken in, by their end',
+    help: 'Mails ingested, by outcome',
     labelNames: ['result'],
     registers,
   })
-  const bytes = new Counter({ name: 'letterlock_mail_bytes_total', help: 'Bytes of mail taken in', registers })
+  const bytes = new Counter({ name: 'letterlock_mail_bytes_total', help: 'Bytes of mail ingested', registers })
   const polls = new Counter({
     name: 'letterlock_polls_total',
     help: 'Polls, by how they ended',
@@ -80,42 +86,58 @@ export function createEvents(log: Log): Events {
   })
   const pushes = new Counter({
     name: 'letterlock_push_total',
-    help: 'Connections that wait for mail: news told, connections lost, mail that came without a word',
+    help: 'What connections that wait for mail did: told of news, were lost, missed mail',
     labelNames: ['what'],
     registers,
   })
   const dropped = new Counter({
     name: 'letterlock_jobs_dropped_total',
-    help: 'Jobs in Redis that are not as letterlock writes them, and were dropped',
+    help: 'Jobs in Redis that were dropped because Letterlock did not write them',
     registers,
   })
   const connections = new Gauge({
     name: 'letterlock_imap_connections',
-    help: 'Connections to mail servers: open, those of them kept between polls, those of them waiting for mail',
+    help: 'Connections to mail servers: open, kept between polls, waiting for mail',
     labelNames: ['state'],
     registers,
   })
   const lastSuccess = new Gauge({
     name: 'letterlock_last_poll_success_timestamp_seconds',
-    help: 'When a poll last worked (unix time)',
+    help: 'When a poll last succeeded',
     registers,
   })
   const accounts = new Gauge({ name: 'letterlock_accounts_owned', help: 'Accounts that this worker polls', registers })
   const encryption = new Gauge({
     name: 'letterlock_encryption_state',
-    help: '1 for the state that encryption is in',
+    help: '1 for the state that encryption is in, 0 for the others',
     labelNames: ['state'],
     registers,
   })
   const pruned = new Counter({
     name: 'letterlock_raw_batches_pruned_total',
-    help: 'Batches of raw mail that no row needed and that were removed',
+    help: 'Batches of raw mail that were removed because no row needed them',
     registers,
   })
   const secrets = new Counter({
     name: 'letterlock_secrets_written_total',
     help: 'Secrets that were sealed, resealed or unsealed',
     labelNames: ['pass'],
+    registers,
+  })
+  const problemCodes = new Gauge({
+    name: 'letterlock_encryption_problem',
+    help: '1 for each problem of encryption on this host',
+    labelNames: ['code'],
+    registers,
+  })
+  const lost = new Counter({
+    name: 'letterlock_workers_lost_total',
+    help: 'Workers that died without giving their accounts back, as far as this worker noticed',
+    registers,
+  })
+  const unmeasured = new Counter({
+    name: 'letterlock_measurements_failed_total',
+    help: 'Figures of this page that could not be measured',
     registers,
   })
   let told = ''
@@ -170,6 +192,8 @@ export function createEvents(log: Log): Events {
     ownership: owned => accounts.set(owned),
     encryptionState(state, problems) {
       for (const name of states) encryption.set({ state: name }, name === state ? 1 : 0)
+      problemCodes.reset()
+      for (const { code } of problems) problemCodes.set({ code }, 1)
       const news = JSON.stringify([state, problems])
       if (news === told) return
       told = news
@@ -193,6 +217,16 @@ export function createEvents(log: Log): Events {
       log.info({ event: 'nightly', ...removed, ms }, 'done')
     },
     nightlyFailed: error => log.error({ event: 'nightly', error }, 'fail'),
+    workerLost(worker) {
+      lost.inc()
+      log.warn({ event: 'worker', worker }, 'died; its accounts are taken over')
+    },
+    certificateEnding: (account, until) =>
+      log.warn({ event: 'certificate', account, until }, 'the certificate of its mail server expires soon'),
+    notMeasured(what, error) {
+      unmeasured.inc()
+      log.debug({ event: 'measure', what, error }, 'fail')
+    },
     keyRetired: key => log.info({ event: 'encryption', key }, 'key file retired'),
     statesNotRemembered: error => log.error({ event: 'encryption', error }, 'states of keys not remembered'),
     keyNotMoved: (key, error) => log.warn({ event: 'encryption', key, error }, 'key file not moved'),

@@ -3,7 +3,8 @@
 import { IngestError } from '../errors/errors.ts'
 import type { Log } from './log.ts'
 
-export type Part = 'start' | 'database' | 'redis' | 'raw' | 'ingest' | 'key' | 'key states' | 'web'
+export const parts = ['start', 'database', 'redis', 'raw', 'ingest', 'key', 'key states', 'web'] as const
+export type Part = (typeof parts)[number]
 
 export interface Problem {
   part: Part

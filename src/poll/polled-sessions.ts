@@ -51,6 +51,7 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
       closed: session.closed,
       isAlive: () => session.isAlive(),
       capabilities: session.capabilities,
+      certificateUntil: session.certificateUntil,
       status: name => session.status(name),
       select: (name, access) => session.select(name, access),
       mailboxes: () => session.mailboxes(),

@@ -78,7 +78,7 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
   try {
     check = await repairSchedule(deps, claim.owned, check, changed || claim.taken > 0)
     await deps.sealing.repair()
-    await buryDeadWorkers(deps)
+    for (const id of await buryDeadWorkers(deps)) events.workerLost(id)
     health.mend('redis')
   } catch (error) {
     if (error instanceof ServiceError) health.fail('database', error)

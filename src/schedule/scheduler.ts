@@ -180,12 +180,14 @@ async function schedule(queue: PollQueue, accountId: number, everyMs: number): P
   )
 }
 
-/** Removes the queues of workers that died long ago; their accounts have new owners by then. */
-export async function buryDeadWorkers(deps: SchedulerDeps): Promise<void> {
+/** Removes the queues of workers that died long ago; their accounts have new owners by then. Returns those that nobody else buried. */
+export async function buryDeadWorkers(deps: SchedulerDeps): Promise<string[]> {
+  const buried: string[] = []
   for (const id of await findDeadWorkers(deps.db, deps.leaseSeconds * 2)) {
     await removeQueues(deps.redis, deps.prefix, id)
-    await removeWorker(deps.db, id)
+    if (await removeWorker(deps.db, id)) buried.push(id)
   }
+  return buried
 }
 
 /** Removes a worker's queues from Redis. */

@@ -1,6 +1,7 @@
 // docs/reference/metrics.md: what /metrics tells, from the registry of the daemon.
 import pino from 'pino'
 import { createEvents } from '../../src/observe/events.ts'
+import { createGauges } from '../../src/observe/gauges.ts'
 
 /** What prom-client keeps beyond its published types. */
 interface Metric {
@@ -12,11 +13,14 @@ interface Metric {
 
 export function metricsPage(): string {
   const { registry } = createEvents(pino({ enabled: false }))
+  createGauges(registry, { problems: () => [] })
   const metrics = registry.getMetricsAsArray() as unknown as Metric[]
   return [
     '# Metrics',
     '',
-    '`GET /metrics` on the address of `web.listen`, in the text format of Prometheus. [When mail is fetched](../polling.md) says which to watch.',
+    '`GET /metrics` on the address of `web.listen`, in the text format of Prometheus. [Monitoring](../monitoring.md) has the alerts that use them.',
+    '',
+    'The usual figures of a Node process (`process_…`, `nodejs_…`) are there as well: processor time, memory, open files, delay of the event loop.',
     '',
     '| metric | type | labels | what it counts |',
     '|---|---|---|---|',

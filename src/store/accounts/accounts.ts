@@ -157,6 +157,27 @@ export async function countAccounts(db: Knex): Promise<Record<AccountState, numb
   return count
 }
 
+/** How many failing or waiting accounts have which code, and how many should have been read more than `lateSeconds` ago. */
+export async function countTroubles(
+  db: Knex,
+  lateSeconds: number,
+): Promise<{ byCode: Map<string, number>; behind: number }> {
+  const rows: { code: string | null; n: number; behind: number | string | null }[] = await db('accounts')
+    .whereNull('removed_at')
+    .where({ enabled: true })
+    .groupByRaw("IF(state = 'active', NULL, code)")
+    .select(
+      db.raw("IF(state = 'active', NULL, code) AS code"),
+      db.raw('COUNT(*) AS n'),
+      db.raw(
+        'SUM(COALESCE(last_success_at, created_at) + INTERVAL poll_every_s + ? SECOND < UTC_TIMESTAMP(3)) AS behind',
+        [lateSeconds],
+      ),
+    )
+  const troubled = rows.flatMap(({ code, n }) => (code === null ? [] : [[code, Number(n)] as const]))
+  return { byCode: new Map(troubled), behind: rows.reduce((sum, { behind }) => sum + Number(behind), 0) }
+}
+
 /** The host whose worker polls it now, or undefined. */
 export async function findPollingHost(db: Knex, id: number): Promise<string | undefined> {
   const row = await db('accounts')

@@ -38,6 +38,7 @@ export async function beatWorker(
 export interface LiveWorker {
   id: string
   host: string
+  version: string
   /** Ids of the keys that it holds, in hex. */
   keyIds: string[]
   lastSeenAt: Date
@@ -45,13 +46,16 @@ export interface LiveWorker {
 
 /** The workers whose leases hold, those that have run longest first. */
 export async function findLiveWorkers(db: Knex): Promise<LiveWorker[]> {
-  const rows: { id: string; host: string; key_ids_json: string; last_seen_at: Date }[] = await db('workers')
+  const rows: { id: string; host: string; version: string; key_ids_json: string; last_seen_at: Date }[] = await db(
+    'workers',
+  )
     .whereRaw('lease_until > UTC_TIMESTAMP(3)')
     .orderBy(['started_at', 'id'])
-    .select('id', 'host', 'key_ids_json', 'last_seen_at')
+    .select('id', 'host', 'version', 'key_ids_json', 'last_seen_at')
   return rows.map(row => ({
     id: row.id,
     host: row.host,
+    version: row.version,
     keyIds: toKeyIds(row.key_ids_json),
     lastSeenAt: row.last_seen_at,
   }))
@@ -72,12 +76,12 @@ export async function findDeadWorkers(db: Knex, graceSeconds: number): Promise<s
   return await db('workers').whereRaw('lease_until < UTC_TIMESTAMP(3) - INTERVAL ? SECOND', [graceSeconds]).pluck('id')
 }
 
-/** Gives up everything that the worker owns and forgets it. */
-export async function removeWorker(db: Knex, id: string): Promise<void> {
+/** Gives up everything that the worker owns and forgets it. False if it was forgotten already. */
+export async function removeWorker(db: Knex, id: string): Promise<boolean> {
   await db('accounts')
     .where({ lease_owner: id })
     .update({ lease_owner: null, fence: db.raw('fence + 1') })
-  await db('workers').where({ id }).delete()
+  return (await db('workers').where({ id }).delete()) > 0
 }
 
 /** How many accounts are to be polled by somebody. */

@@ -103,3 +103,10 @@ export async function requestRetry(db: Knex, id: number): Promise<void> {
     .where({ id, result: 'quarantined' })
     .update({ retry_at: db.raw('UTC_TIMESTAMP(3)') })
 }
+
+/** How many mails are in quarantine, counted up to `max`. */
+export async function countQuarantined(db: Knex, max: number): Promise<number> {
+  const found = db('sources').where({ result: 'quarantined' }).limit(max).select('id').as('found')
+  const row = await db(found).count({ count: '*' }).first()
+  return Number(row?.count ?? 0)
+}

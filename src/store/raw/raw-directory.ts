@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { ServiceError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
@@ -34,6 +34,7 @@ export function openRawDirectory(directory: string): RawStore {
     read: place => read(directory, place),
     days: () => days(directory),
     batches: day => batches(directory, day),
+    sizes: day => sizes(directory, day),
     index: batch => readIndex(directory, batch),
     remove: batch => rm(fileOf(directory, batch)),
     readId: () => seeing(state, readId(directory)),
@@ -144,6 +145,16 @@ async function* batches(directory: string, only?: string): AsyncIterable<string>
     for (const name of await listFolder(path.join(directory, day))) {
       if (isBatchName(`${day}/${name}`)) yield `${day}/${name}`
     }
+  }
+}
+
+/** A batch that is removed meanwhile has no size any more. */
+async function* sizes(directory: string, day: string): AsyncIterable<[batch: string, bytes: number]> {
+  for await (const batch of batches(directory, day)) {
+    const found = await stat(path.join(directory, batch)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    if (found !== undefined) yield [batch, found.size]
   }
 }
 

@@ -46,6 +46,7 @@ export function openRawS3(config: Config['raw'], limits: Partial<S3Patience> = {
     read: place => readMail(bucket, place),
     days: () => days(bucket),
     batches: day => batches(bucket, day),
+    sizes: day => sizes(bucket, day),
     index: batch => readIndex(bucket, batch),
     remove: batch => remove(bucket, batch),
     readId: () => readId(bucket),
@@ -113,9 +114,15 @@ async function* days(bucket: Bucket): AsyncIterable<string> {
 }
 
 async function* batches(bucket: Bucket, day?: string): AsyncIterable<string> {
+  for await (const [batch] of sizes(bucket, day)) yield batch
+}
+
+async function* sizes(bucket: Bucket, day?: string): AsyncIterable<[batch: string, bytes: number]> {
   for await (const page of listObjects(bucket, { Prefix: bucket.prefix + (day === undefined ? '' : `${day}/`) })) {
-    const names = (page.Contents ?? []).map(({ Key = '' }) => Key.slice(bucket.prefix.length))
-    yield* names.filter(isBatchName)
+    const found = (page.Contents ?? []).map(
+      ({ Key = '', Size = 0 }) => [Key.slice(bucket.prefix.length), Size] as const,
+    )
+    for (const [name, bytes] of found) if (isBatchName(name)) yield [name, bytes]
   }
 }
 

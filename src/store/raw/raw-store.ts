@@ -43,6 +43,8 @@ export interface RawStore extends AsyncDisposable {
   days(): AsyncIterable<string>
   /** Names of all batches, or of those of a day, oldest first. */
   batches(day?: string): AsyncIterable<string>
+  /** The batches of a day with their sizes in bytes, oldest first. */
+  sizes(day: string): AsyncIterable<[batch: string, bytes: number]>
   /** A batch's own index. Throws as `read`. */
   index(batch: string): Promise<RawIndexEntry[]>
   /** Removes a whole batch. */

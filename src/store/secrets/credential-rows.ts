@@ -174,6 +174,13 @@ export async function countPlaintext(db: Knex): Promise<number> {
   return Number(row?.count ?? 0)
 }
 
+/** The same, counted up to `max`. */
+export async function countSomePlaintext(db: Knex, max: number): Promise<number> {
+  const found = db('credentials').where({ has_plaintext: 1 }).whereRaw('LENGTH(plaintext) > 0').limit(max).select('id')
+  const row = await db(found.as('found')).count({ count: '*' }).first()
+  return Number(row?.count ?? 0)
+}
+
 /** True where a pass finds something to seal or to take away. A blank plaintext without an envelope is neither. */
 export async function isAnyToSeal(db: Knex): Promise<boolean> {
   const row = await db('credentials')
