@@ -15,9 +15,15 @@ import * as keyStates from './20261129_01_key_states.ts'
 import * as pictureKeys from './20261129_03_picture_keys.ts'
 import * as accountCauses from './20261129_11_account_causes.ts'
 import * as derivedHtml from './20261129_20_derived_html.ts'
+import * as noStoredHtml from './20261129_21_no_stored_html.ts'
 
 export interface Migration {
   name: string
+  /**
+   * It takes away what programs before this version of the schema use: it waits until the last worker that runs one has ended, and from then
+   * on they are refused.
+   */
+  awaits?: number
   up(db: Knex): Promise<void>
 }
 
@@ -36,6 +42,7 @@ export const migrations: readonly Migration[] = [
   { name: '20261129_03_picture_keys', up: pictureKeys.up },
   { name: '20261129_11_account_causes', up: accountCauses.up },
   { name: '20261129_20_derived_html', up: derivedHtml.up },
+  { name: '20261129_21_no_stored_html', awaits: 10, up: noStoredHtml.up },
 ]
 
 /**

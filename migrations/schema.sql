@@ -174,11 +174,9 @@ CREATE TABLE messages (
   subject varchar(1000) NOT NULL,
   date datetime(3) DEFAULT NULL COMMENT 'the Date header; NULL: absent or unreadable',
   text mediumtext NOT NULL,
-  html mediumtext DEFAULT NULL COMMENT 'sanitised',
   reply mediumtext DEFAULT NULL COMMENT 'the new words; NULL: all of text',
   bounce_json text DEFAULT NULL,
   created_at datetime(3) NOT NULL DEFAULT utc_timestamp(3),
-  html_notes_json varchar(500) DEFAULT NULL COMMENT 'images and warnings; NULL: no HTML, or taken in before they were noted',
   has_html tinyint(1) DEFAULT NULL COMMENT 'there is HTML in its raw mail; NULL: look there',
   PRIMARY KEY (id),
   UNIQUE KEY messages_source (source_id),
@@ -358,6 +356,7 @@ CREATE TABLE workers (
   started_at datetime(3) NOT NULL DEFAULT utc_timestamp(3),
   last_seen_at datetime(3) NOT NULL DEFAULT utc_timestamp(3),
   lease_until datetime(3) NOT NULL COMMENT 'until when the accounts that it owns are its own',
+  schema_version int DEFAULT NULL COMMENT 'that its program knows; NULL: older than version 10',
   PRIMARY KEY (id),
   KEY workers_last_seen_at (last_seen_at)
 );

@@ -1,5 +1,6 @@
 // `letterlock migrate`
 import { schemaVersion } from '../../migrations/all.ts'
+import { visible } from '../foreign-text.ts'
 import { readSchemaVersion } from '../store/db/check-database.ts'
 import { openDatabase } from '../store/db/database.ts'
 import { findMigrations, migrate } from '../store/db/migrate.ts'
@@ -22,8 +23,12 @@ export async function migrateSchema(options: GlobalOptions & { status?: boolean;
       )
       return await print(`schema ${version?.version ?? 'none'}, this program needs ${schemaVersion.version}`)
     }
-    const applied = await migrate(db, name => remark(`applying ${name} …`))
+    const { applied, waiting } = await migrate(db, name => remark(`applying ${name} …`))
     for (const { message, hint } of judgeServerSettings(await readServerSettings(db))) remark(`${message}\n→ ${hint}`)
+    for (const { name, hosts } of waiting)
+      remark(
+        `${name} waits for older programs on ${hosts.map(visible).join(', ')}\n→ upgrade them, then run \`letterlock migrate\` again`,
+      )
     await print(applied.length === 0 ? 'the schema is up to date' : `${applied.length} migrations applied`)
   } finally {
     await db.destroy()

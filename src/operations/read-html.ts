@@ -38,17 +38,18 @@ export interface HtmlReaderDeps {
   parseHtml(source: Uint8Array, account: number): Promise<SafeHtml | null>
   /** Hears of what cannot be shown. */
   onFailure?(messageId: number, failure: IngestError): void
+  /** Of HTML that is kept for the next reader, as JavaScript holds it. Default: 16 MiB. */
+  maxKeptBytes?: number
 }
 
-/** Of HTML that is kept for the next reader, as JavaScript holds it. */
-const maxKeptBytes = 16_777_216
 /** Mails that are read at once; of large ones, a single one. */
 const readAtOnce = 8
 const largeBytes = 2_097_152
 /** The same bytes may well fail again; the machine may have been busy, too. */
 const keepFailuresMs = 600_000
 
-export function createHtmlReader({ raw, parseHtml, onFailure }: HtmlReaderDeps): HtmlReader {
+export function createHtmlReader(deps: HtmlReaderDeps): HtmlReader {
+  const { raw, parseHtml, onFailure, maxKeptBytes = 16_777_216 } = deps
   const kept = createReadings(maxKeptBytes)
   const running = new Map<string, Promise<HtmlReading>>()
   const [ordinary, large] = [pLimit(readAtOnce), pLimit(1)]
@@ -72,16 +73,18 @@ export function createHtmlReader({ raw, parseHtml, onFailure }: HtmlReaderDeps):
     const key = location.sha256
     const known = kept.find(key)
     if (known !== undefined) return known
+    const shared = running.get(key)
+    if (shared !== undefined) return await shared
     const limit = location.size < largeBytes ? ordinary : large
-    const reading =
-      running.get(key) ??
-      limit(() => derive(id, accountId, location)).finally(() => {
-        running.delete(key)
-      })
+    const reading = limit(() => derive(id, accountId, location))
     running.set(key, reading)
-    const found = await reading
-    kept.keep(key, found)
-    return found
+    try {
+      const found = await reading
+      kept.keep(key, found)
+      return found
+    } finally {
+      running.delete(key)
+    }
   }
 
   return {

@@ -10,6 +10,7 @@ import { type AccountView, findAccounts } from '../../store/accounts/accounts.ts
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
 import { checkDatabase } from '../../store/db/check-database.ts'
 import { openDatabase } from '../../store/db/database.ts'
+import { findMigrations } from '../../store/db/migrate.ts'
 import { judgeServerSettings, readServerSettings } from '../../store/db/server-settings.ts'
 import { findAllRules } from '../../store/ingest/stored-rules.ts'
 import { rawDirectoryOf } from '../../store/raw/open-raw-store.ts'
@@ -107,6 +108,7 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
     db = opened
     await checkDatabase(opened)
     yield ok('database', `${await versionOf(opened)} can be reached, and its schema fits`)
+    yield* guarded('schema', () => checkMigrations(opened))
     yield* guarded('settings', () => checkSettings(opened))
     yield* guarded('privileges', () => checkPrivileges(opened))
     yield* guarded('clock', () => checkClock(opened))
@@ -121,6 +123,14 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
   } finally {
     await db?.destroy()
   }
+}
+
+/** What waits for the last older program of a fleet. */
+async function checkMigrations(db: Knex): Promise<Finding[]> {
+  const pending = (await findMigrations(db)).filter(({ appliedAt }) => appliedAt === null)
+  return pending.flatMap(({ name }) =>
+    note('schema', `${name} is not applied yet`, 'once every host runs this version, run `letterlock migrate`'),
+  )
 }
 
 async function versionOf(db: Knex): Promise<string> {

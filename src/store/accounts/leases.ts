@@ -2,6 +2,7 @@
 // heartbeat; every change of an account's owner raises the account's fencing number, and whoever writes an account's mail
 // checks that number first, so that a worker that slept through its lease cannot write. Only the database's clock is asked.
 import type { Knex } from 'knex'
+import { schemaVersion } from '../../../migrations/all.ts'
 import { AccountError } from '../../errors/errors.ts'
 import { inTransaction } from '../db/database.ts'
 
@@ -27,11 +28,11 @@ export async function beatWorker(
   keyIds: readonly string[],
 ): Promise<void> {
   await db.raw(
-    `INSERT INTO workers (id, host, version, key_ids_json, lease_until)
-       VALUES (:id, :host, :version, :keys, UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND)
+    `INSERT INTO workers (id, host, version, schema_version, key_ids_json, lease_until)
+       VALUES (:id, :host, :version, :schema, :keys, UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND)
        ON DUPLICATE KEY UPDATE key_ids_json = :keys, last_seen_at = UTC_TIMESTAMP(3),
          lease_until = UTC_TIMESTAMP(3) + INTERVAL :leaseSeconds SECOND`,
-    { ...worker, leaseSeconds, keys: JSON.stringify(keyIds) },
+    { ...worker, leaseSeconds, schema: schemaVersion.version, keys: JSON.stringify(keyIds) },
   )
 }
 

@@ -21,28 +21,60 @@ export async function findMigrations(db: Knex): Promise<MigrationStatus[]> {
   return migrations.map(({ name }) => ({ name, appliedAt: applied.get(name) ?? null }))
 }
 
-/** Applies what is missing; returns the names. Waits up to a minute for another host that migrates. */
-export async function migrate(db: Knex, progress: (name: string) => void = () => {}): Promise<string[]> {
+export interface Migrated {
+  /** Their names. */
+  applied: string[]
+  /** What has to wait for hosts that still run an older program. */
+  waiting: { name: string; hosts: string[] }[]
+}
+
+/** Applies what is missing. Waits up to a minute for another host that migrates. */
+export async function migrate(db: Knex, progress: (name: string) => void = () => {}): Promise<Migrated> {
   await checkServer(db)
   return await withMigrationLock(db, async () => {
     await createBookkeeping(db)
-    const pending = (await findMigrations(db)).filter(({ appliedAt }) => appliedAt === null)
-    for (const { name } of pending) {
-      progress(name)
-      await apply(db, migrations.find(migration => migration.name === name) as Migration)
-    }
-    await db.raw(
-      'INSERT INTO schema_version (id, version, compatible_from) VALUES (1, :version, :compatibleFrom) ' +
-        'ON DUPLICATE KEY UPDATE version = GREATEST(version, :version), compatible_from = GREATEST(compatible_from, :compatibleFrom)',
-      schemaVersion,
+    const done = new Set(
+      (await findMigrations(db)).filter(({ appliedAt }) => appliedAt !== null).map(({ name }) => name),
     )
-    return pending.map(({ name }) => name)
+    const result: Migrated = { applied: [], waiting: [] }
+    for (const migration of migrations.filter(({ name }) => !done.has(name))) {
+      const { name, awaits = 0 } = migration
+      const hosts = awaits === 0 ? [] : await findOlderHosts(db, awaits)
+      if (hosts.length > 0) {
+        result.waiting.push({ name, hosts })
+        continue
+      }
+      progress(name)
+      await apply(db, migration)
+      result.applied.push(name)
+    }
+    await raiseVersion(db, schemaVersion)
+    return result
   })
 }
 
-async function apply(db: Knex, migration: Migration): Promise<void> {
-  await migration.up(db)
-  await db('schema_migrations').insert({ name: migration.name })
+/** Where programs run that do not know this version of the schema. */
+async function findOlderHosts(db: Knex, version: number): Promise<string[]> {
+  return await db('workers')
+    .whereRaw('lease_until > UTC_TIMESTAMP(3) AND COALESCE(schema_version, 0) < ?', [version])
+    .distinct('host')
+    .orderBy('host')
+    .pluck('host')
+}
+
+async function raiseVersion(db: Knex, versions: { version: number; compatibleFrom: number }): Promise<void> {
+  await db.raw(
+    'INSERT INTO schema_version (id, version, compatible_from) VALUES (1, :version, :compatibleFrom) ' +
+      'ON DUPLICATE KEY UPDATE version = GREATEST(version, :version), compatible_from = GREATEST(compatible_from, :compatibleFrom)',
+    versions,
+  )
+}
+
+async function apply(db: Knex, { name, awaits, up }: Migration): Promise<void> {
+  // Before it begins, so that none of them starts in the middle of it. Everything before it is there by now.
+  if (awaits !== undefined) await raiseVersion(db, { version: awaits, compatibleFrom: awaits })
+  await up(db)
+  await db('schema_migrations').insert({ name })
 }
 
 async function createBookkeeping(db: Knex): Promise<void> {
