@@ -1,5 +1,6 @@
 // The commands, their options and their help. Each loads its module only when it runs.
 import { Argument, Command } from 'commander'
+import { CommandError } from '../errors/errors.ts'
 import { version } from '../version.ts'
 import { addAccountCommands } from './account/commands.ts'
 import { commandContext } from './command-context.ts'
@@ -70,10 +71,31 @@ function addService(program: Command): void {
     })
   program
     .command('check')
-    .description('checks the configuration alone; needs no daemon, database or Redis')
+    .description('checks the configuration alone; with --monitoring, the state of the running daemon')
     .option('--json', 'the same as one object')
-    .addHelpText('after', examples('letterlock check', 'letterlock check --config new.toml'))
-    .action(async (_, command: Command) => {
+    .option(
+      '--monitoring',
+      'as a plugin of Nagios or Icinga: one line; exit code 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN',
+    )
+    .option('--url <url>', 'with --monitoring: where the daemon answers (default: web.listen)')
+    .option('--textfile <file>', 'with --monitoring: also writes the metrics to a file, for node_exporter')
+    .addHelpText(
+      'after',
+      examples(
+        'letterlock check',
+        'letterlock check --config new.toml',
+        'letterlock check --monitoring',
+        'letterlock check --monitoring --textfile /var/lib/prometheus/node-exporter/letterlock.prom',
+      ),
+    )
+    .action(async (options: { monitoring?: boolean; url?: string; textfile?: string }, command: Command) => {
+      if (options.monitoring === true) {
+        const { runPlugin } = await import('./monitoring/plugin.ts')
+        commandContext().exitCode = await runPlugin(command.optsWithGlobals())
+        return
+      }
+      if (options.url !== undefined || options.textfile !== undefined)
+        throw new CommandError('--url and --textfile belong to --monitoring', 'letterlock check --monitoring …', 2)
       const { checkConfiguration } = await import('./check.ts')
       await checkConfiguration(command.optsWithGlobals())
     })
@@ -121,11 +143,24 @@ function addTools(program: Command): void {
     .command('doctor')
     .description('looks at everything that the daemon needs, and says what to do')
     .option('--json', 'one object a line')
+    .option('--strict', 'exit code 1 for notes, too')
     .option('--all', 'compares all raw mail with its rows, instead of for half a minute')
     .addHelpText('after', examples('letterlock doctor', 'letterlock doctor --json | jq \'select(.level == "fault")\''))
     .action(async (_, command: Command) => {
       const { runDoctor } = await import('./doctor/doctor.ts')
       commandContext().exitCode = await runDoctor(command.optsWithGlobals())
+    })
+  program
+    .command('support-bundle')
+    .argument('[file]', 'what to write (default: letterlock-support-DAY.json)')
+    .description(
+      'collects what somebody who helps you needs, without secrets, names and mail; shows it before it is written',
+    )
+    .option('--yes', 'writes it without showing it and without asking')
+    .addHelpText('after', examples('letterlock support-bundle', 'letterlock support-bundle bundle.json --yes'))
+    .action(async (file: string | undefined, _, command: Command) => {
+      const { writeBundle } = await import('./support/bundle.ts')
+      await writeBundle(file, command.optsWithGlobals())
     })
   program
     .command('completion')

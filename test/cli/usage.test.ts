@@ -46,6 +46,7 @@ test('the commands are the ones that scripts of operators know', () => {
     ...['add', 'list', 'passwd', 'remove'].map(name => `user ${name}`),
     'letterlock parse',
     'letterlock doctor',
+    'letterlock support-bundle',
     'letterlock completion',
   ])
 })

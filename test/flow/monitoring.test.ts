@@ -1,6 +1,7 @@
 // What /metrics tells moves when the thing happens that an alert is about: one world with a daemon, and rounds of measuring that the test asks
 // for. Each alert of config/monitoring has its figure here; that the figures make the alert fire and clear is in test/monitoring.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
@@ -14,9 +15,11 @@ import { type MeasureDeps, measure, measureRaw } from '../../src/schedule/measur
 import { openRedis } from '../../src/schedule/redis.ts'
 import { openRawStore } from '../../src/store/raw/open-raw-store.ts'
 import { writePlaintextSeen } from '../../src/store/secrets/encryption-keys.ts'
+import { letterlock } from '../cli/letterlock.ts'
 import { findPromtool } from '../monitoring/promtool.ts'
 import { createWorld, until, type World } from '../support/daemon.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
+import { commandEnv } from '../support/fleet.ts'
 import { rawMail } from '../support/messages.ts'
 
 const stack = new AsyncDisposableStack()
@@ -247,4 +250,80 @@ test('a worker that died is buried and counted, and workers of two versions are 
   const before = (await scrape()).get('letterlock_workers_lost_total') ?? 0
   await db('workers').insert({ ...worker, id: 'dead', lease_until: db.raw('UTC_TIMESTAMP(3) - INTERVAL 1 HOUR') })
   await until(async () => (await scrape()).get('letterlock_workers_lost_total') === before + 1)
+})
+
+test('the plugin asks the daemon, and writes what node_exporter reads; a dead daemon is critical', async () => {
+  const textfile = path.join(world.directory, 'letterlock.prom')
+  const check = async (url: string) => await letterlock(['check', '--monitoring', '--url', url, '--textfile', textfile])
+  const alive = await check(daemon.url)
+  expect(alive).toMatchObject({ code: 1, stderr: '' })
+  expect(alive.stdout).toMatch(/^LETTERLOCK WARNING - 1 of 2 accounts in trouble \(imap\.auth_refused: 1\).* \| .*\n$/)
+  const written = readFileSync(textfile, 'utf8')
+  expect(toFigures(written).get('letterlock_up')).toBe(1)
+  const promtool = await findPromtool()
+  expect(promtool?.(['check', 'metrics'], written) ?? '').toBe('')
+  const dead = await check('http://127.0.0.1:1')
+  expect(dead.code).toBe(2)
+  expect(dead.stdout).toMatch(/^LETTERLOCK CRITICAL - the daemon does not answer at http:\/\/127\.0\.0\.1:1/)
+  expect(toFigures(readFileSync(textfile, 'utf8'))).toEqual(new Map([['letterlock_up', 0]]))
+  expect(await letterlock(['check', '--monitoring', '--url', 'nowhere'])).toMatchObject({ code: 3 })
+  expect(await letterlock(['check', '--url', daemon.url])).toMatchObject({ code: 2 })
+})
+
+test('a support bundle has the state, the doctor’s findings and the figures, and nothing about whose mail it is', async () => {
+  const { db } = world
+  await world.add({ ...dovecot.destination('tls'), host: 'imap.customer.example' }, 'marked-password', {
+    address: 'marked.person@customer.example',
+    enabled: false,
+  })
+  await db('accounts')
+    .where({ id: refused })
+    .update({ hint: 'The server said: marked-words of a person', code: 'imap.auth_refused' })
+  await db('rules').insert({ name: 'marked-rule', conditions_json: 'no JSON', action: 'drop' })
+  await db('tickets').update({ subject: 'marked-subject', requester_name: 'marked-requester' })
+  await db('messages').update({ subject: 'marked-subject', text: 'marked-text' })
+  const listen = new URL(daemon.url).host
+  const options = { env: commandEnv(world, { LETTERLOCK_WEB_LISTEN: listen }), directory: world.directory }
+  const file = path.join(world.directory, 'bundle.json')
+
+  const asked = await letterlock(['support-bundle', file], options)
+  expect(asked).toMatchObject({ code: 2 })
+  expect(JSON.parse(asked.stdout)).toHaveProperty('findings')
+  expect(existsSync(file)).toBe(false)
+
+  expect(await letterlock(['support-bundle', file, '--yes'], options)).toMatchObject({ code: 0, stderr: '' })
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  const text = readFileSync(file, 'utf8')
+  const people = await db('messages').distinct('from_address').pluck('from_address')
+  const secrets = [user.password, 'a wrong password', ...people, world.directory, hostname()]
+  const words = ['marked', 'customer.example', 'example.com', 'example.org', 'measured', 'anna', ...secrets]
+  expect(words.filter(word => text.toLowerCase().includes(word.toLowerCase()))).toEqual([])
+  const bundle = JSON.parse(text)
+  expect(bundle.accounts.byState).toMatchObject({ failing: 1, paused: 1 })
+  expect(bundle.findings.some((finding: { check: string }) => finding.check === 'rules')).toBe(true)
+  expect(bundle.metrics).toContain('letterlock_up 1')
+  expect(bundle.configuration['poll.concurrency']).toBe(100)
+  expect(await letterlock(['support-bundle', file, '--yes'], options)).toMatchObject({ code: 1 })
+})
+
+test('doctor: findings stand group by group, and --strict counts notes', async () => {
+  const options = { env: commandEnv(world, { LETTERLOCK_WEB_LISTEN: new URL(daemon.url).host }) }
+  const { stdout, code } = await letterlock(['doctor', '--json'], options)
+  const findings: { check: string; group: string; level: string }[] = stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  expect(code).toBe(1)
+  const groups = findings.map(({ group }) => group).filter((group, i, all) => group !== all[i - 1])
+  expect(groups).toEqual(['service', 'database', 'mail', 'encryption', 'redis'])
+  expect(new Set(findings.map(({ check }) => check))).toEqual(
+    new Set([
+      ...['configuration', 'permissions', 'disk', 'web', 'database', 'settings', 'privileges', 'clock'],
+      ...['daemon', 'accounts', 'quarantine', 'rules', 'raw mail', 'encryption', 'redis'],
+    ]),
+  )
+  await world.db('accounts').where({ id: refused }).update({ enabled: 0 })
+  const strict = async (...more: string[]) => (await letterlock(['doctor', ...more], options)).code
+  expect(await strict()).toBe(0)
+  expect(await strict('--strict')).toBe(1)
 })

@@ -1,7 +1,9 @@
 // `letterlock doctor`: looks at everything that the daemon needs and says what to do for each finding. It changes nothing, and a
 // check that cannot be made is a finding itself, not the end of the others.
 
-import { accessSync, constants, statSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Knex } from 'knex'
 import type { Config } from '../../config/config.ts'
@@ -12,31 +14,42 @@ import { checkDatabase } from '../../store/db/check-database.ts'
 import { openDatabase } from '../../store/db/database.ts'
 import { findMigrations } from '../../store/db/migrate.ts'
 import { judgeServerSettings, readServerSettings } from '../../store/db/server-settings.ts'
+import { countQuarantined } from '../../store/ingest/quarantine-rows.ts'
 import { findAllRules } from '../../store/ingest/stored-rules.ts'
 import { rawDirectoryOf } from '../../store/raw/open-raw-store.ts'
 import { toConditions } from '../../thread/rules.ts'
 import { keysOf } from '../../vault/keys/keyring.ts'
 import { readStatus } from '../../vault/sealing/status.ts'
 import { duration } from '../account/views.ts'
+import { commandContext } from '../command-context.ts'
 import { findServers, type GlobalOptions, loadConfig } from '../connect.ts'
 import { paint, print, printJson, type Style } from '../terminal.ts'
-import { type Finding, fault, note, ok, toFault } from './finding.ts'
+import { type Finding, fault, type Group, groupOf, note, ok, toFault } from './finding.ts'
 import { checkRaw, checkRestored } from './raw-mail.ts'
 
 export interface DoctorOptions extends GlobalOptions {
   json?: boolean
   /** Looks at all raw mail, however long it takes. */
   all?: boolean
+  /** Notes count as well. */
+  strict?: boolean
 }
 
-/** Resolves to 1 if something is wrong. */
+/** Resolves to 1 if something is wrong. Groups have headings where a person looks; a script reads one finding a line. */
 export async function runDoctor(options: DoctorOptions): Promise<0 | 1> {
-  let faults = 0
+  const levels = new Set<Finding['level']>()
+  let group: Group | undefined
   for await (const finding of examine(options)) {
-    if (finding.level === 'fault') faults += 1
-    await (options.json ? printJson([finding]) : printFinding(finding))
+    levels.add(finding.level)
+    if (options.json) {
+      await printJson([{ ...finding, group: groupOf(finding) }])
+      continue
+    }
+    if (commandContext().stdout.isTTY && group !== groupOf(finding)) await print(paint('bold', groupOf(finding)))
+    group = groupOf(finding)
+    await printFinding(finding)
   }
-  return faults > 0 ? 1 : 0
+  return levels.has('fault') || (options.strict === true && levels.has('note')) ? 1 : 0
 }
 
 const signs: Record<Finding['level'], [text: string, style: Style]> = {
@@ -51,7 +64,8 @@ async function printFinding({ check, level, message, hint }: Finding): Promise<v
   if (hint) await print(`      ${''.padEnd(14)} → ${hint}`)
 }
 
-async function* examine(options: DoctorOptions): AsyncIterable<Finding> {
+/** All findings, group by group. */
+export async function* examine(options: DoctorOptions): AsyncIterable<Finding> {
   let config: Config
   try {
     config = loadConfig(options)
@@ -60,9 +74,10 @@ async function* examine(options: DoctorOptions): AsyncIterable<Finding> {
   }
   yield ok('configuration', 'is valid')
   yield* checkDirectories(config)
+  yield* guarded('disk', () => checkDisks(config))
+  yield* guarded('web', () => checkWeb(config.web))
   yield* examineDatabase(config, options.all === true)
   yield* examineRedis(config)
-  yield* guarded('web', () => checkWeb(config.web))
 }
 
 /** What a check finds, or that it cannot be made. */
@@ -100,6 +115,24 @@ function checkDirectories(config: Config): Finding[] {
   })
 }
 
+/** Below a tenth people should look; below a hundredth the next large mails do not fit. */
+const [littleFree, hardlyFree] = [0.1, 0.01]
+
+async function checkDisks(config: Config): Promise<Finding[]> {
+  const directories = new Set([config.data.directory, rawDirectoryOf(config)])
+  const found = [...directories].filter(directory => directory !== undefined && existsSync(directory))
+  return await Promise.all(
+    found.map(async directory => {
+      const { bavail, blocks, bsize } = await statfs(directory as string)
+      const share = blocks === 0 ? 1 : bavail / blocks
+      const message = `${Math.floor(share * 100)} % of the disk of ${directory} is free (${Math.floor((bavail * bsize) / 2 ** 20)} MiB)`
+      if (share >= littleFree) return ok('disk', message)
+      const hint = 'make room, or move the directory to another disk; when it is full, mail stays on the mail servers'
+      return (share < hardlyFree ? fault : note)('disk', message, hint)
+    }),
+  )
+}
+
 async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Finding> {
   let db: Knex | undefined
   try {
@@ -112,12 +145,13 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
     yield* guarded('settings', () => checkSettings(opened))
     yield* guarded('privileges', () => checkPrivileges(opened))
     yield* guarded('clock', () => checkClock(opened))
-    yield* guarded('rules', () => checkRules(opened))
+    yield* guarded('restored', () => checkRestored(opened))
     yield* guarded('daemon', () => checkWorkers(opened))
     yield* guarded('accounts', () => checkAccounts(opened))
-    yield* guarded('encryption', () => checkEncryption(opened, config))
+    yield* guarded('quarantine', () => checkQuarantine(opened))
+    yield* guarded('rules', () => checkRules(opened))
     yield* guarded('raw mail', () => checkRaw(opened, config, { all }))
-    yield* guarded('restored', () => checkRestored(opened))
+    yield* guarded('encryption', () => checkEncryption(opened, config))
   } catch (error) {
     yield toFault('database', error)
   } finally {
@@ -190,7 +224,21 @@ async function checkRules(db: Knex): Promise<Finding[]> {
 
 async function checkWorkers(db: Knex): Promise<Finding[]> {
   const live = await findLiveWorkers(db)
-  if (live.length > 0) return [ok('daemon', `runs on ${[...new Set(live.map(worker => worker.host))].join(', ')}`)]
+  const versions = [...new Set(live.map(worker => worker.version))]
+  if (live.length > 0) {
+    return [
+      ok('daemon', `runs on ${[...new Set(live.map(worker => worker.host))].join(', ')}`),
+      ...(versions.length === 1
+        ? []
+        : [
+            note(
+              'daemon',
+              `the versions differ: ${versions.join(', ')}`,
+              'finish the upgrade on all hosts (docs/fleets.md)',
+            ),
+          ]),
+    ]
+  }
   return [fault('daemon', 'none runs, so no mail comes in', 'systemctl start letterlock, or `npm start` in a clone')]
 }
 
@@ -244,6 +292,25 @@ function toTrouble({ id, state, code, hint, behindSeconds }: AccountView): Findi
   return [fault('accounts', message, 'does the daemon run? its log says more')]
 }
 
+const maxCounted = 100_000
+
+async function checkQuarantine(db: Knex): Promise<Finding[]> {
+  const count = await countQuarantined(db, maxCounted)
+  if (count === 0) return [ok('quarantine', 'is empty')]
+  const message = `${count === maxCounted ? `${count} or more` : count} mails did not become a ticket`
+  return [note('quarantine', message, '`letterlock quarantine list` shows why')]
+}
+
+const certificateDays = 14
+
+function checkCertificate(file: string): Finding[] {
+  if (file === '') return []
+  const days = Math.floor((new X509Certificate(readFileSync(file)).validToDate.getTime() - Date.now()) / 86_400_000)
+  if (days >= certificateDays) return [ok('web', `the certificate is valid for ${days} more days`)]
+  const message = days < 0 ? 'the certificate has expired' : `the certificate expires in ${days} days`
+  return [(days < 0 ? fault : note)('web', message, `renew ${file}; the daemon takes the new one by itself`)]
+}
+
 /** The files of the certificate, and whether anybody answers. */
 async function checkWeb(web: Config['web']): Promise<Finding[]> {
   const unreadable = [web.tlsCertFile, web.tlsKeyFile].filter(file => file !== '' && !isReadable(file))
@@ -251,16 +318,18 @@ async function checkWeb(web: Config['web']): Promise<Finding[]> {
     return unreadable.map(file =>
       fault('web', `${file} cannot be read`, 'let the service user read it; the web interface opens by itself then'),
     )
+  return [...checkCertificate(web.tlsCertFile), await checkListener(web)]
+}
+
+async function checkListener(web: Config['web']): Promise<Finding> {
   const at = web.listen.lastIndexOf(':')
   const [host, port] = [web.listen.slice(0, at).replace(/^\[|\]$/g, ''), Number(web.listen.slice(at + 1))]
-  if (port === 0 || (await isListening(host, port))) return [ok('web', `${web.listen} answers`)]
-  return [
-    note(
-      'web',
-      `nothing answers at ${web.listen}`,
-      'is the daemon running? its log says why the address cannot be had',
-    ),
-  ]
+  if (port === 0 || (await isListening(host, port))) return ok('web', `${web.listen} answers`)
+  return note(
+    'web',
+    `nothing answers at ${web.listen}`,
+    'is the daemon running? its log says why the address cannot be had',
+  )
 }
 
 function isReadable(file: string): boolean {

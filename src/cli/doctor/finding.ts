@@ -23,3 +23,17 @@ export function toFault(check: string, error: unknown, hint?: string): Finding {
   const message = error instanceof Error ? error.message : String(error)
   return fault(check, message, hint ?? own ?? 'this may be a fault of letterlock')
 }
+
+export const groups = ['service', 'database', 'mail', 'encryption', 'redis'] as const
+export type Group = (typeof groups)[number]
+
+const groupOfCheck: Readonly<Record<string, Group>> = {
+  ...{ database: 'database', settings: 'database', privileges: 'database', clock: 'database', restored: 'database' },
+  ...{ daemon: 'mail', accounts: 'mail', quarantine: 'mail', rules: 'mail', 'raw mail': 'mail' },
+  ...{ encryption: 'encryption', redis: 'redis' },
+}
+
+/** What a finding is about, for those who read from top to bottom. */
+export function groupOf({ check }: Finding): Group {
+  return groupOfCheck[check] ?? 'service'
+}
