@@ -62,7 +62,7 @@ function toWords(line: string): string[] {
   const words = line.match(/'[^']*'|"[^"]*"|[^\s'"]+/g) ?? []
   return words
     .map(word => word.replace(/^(['"])(.*)\1$/, '$2').replace(/^\[(.*)\]$/, '$1'))
-    .filter(word => word !== '…' && word !== '--help')
+    .filter(word => word !== '…' && word !== '--help' && word !== '--version')
 }
 
 /** Undefined where it is as the program has it. */

@@ -10,8 +10,8 @@ export interface Pseudonyms {
   hide(text: string): string
 }
 
-/** Shorter ones could be a part of any sentence. */
-const minLength = 3
+/** A single letter could be any word of a sentence. */
+const minLength = 2
 /** Words of the protocol or of this program say nothing about anybody. */
 const common: ReadonlySet<string> = new Set(['inbox', 'localhost', 'letterlock', '127.0.0.1', '::1', 'mail', 'root'])
 
