@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } 
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Finding, groupOf } from '../../src/cli/doctor/finding.ts'
 import type { Daemon } from '../../src/daemon.ts'
 import { ServiceError } from '../../src/errors/errors.ts'
 import { createSeenCertificates } from '../../src/fetch/seen-certificates.ts'
@@ -308,12 +309,12 @@ test('a support bundle has the state, the doctor’s findings and the figures, a
 test('doctor: findings stand group by group, and --strict counts notes', async () => {
   const options = { env: commandEnv(world, { LETTERLOCK_WEB_LISTEN: new URL(daemon.url).host }) }
   const { stdout, code } = await letterlock(['doctor', '--json'], options)
-  const findings: { check: string; group: string; level: string }[] = stdout
+  const findings: Finding[] = stdout
     .trim()
     .split('\n')
     .map(line => JSON.parse(line))
   expect(code).toBe(1)
-  const groups = findings.map(({ group }) => group).filter((group, i, all) => group !== all[i - 1])
+  const groups = findings.map(groupOf).filter((group, i, all) => group !== all[i - 1])
   expect(groups).toEqual(['service', 'database', 'mail', 'encryption', 'redis'])
   expect(new Set(findings.map(({ check }) => check))).toEqual(
     new Set([

@@ -42,7 +42,7 @@ export async function runDoctor(options: DoctorOptions): Promise<0 | 1> {
   for await (const finding of examine(options)) {
     levels.add(finding.level)
     if (options.json) {
-      await printJson([{ ...finding, group: groupOf(finding) }])
+      await printJson([finding])
       continue
     }
     if (commandContext().stdout.isTTY && group !== groupOf(finding)) await print(paint('bold', groupOf(finding)))
@@ -115,20 +115,20 @@ function checkDirectories(config: Config): Finding[] {
   })
 }
 
-/** Below a tenth people should look; below a hundredth the next large mails do not fit. */
-const [littleFree, hardlyFree] = [0.1, 0.01]
+const littleFree = 0.1
 
+/** Below a tenth people should look; it is a fault where the next two large mails do not fit. */
 async function checkDisks(config: Config): Promise<Finding[]> {
-  const directories = new Set([config.data.directory, rawDirectoryOf(config)])
-  const found = [...directories].filter(directory => directory !== undefined && existsSync(directory))
+  const directories = new Set([config.data.directory, rawDirectoryOf(config) ?? config.data.directory])
+  const found = [...directories].filter(directory => existsSync(directory))
   return await Promise.all(
     found.map(async directory => {
-      const { bavail, blocks, bsize } = await statfs(directory as string)
-      const share = blocks === 0 ? 1 : bavail / blocks
-      const message = `${Math.floor(share * 100)} % of the disk of ${directory} is free (${Math.floor((bavail * bsize) / 2 ** 20)} MiB)`
+      const { bavail, blocks, bsize } = await statfs(directory)
+      const [freeBytes, share] = [bavail * bsize, blocks === 0 ? 1 : bavail / blocks]
+      const message = `${Math.floor(share * 100)} % of the disk of ${directory} is free (${Math.floor(freeBytes / 2 ** 20)} MiB)`
       if (share >= littleFree) return ok('disk', message)
       const hint = 'make room, or move the directory to another disk; when it is full, mail stays on the mail servers'
-      return (share < hardlyFree ? fault : note)('disk', message, hint)
+      return (freeBytes < 2 * config.mail.maxBytes ? fault : note)('disk', message, hint)
     }),
   )
 }

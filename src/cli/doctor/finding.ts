@@ -24,11 +24,11 @@ export function toFault(check: string, error: unknown, hint?: string): Finding {
   return fault(check, message, hint ?? own ?? 'this may be a fault of letterlock')
 }
 
-export const groups = ['service', 'database', 'mail', 'encryption', 'redis'] as const
-export type Group = (typeof groups)[number]
+export type Group = 'service' | 'database' | 'mail' | 'encryption' | 'redis'
 
 const groupOfCheck: Readonly<Record<string, Group>> = {
-  ...{ database: 'database', settings: 'database', privileges: 'database', clock: 'database', restored: 'database' },
+  ...{ database: 'database', schema: 'database', settings: 'database', privileges: 'database', clock: 'database' },
+  restored: 'database',
   ...{ daemon: 'mail', accounts: 'mail', quarantine: 'mail', rules: 'mail', 'raw mail': 'mail' },
   ...{ encryption: 'encryption', redis: 'redis' },
 }
