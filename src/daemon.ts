@@ -157,8 +157,19 @@ async function connectDatabase(base: Base, url: string): Promise<Knex> {
   const db = openDatabase(url, base.config.database)
   base.stack.defer(() => db.destroy())
   if (base.config.database.url === '') await migrate(db)
-  await untilReachable(base, 'database', () => checkDatabase(db))
+  await untilReachable(base, 'database', () => checkSchema(base, db))
   return db
+}
+
+async function checkSchema({ config, log }: Base, db: Knex): Promise<void> {
+  try {
+    await checkDatabase(db)
+  } catch (error) {
+    const isOld = error instanceof ServiceError && error.code === 'db.schema_old'
+    if (!isOld || !config.migrate.auto) throw error
+    await migrate(db, name => log.info({ event: 'migration', name }, 'applying a migration'))
+    await checkDatabase(db)
+  }
 }
 
 async function connectRedis(base: Base, url: string): Promise<{ commands: Redis; blocking: Redis }> {

@@ -1,5 +1,7 @@
 // `letterlock migrate`
+import type { Knex } from 'knex'
 import { schemaVersion } from '../../migrations/all.ts'
+import { CommandError } from '../errors/errors.ts'
 import { visible } from '../foreign-text.ts'
 import { readSchemaVersion } from '../store/db/check-database.ts'
 import { openDatabase } from '../store/db/database.ts'
@@ -8,11 +10,18 @@ import { judgeServerSettings, readServerSettings } from '../store/db/server-sett
 import { findServers, type GlobalOptions, loadConfig } from './connect.ts'
 import { print, printJson, printTable, remark, time } from './terminal.ts'
 
-export async function migrateSchema(options: GlobalOptions & { status?: boolean; json?: boolean }): Promise<void> {
+interface MigrateOptions extends GlobalOptions {
+  status?: boolean
+  json?: boolean
+  fits?: string
+}
+
+export async function migrateSchema(options: MigrateOptions): Promise<void> {
   const config = loadConfig(options)
   const { databaseUrl } = await findServers(config)
   const db = openDatabase(databaseUrl, config.database)
   try {
+    if (options.fits !== undefined) return await checkFit(db, options.fits)
     if (options.status || options.json) {
       const found = await findMigrations(db)
       if (options.json) return await printJson(found)
@@ -33,4 +42,16 @@ export async function migrateSchema(options: GlobalOptions & { status?: boolean;
   } finally {
     await db.destroy()
   }
+}
+
+/** For the package before it goes back to an older program. Throws CommandError (exit code 2) where that could not work on the schema. */
+async function checkFit(db: Knex, needed: string): Promise<void> {
+  if (!/^\d{1,9}$/.test(needed)) throw new CommandError('--fits takes the number of a schema version', undefined, 2)
+  const found = await readSchemaVersion(db)
+  if (found === undefined || found.compatibleFrom <= Number(needed)) return await print('yes')
+  throw new CommandError(
+    `the schema is version ${found.version} and works with programs from ${found.compatibleFrom} on, not with one that needs ${needed}`,
+    'restore a backup of the database from before the upgrade first',
+    2,
+  )
 }

@@ -1,5 +1,5 @@
 // The commands, their options and their help. Each loads its module only when it runs.
-import { Argument, Command } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { CommandError } from '../errors/errors.ts'
 import { version } from '../version.ts'
 import { addAccountCommands } from './account/commands.ts'
@@ -28,6 +28,7 @@ export function createProgram(): Command {
       'after',
       `
 Examples:
+  letterlock setup                        from an installed package to a running service
   letterlock run                          the daemon, as systemd starts it
   letterlock check                        whether the configuration is valid
   letterlock migrate                      brings the database's schema up to date
@@ -100,11 +101,40 @@ function addService(program: Command): void {
       await checkConfiguration(command.optsWithGlobals())
     })
   program
+    .command('setup')
+    .description('makes the database, writes the settings, checks everything and starts the service')
+    .option('--database <url>', 'as mysql://letterlock@db.example.com/letterlock (default: the server on this host)')
+    .option('--database-password-file <file>', 'of a user that exists (default: user and password are made)')
+    .option('--existing-database', 'the database and its user exist already: only their password is asked for')
+    .option('--admin <url>', 'who makes the database and its user (default: root over the local socket)')
+    .option('--admin-password-file <file>', 'the password of the administrator; a terminal asks for it')
+    .option('--redis <url>', 'Redis or Valkey (default: redis://127.0.0.1:6379/0)')
+    .option('--redis-password-file <file>', 'the password of Redis')
+    .option('--no-service', 'neither enables nor starts the service')
+    .addHelpText(
+      'after',
+      `
+A terminal asks for what is not given. It may be run again: what is there already stays.
+${examples(
+  'letterlock setup',
+  'letterlock setup --database mysql://letterlock@db.example.com/letterlock --admin mysql://root@db.example.com/ \\',
+  '  --admin-password-file /root/db-password --redis rediss://redis.example.com:6379/0',
+)}`,
+    )
+    .action(async (_, command: Command) => {
+      const { setUp } = await import('./setup/setup.ts')
+      commandContext().exitCode = await setUp(command.optsWithGlobals())
+    })
+  program
     .command('migrate')
     .description('brings the schema up to date')
     .option('--status', 'only shows what is applied')
     .option('--json', 'the same, one object a line')
-    .addHelpText('after', examples('letterlock migrate', 'letterlock migrate --status'))
+    .option(
+      '--fits <version>',
+      'only says whether a program that needs this schema version could work (exit code 2: it could not)',
+    )
+    .addHelpText('after', examples('letterlock migrate', 'letterlock migrate --status', 'letterlock migrate --fits 9'))
     .action(async (_, command: Command) => {
       const { migrateSchema } = await import('./migrate.ts')
       await migrateSchema(command.optsWithGlobals())
@@ -165,7 +195,8 @@ function addTools(program: Command): void {
   program
     .command('completion')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
-    .description('prints a script that completes commands and options')
+    .description('prints a script that completes commands, options, accounts and tickets')
+    .addOption(new Option('--words <list>', 'what the script asks for: the words').choices(['accounts', 'tickets']))
     .addHelpText(
       'after',
       examples(
@@ -174,8 +205,9 @@ function addTools(program: Command): void {
         'letterlock completion fish > ~/.config/fish/completions/letterlock.fish',
       ),
     )
-    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
-      const { completionScript } = await import('./completion.ts')
+    .action(async (shell: 'bash' | 'zsh' | 'fish', { words }: { words?: 'accounts' | 'tickets' }, command: Command) => {
+      const { completionScript, printWords } = await import('./completion.ts')
+      if (words !== undefined) return await printWords(words, command.optsWithGlobals())
       commandContext().stdout.write(completionScript(program, shell))
     })
 }

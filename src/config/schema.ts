@@ -40,6 +40,7 @@ export const schema = z.strictObject({
         .default('letterlock'),
     })
     .prefault({}),
+  migrate: z.strictObject({ auto: z.boolean().default(false) }).prefault({}),
   data: z.strictObject({ directory: z.string().min(1).default('data') }).prefault({}),
   encryption: z
     .strictObject({ key_file: file.default(''), bind_destination: z.enum(['pause']).default('pause') })

@@ -15,6 +15,7 @@ const notRun: Readonly<Record<string, string>> = {
   'account add': 'dials a server of the internet; test/cli/account-test.test.ts adds accounts of a real server',
   'account set': 'asks for a password on a terminal; test/cli/terminal.test.ts does',
   'support-bundle': 'asks on a terminal; test/flow/monitoring.test.ts runs it',
+  setup: 'makes a user of a database server and starts a service; test/cli/setup.test.ts and test/system run it',
   'encryption enable': 'needs two acknowledgements and changes the keys; test/cli/encryption.test.ts runs it',
   'encryption disable': 'needs an active key; test/cli/encryption.test.ts runs it',
   'encryption rotate': 'needs an active key; test/cli/encryption.test.ts runs it',

@@ -23,6 +23,7 @@ test('the commands are the ones that scripts of operators know', () => {
   expect(leaves.map(leaf => `${leaf.parent?.name()} ${leaf.name()}`)).toEqual([
     'letterlock run',
     'letterlock check',
+    'letterlock setup',
     'letterlock migrate',
     ...['add', 'list', 'show', 'test', 'trace', 'set', 'pause', 'resume', 'poll', 'remove', 'import'].map(
       name => `account ${name}`,
@@ -81,7 +82,10 @@ test('no option takes a secret', () => {
     leaves.flatMap(leaf => leaf.options.filter(option => option.required).map(option => option.long)),
   )
   // A file's path, and the id of a key, which says nothing about it.
-  const harmless = ['--client-secret-file', '--password-file', '--old-key-id']
+  const harmless = [
+    ...['--database-password-file', '--admin-password-file', '--redis-password-file'],
+    ...['--client-secret-file', '--password-file', '--old-key-id'],
+  ]
   expect([...names].filter(name => /pass|secret|key|token/.test(name ?? ''))).toEqual(harmless)
 })
 

@@ -14,24 +14,46 @@ interface Field {
   properties?: Record<string, Field>
 }
 
-export function settingsPage(): string {
+export interface Setting {
+  name: string
+  /** As it stands in the file. */
+  standard: string
+  /** With what is typed between backticks. */
+  allowed: string
+  meaning: string
+}
+
+/** Every setting, by its section. */
+export function readSettings(): [section: string, settings: Setting[]][] {
   const { properties = {} } = z.toJSONSchema(schema, { io: 'input' }) as Field
   const meanings = readMeanings()
+  return Object.entries(properties).map(([section, { properties: fields = {} }]) => [
+    section,
+    Object.entries(fields).map(([name, field]) => ({
+      name,
+      standard: JSON.stringify(field.default),
+      allowed: allowed(field),
+      meaning: meanings.get(`${section}.${name}`) ?? '',
+    })),
+  ])
+}
+
+export function settingsPage(): string {
   return [
     '# Settings',
     '',
     'In `/etc/letterlock/letterlock.toml`, in the file after `--config`, or as environment variables: `log.level` is `LETTERLOCK_LOG_LEVEL`.',
     '`config/default.toml` is the same list as a file to copy from.',
-    ...Object.entries(properties).flatMap(([section, { properties: fields = {} }]) => [
+    ...readSettings().flatMap(([section, settings]) => [
       '',
       `## [${section}]`,
       '',
       '| setting | default | allowed | meaning |',
       '|---|---|---|---|',
-      ...Object.entries(fields).map(([name, field]) => {
-        const meaning = meanings.get(`${section}.${name}`) ?? ''
-        return `| \`${section}.${name}\` | \`${JSON.stringify(field.default)}\` | ${allowed(field)} | ${toCell(meaning)} |`
-      }),
+      ...settings.map(
+        ({ name, standard, allowed, meaning }) =>
+          `| \`${section}.${name}\` | \`${standard}\` | ${allowed} | ${toCell(meaning)} |`,
+      ),
     ]),
     '',
   ].join('\n')

@@ -30,10 +30,19 @@ const sealingPool = 4
  * Opens a pool; nothing is connected yet. `url` is `mysql://user@host:port/name` or `mysql://user@localhost/name?socket=/path`.
  * Off the host TLS is required and the server's certificate is checked. Errors of every query are DatabaseErrors. The password file
  * and the CA file are read for every new connection, so that a change counts at once; one that cannot be read is `config.unreadable`.
+ * `typed`: a password that a person typed, in place of the file's.
  */
-export function openDatabase(url: string, config: Config['database'], use: DatabaseUse = 'everything'): Knex {
+export function openDatabase(
+  url: string,
+  config: Config['database'],
+  use: DatabaseUse = 'everything',
+  typed?: string,
+): Knex {
   return knexPackage({
-    client: clientWith(() => freshSettings(url, config)) as unknown as typeof Knex.Client,
+    client: clientWith(() => ({
+      ...freshSettings(url, config),
+      ...(typed === undefined ? {} : { password: typed }),
+    })) as unknown as typeof Knex.Client,
     connection: connectionOf(url),
     pool: {
       min: 0,
