@@ -28,14 +28,18 @@ export function findAttachments(
     }
   }
   walk(root)
-  const shown = shownBy(html)
+  let known: Shown | undefined
+  const shown = (): Shown => {
+    known ??= shownBy(html)
+    return known
+  }
   const found: Found[] = []
   for (const leaf of leavesOf(root)) {
     if (found.length > maxAttachments) break
     const enclosed = opened(leaf)
-    if (enclosed !== null) found.push(...enclosed.files.map(file => toDerived(file, leaf, shown)))
+    if (enclosed !== null) found.push(...enclosed.files.map(file => toDerived(file, leaf, shown())))
     else if (isFile(leaf, parents.get(leaf)))
-      found.push({ attachment: toAttachment(source, leaf, parents.get(leaf), shown), bytes: null })
+      found.push({ attachment: toAttachment(source, leaf, parents.get(leaf), shown()), bytes: null })
   }
   return { found: found.slice(0, maxAttachments), cut: found.length > maxAttachments }
 }

@@ -1,7 +1,6 @@
 // What a mail holds, from its tree of parts: the body and the attachments, also those that stand in a text or in a winmail.dat. Strictly
 // where the structure holds; else as mailparser reads it; what that gives up is shown as text.
 import { createHash } from 'node:crypto'
-import { simpleParser } from 'mailparser'
 import { findAttachments } from './attachments.ts'
 import { type Body, readBody, readText, textOfHtml, toBody } from './body.ts'
 import { decodeBody, isBodyText, leavesOf, type Part, partsOf } from './boundary-scan.ts'
@@ -146,6 +145,8 @@ function moved(found: Found, offset: number): Found {
 }
 
 async function readLeniently(source: Buffer): Promise<Holding> {
+  // Loaded only then: it is large, and few mails need it.
+  const { simpleParser } = await import('mailparser')
   const mail = await simpleParser(source, {
     skipHtmlToText: true,
     skipTextToHtml: true,

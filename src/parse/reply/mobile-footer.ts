@@ -12,24 +12,20 @@ const prepositions = /^(?:for|on|für|pour|para|per|voor|auf|via|with|dla|för|t
 const advertisement =
   /^(?:yahoo mail: search, organize, conquer|mit freundlichen grüßen von meinem .{2,30}|sent from my [^.,;:!?]{2,60}\.?(?:[,;]?\s{0,3}(?:please )?(?:excuse|forgive|pardon|sorry|apologies) .{2,60})?)$/i
 
-const links = /https?:|\]\(/
-/** Quick: how they all begin, where no link stands before it. */
-const mayBegin = new RegExp(
-  `^[^\\p{L}]{0,3}(?:${sentWords}|(?:\\p{L}{1,3}[ -])?(?:${devices})|yahoo mail|mit freundlichen)`,
-  'iu',
-)
+const link = /https?:|\]\(/
 
 /** Written by the program; below it stands only what is quoted. */
 export function isMobileFooter(line: string): boolean {
-  if (line.length > maxLine || (!mayBegin.test(line.trim()) && !links.test(line))) return false
-  const words = line
-    .replace(/\[([^\]]{1,200})\]\([^)]{0,250}\)/g, '$1')
-    .replace(/<?\s?https?:[^\s>]{0,250}\s?>?/g, '')
-    .trim()
+  if (line.length > maxLine) return false
+  const words = (link.test(line) ? withoutLinks(line) : line).trim()
   if (words === '') return false
   if (advertisement.test(words) || ends.test(words)) return true
   const found = begins.exec(words)
   return found !== null && isTail(words.slice(found[0].length))
+}
+
+function withoutLinks(line: string): string {
+  return line.replace(/\[([^\]]{1,200})\]\([^)]{0,250}\)/g, '$1').replace(/<?\s?https?:[^\s>]{0,250}\s?>?/g, '')
 }
 
 /** Versions, devices, networks; two names of which nobody knows all may follow a preposition. */
