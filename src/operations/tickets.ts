@@ -100,18 +100,18 @@ export const showTicket = defineOperation({
   async work({ db, keys, html }: Pick<Deps, 'db' | 'keys' | 'html'>, { input }): Promise<ShownTicket> {
     const { before: beforeId, limit, maxCharacters, html: wanted } = input
     const ticket = await getTicket(db, input.ticket)
-    const shown = await findMessages(db, ticket.id, { beforeId, limit, maxCharacters })
-    return {
-      ticket,
-      linking: await findLinking(db, ticket.id, maxNamed),
-      bounced: await findBounced(db, ticket.id, limit === undefined ? undefined : maxNamed),
-      token: await tokenOf(db, keys, ticket.ref),
-      ...shown,
-      html:
-        wanted === undefined
-          ? new Map()
-          : await html.readAll(shown.messages, wanted === 'soon' ? patienceMs : undefined),
+    const readPage = async (): Promise<MessagePage & Pick<ShownTicket, 'html'>> => {
+      const page = await findMessages(db, ticket.id, { beforeId, limit, maxCharacters })
+      if (wanted === undefined) return { ...page, html: new Map() }
+      return { ...page, html: await html.readAll(page.messages, wanted === 'soon' ? patienceMs : undefined) }
     }
+    const [page, linking, bounced, token] = await Promise.all([
+      readPage(),
+      findLinking(db, ticket.id, maxNamed),
+      findBounced(db, ticket.id, limit === undefined ? undefined : maxNamed),
+      tokenOf(db, keys, ticket.ref),
+    ])
+    return { ticket, linking, bounced, token, ...page }
   },
 })
 

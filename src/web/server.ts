@@ -99,6 +99,10 @@ const probes: readonly (string | undefined)[] = ['/live', '/ready', '/metrics']
 
 async function addPages(server: FastifyInstance, web: Web): Promise<void> {
   const isKnown = createHostCheck(web)
+  // A long page is encoded once: its length would be counted by encoding it, too.
+  server.addHook('onSend', async (_request, _reply, payload) =>
+    typeof payload === 'string' ? Buffer.from(payload) : payload,
+  )
   server.addHook('onRequest', async (request, reply) => {
     if (isKnown(request.host ?? '') || probes.includes(request.routeOptions.url)) return undefined
     return reply.send(await failurePage(reply, 421))

@@ -1,12 +1,17 @@
-// What the pages of tickets cost a server with many of them: the list under every kind of filter, at its first page and deep in it, and
-// a ticket. Times are of one request after the other, over HTTP on loopback, with a session.
+// What the pages of tickets cost a server with many of them: the list under every kind of filter, at its first page and deep in it, a ticket,
+// and conversations whose HTML is derived from raw mail on disk, for their first reader (cold) and the next one (warm). Times are of one
+// request after the other, over HTTP on loopback, with a session.
 //
-//   node test/bench/tickets-page.ts [--tickets 100000] [--accounts 20] [--requests 60]
+//   npm run bench:pages -- [--tickets 20000] [--accounts 20] [--requests 60] [--conversations 40]
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Knex } from 'knex'
+import { parseMessage } from '../../src/parse/parse-message.ts'
 import { insertUser } from '../../src/store/people/user-rows.ts'
+import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
 import { createWebClient, linkOf, type WebClient, webPassword } from '../support/web.ts'
+import { benchMails } from './bench-mails.ts'
 import {
   insertBenchAccounts,
   median,
@@ -19,15 +24,20 @@ import {
 
 const { values } = parseArgs({
   options: {
-    tickets: { type: 'string', default: '100000' },
+    tickets: { type: 'string', default: '20000' },
     accounts: { type: 'string', default: '20' },
     requests: { type: 'string', default: '60' },
+    conversations: { type: 'string', default: '40' },
   },
 })
 const tickets = Number(values.tickets)
 const accounts = Number(values.accounts)
 const requests = Number(values.requests)
+const conversations = Number(values.conversations)
+/** As many as a page shows. */
+const mailsEach = 20
 const name = 'bench_tickets'
+const warmUp = 5
 /** A ticket a second. */
 const startedAt = Date.UTC(2025, 11, 31) - tickets * 1_000
 
@@ -90,12 +100,77 @@ for (let i = -3; i < requests; i++) {
     if (i >= 0) times.get(what)?.push(performance.now() - from)
   }
 }
+progress(`${conversations} conversations of ${mailsEach} mails …`)
+for (const [i, id] of (await insertConversations(db, daemon.dataDirectory)).entries()) {
+  for (const what of ['cold', 'warm']) {
+    const from = performance.now()
+    const { status, text } = await client.get(`/tickets/${id}`)
+    const ms = performance.now() - from
+    if (status !== 200 || text.split('<iframe').length !== mailsEach + 1) throw new Error(`ticket ${id}: ${status}`)
+    // The first have the parser's code compiled.
+    if (i < warmUp) continue
+    const key = `a ticket of ${mailsEach} mails with HTML, ${what}`
+    times.set(key, [...(times.get(key) ?? []), ms])
+  }
+}
 const rows = [...times].map(([what, ms]) => ({
   what,
   medianMs: round(median(ms), 1),
   worstMs: round(Math.max(...ms), 1),
 }))
 process.stdout.write(`${rows.map(row => JSON.stringify(row)).join('\n')}\n`)
+
+/** Their ids. Raw mail lies where the daemon has its own; the rows are as ingest writes them. */
+async function insertConversations(to: Knex, dataDirectory: string): Promise<number[]> {
+  await using raw = openRawDirectory(path.join(dataDirectory, 'raw'))
+  const { id: mailbox, account_id } = await to('mailboxes').first('id', 'account_id')
+  const mails = [...benchMails('small', mailsEach * (conversations + warmUp), 'desk0@bench.example')]
+  const ids: number[] = []
+  for (let uid = 10_000_000; mails.length > 0; ) {
+    const batch = mails.splice(0, mailsEach).map(source => ({ source, uid: uid++ }))
+    const facts = { accountId: account_id, mailbox: 'INBOX', uidValidity: 1, receivedAt: new Date(), complete: true }
+    const places = await raw.archive(batch.map(mail => ({ ...facts, ...mail })))
+    const about = { account_id, subject: 'a conversation', requester_name: '', requester_address: 'a@example.org' }
+    const [ticket_id = 0] = await to('tickets').insert({ ...about, ref: `LL-C${uid}`, messages: mailsEach })
+    for (const [i, { source, uid }] of batch.entries()) {
+      const { sha256, size, offset, batch: name } = places[i] as (typeof places)[number]
+      const stored = {
+        sha256,
+        size,
+        stored_size: size,
+        batch_offset: offset,
+        batch: name,
+        result: 'created',
+        ticket_id,
+      }
+      const [source_id] = await to('sources').insert({
+        account_id,
+        mailbox_id: mailbox,
+        uid_validity: 1,
+        uid,
+        ...stored,
+      })
+      const { kind, text, reply, subject, hasHtml, from, to: people } = await parseMessage(source)
+      await to('messages').insert({
+        ...{
+          ticket_id,
+          source_id,
+          kind,
+          subject,
+          text,
+          reply,
+          has_html: hasHtml,
+          reasons_json: '[]',
+          thread_reason: 'new',
+        },
+        ...{ from_address: from?.address ?? '', from_name: from?.name ?? '', to_json: JSON.stringify(people) },
+        ...{ cc_json: '[]', reply_to_json: '[]' },
+      })
+    }
+    ids.push(ticket_id)
+  }
+  return ids
+}
 
 interface Case {
   what: string

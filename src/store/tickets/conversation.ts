@@ -193,11 +193,9 @@ export async function findMessages(
   if (beforeId !== undefined) query.where('id', '<', beforeId)
   const ids: number[] = await query.pluck('id')
   const shown = ids.slice(0, limit)
-  const attachments = await findAttachments(db, shown)
+  const [attachments, rows] = await Promise.all([findAttachments(db, shown), findRows(db, shown, maxCharacters)])
   return {
-    messages: (await findRows(db, shown, maxCharacters)).map(row =>
-      toMessage(row, attachments.get(row.id) ?? [], maxCharacters),
-    ),
+    messages: rows.map(row => toMessage(row, attachments.get(row.id) ?? [], maxCharacters)),
     earlier: ids.length > shown.length,
     later: beforeId !== undefined,
   }

@@ -20,7 +20,7 @@ import { plainLine } from './download-headers.ts'
 import { messageArticle } from './message.ts'
 import { kindBadge, people, person, subjectOf } from './words.ts'
 
-const messagesAtOnce = 15
+const messagesAtOnce = 20
 const maxShownCharacters = 20_000
 
 export async function showTicket(request: FastifyRequest, reply: FastifyReply): Promise<string> {
