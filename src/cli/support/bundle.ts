@@ -10,6 +10,7 @@ import { type AccountView, countAccounts, findSomeAccounts } from '../../store/a
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
 import { readDatabaseBytes } from '../../store/db/database-size.ts'
 import { findMigrations } from '../../store/db/migrate.ts'
+import { countOutcomes, findNames } from '../../store/db/names-and-counts.ts'
 import { version } from '../../version.ts'
 import { type GlobalOptions, loadConfig, withDatabase } from '../connect.ts'
 import { examine } from '../doctor/doctor.ts'
@@ -23,7 +24,8 @@ export interface BundleOptions extends GlobalOptions {
   yes?: boolean
 }
 
-const maxAccounts = 500
+/** Of those in trouble, and of the others. */
+const maxAccounts = 250
 
 /** Collects, shows, asks and writes. `file`: by default one in the working directory, with the day in its name. */
 export async function writeBundle(file: string | undefined, options: BundleOptions): Promise<void> {
@@ -121,36 +123,22 @@ interface Rows {
 async function readRows(db: Knex): Promise<Rows> {
   const byState = await countAccounts(db)
   const unwell = await findSomeAccounts(db, { state: 'unwell', limit: maxAccounts })
-  const others = await findSomeAccounts(db, { state: 'active', limit: maxAccounts - unwell.length || 1 })
-  const accounts = [...unwell, ...others]
+  const active = await findSomeAccounts(db, { state: 'active', limit: maxAccounts })
   const workers = await findLiveWorkers(db)
-  const outcomes: { result: string; n: number }[] = await db('sources')
-    .groupBy('result')
-    .select('result')
-    .count({ n: '*' })
+  const mails = await countOutcomes(db)
   const migrations = await findMigrations(db)
   const tablesBytes = await readDatabaseBytes(db)
-  const names = async (table: string, kind: Kind, column: string): Promise<[Kind, string][]> =>
-    (await db(table).distinct(column).limit(10_000).pluck(column)).map((word: string) => [kind, word])
   return {
-    words: [
-      ...(await names('accounts', 'address', 'address')),
-      ...(await names('accounts', 'address', 'username')),
-      ...(await names('accounts', 'host', 'host')),
-      ...(await names('mailboxes', 'name', 'name')),
-      ...(await names('rules', 'name', 'name')),
-      ...(await names('users', 'name', 'name')),
-      ...workers.map(({ host }): [Kind, string] => ['host', host]),
-    ],
+    words: await findNames(db),
     shown: pseudonyms => ({
-      accounts: { byState, listed: accounts.map(account => toShownAccount(account, pseudonyms)) },
-      mails: Object.fromEntries(outcomes.map(({ result, n }) => [result, Number(n)])),
+      accounts: { byState, listed: [...unwell, ...active].map(account => toShownAccount(account, pseudonyms)) },
+      mails,
       workers: workers.map(({ host, version: running, lastSeenAt }) => ({
         host: pseudonyms.of('host', host),
         version: running,
         lastSeenAt,
       })),
-      migrations: migrations.map(({ name, appliedAt }) => ({ name, appliedAt })),
+      migrations,
       tablesBytes,
     }),
   }
