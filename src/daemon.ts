@@ -7,14 +7,17 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Config } from './config/config.ts'
+import { type Reload, reloadConfig } from './config/reload.ts'
 import { listOf } from './config/schema.ts'
 import { isAbort, ServiceError } from './errors/errors.ts'
 import { openSession } from './fetch/imap-session.ts'
 import { createEvents } from './observe/events.ts'
 import { createGauges } from './observe/gauges.ts'
-import { createHealth, type Part } from './observe/health.ts'
-import { createLog, type Log } from './observe/log.ts'
+import { createHealth, type Health, type Part } from './observe/health.ts'
+import { createLog, journalStream, type Log } from './observe/log.ts'
 import { collectProcessMetrics } from './observe/process-metrics.ts'
+import { createProgress, type Progress } from './observe/progress.ts'
+import { openSystemd, type Systemd } from './observe/systemd.ts'
 import { createHtmlReader } from './operations/read-html.ts'
 import { checkRedis, openRedis } from './schedule/redis.ts'
 import { type Base, startWork } from './start-work.ts'
@@ -26,6 +29,7 @@ import { hasUsers } from './store/people/user-rows.ts'
 import { isShared, openRawStore, rawDirectoryOf } from './store/raw/open-raw-store.ts'
 import { checkRawStore } from './store/raw/raw-identity.ts'
 import type { RawStore } from './store/raw/raw-store.ts'
+import { type Supervision, superviseService } from './supervise.ts'
 import { keysOf } from './vault/keys/keyring.ts'
 import { createSecretWriter } from './vault/secrets/write-secret.ts'
 import { version } from './version.ts'
@@ -38,8 +42,12 @@ export interface DaemonOptions {
   /** What a person who waits may read; default: standard error. */
   progress?: (line: string) => void
   log?: Log
+  /** Is told how the daemon is; default: nobody. */
+  systemd?: Systemd
   /** Who may read the link for the first admin; default: standard error, if it is a terminal. */
   tellLink?: (line: string) => void
+  /** Reads the configuration again, for a reload. */
+  reread?: () => Config
   /** What the parsing threads run; tests give one that misbehaves on command. */
   parseScript?: URL
 }
@@ -48,24 +56,53 @@ export interface Daemon extends AsyncDisposable {
   workerId: string
   /** `http://127.0.0.1:8025`. */
   url: string
-  /** Looks at the key files at once (SIGHUP). */
+  /** Looks at the key files at once. */
   lookAtKeys(): void
+  /** Takes over what it can of the configuration, and looks at the key files at once (SIGHUP). */
+  reload(wanted: Config): Reload
 }
 
-/** Runs until SIGTERM or SIGINT. */
+/** Runs until SIGTERM or SIGINT, and tells systemd, if it was started by it, how it is. */
 export async function runDaemon(config: Config, options: DaemonOptions): Promise<void> {
+  await using systemd = openSystemd()
+  const log = options.log ?? createLog(config.log, journalStream(config.log.format, systemd))
   const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort(new Error(`stopped by ${name}`)))
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      systemd.notify('STOPPING=1\nSTATUS=stopping')
+      if (!stop.signal.aborted) log.info({ event: 'daemon', signal: name }, 'stopping')
+      stop.abort(new Error(`stopped by ${name}`))
+    })
+  }
   const running: { daemon?: Daemon } = {}
-  process.on('SIGHUP', () => running.daemon?.lookAtKeys())
+  process.on('SIGHUP', () => reload(running.daemon, options, systemd, log))
   try {
-    await using daemon = await startDaemon(config, options, stop.signal)
+    await using daemon = await startDaemon(config, { ...options, log, systemd }, stop.signal)
     running.daemon = daemon
     if (!stop.signal.aborted) await new Promise(resolve => stop.signal.addEventListener('abort', resolve))
     setTimeout(giveUpStopping, stopWithinMs).unref()
   } catch (error) {
     if (!isAbort(error, stop.signal)) throw error
   }
+  log.info({ event: 'daemon' }, 'stopped')
+}
+
+/** A configuration that makes no sense changes nothing. */
+function reload(daemon: Daemon | undefined, { reread }: DaemonOptions, systemd: Systemd, log: Log): void {
+  if (daemon === undefined || reread === undefined) return
+  systemd.notify(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`)
+  try {
+    const { applied, needsRestart } = daemon.reload(reread())
+    const level = needsRestart.length > 0 ? 'warn' : 'info'
+    const restart = needsRestart.length > 0 ? `; needs a restart: ${needsRestart.join(', ')}` : ''
+    log[level](
+      { event: 'daemon', applied, needsRestart },
+      `reloaded${applied.map(name => `, ${name}`).join('')}${restart}`,
+    )
+  } catch (error) {
+    log.error({ event: 'daemon', error }, 'not reloaded, the settings stay as they were')
+  }
+  systemd.notify('READY=1')
 }
 
 /** What was not committed by then is rolled back by the database when the connection breaks. */
@@ -80,22 +117,24 @@ function giveUpStopping(): void {
 export async function startDaemon(config: Config, options: DaemonOptions, signal: AbortSignal): Promise<Daemon> {
   const log = options.log ?? createLog(config.log)
   const health = createHealth(log)
-  const events = createEvents(log)
+  const progress = createProgress()
+  const events = createEvents(log, progress)
   const gauges = createGauges(events.registry, health)
   collectProcessMetrics(events.registry)
   await using stack = new AsyncDisposableStack()
   health.fail('start', new ServiceError('embedded.not_running', { reason: 'starting' }, { temporary: true }))
+  const supervision = supervise(config, options, { health, progress, log }, stack)
   const web = stack.use(await openWeb(config.web, health, events.registry))
 
   const places = await startPlaces(config, options, stack, signal)
   const base: Base = { config, log, health, events, gauges, signal, stack }
   const db = await connectDatabase(base, places.databaseUrl)
   const { commands, blocking } = await connectRedis(base, places.redisUrl)
-  const worker = identify()
+  const worker = identify(config.worker.name)
   const raw = await connectRaw(base, db, worker)
   if (options.demo) await startDemo(base, db, options)
   const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
-  const { vault, ingest, parseHtml } = await startWork(base, connections, worker, options.parseScript)
+  const { vault, ingest, parseHtml, apply } = await startWork(base, connections, worker, options.parseScript)
   const html = createHtmlReader({
     raw: async () => raw,
     parseHtml,
@@ -109,17 +148,39 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   }
 
   health.mend('start')
+  supervision?.ready()
   log.info({ event: 'daemon', worker: worker.id, version, listen: config.web.listen }, 'started')
   const url = `${config.web.tlsCertFile === '' ? 'http' : 'https'}://${web.address()}`
   if (places.embedded) tellWhere(config, options, url)
   if (firstAdmin !== undefined) tellFirstAdmin(base, options, `${urlForPeople(config.web, url)}${firstAdmin.path}`)
+  let current = config
   const opened = stack.move()
   return {
     workerId: worker.id,
     url,
     lookAtKeys: () => vault.look(),
+    reload(wanted) {
+      const next = reloadConfig(current, wanted)
+      current = next.config
+      log.level = current.log.level
+      apply(current)
+      if (web.site !== undefined) web.site = { ...web.site, config: current }
+      vault.look()
+      return next
+    },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+/** A poll that stands still for ten times as long as a server may be silent is stuck. */
+function supervise(
+  config: Config,
+  { systemd }: DaemonOptions,
+  parts: { health: Health; progress: Progress; log: Log },
+  stack: AsyncDisposableStack,
+): Supervision | undefined {
+  if (systemd === undefined) return undefined
+  return stack.use(superviseService({ systemd, ...parts, patienceMs: config.poll.timeoutSeconds * 10_000 }))
 }
 
 interface Places {
@@ -223,9 +284,10 @@ function isWaitedFor(error: unknown): boolean {
   return error.temporary || error.code === 'db.access_denied' || error.code === 'redis.access_denied'
 }
 
-function identify(): WorkerIdentity {
+function identify(name: string): WorkerIdentity {
   const host = hostname().slice(0, 255)
-  return { id: `${host.slice(0, 40)}-${process.pid}-${randomBytes(6).toString('hex')}`, host, version }
+  const id = `${host.slice(0, 30)}-${name || process.pid}-${randomBytes(6).toString('hex')}`
+  return { id, host, version }
 }
 
 async function startDemo(base: Base, db: Knex, options: DaemonOptions): Promise<void> {

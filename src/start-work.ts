@@ -13,7 +13,7 @@ import type { Log } from './observe/log.ts'
 import { openParsePool, type ParsePool } from './parse/pool/parse-pool.ts'
 import { createByteBudget } from './poll/batch/byte-budget.ts'
 import type { IngestDeps, TriagePolicy } from './poll/ingest/ingest-batch.ts'
-import { createTriagePolicy } from './poll/ingest/triage-policy.ts'
+import { createTriagePolicy, triageSettings } from './poll/ingest/triage-policy.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
 import { startMeasuring } from './schedule/measure.ts'
@@ -51,13 +51,21 @@ export interface Connections {
   blocking: Redis
 }
 
+export interface Work {
+  vault: Vault
+  ingest: IngestDeps
+  parseHtml: ParsePool['parseHtml']
+  /** Takes over the settings that a running daemon can take over (config/reload.ts). */
+  apply(config: Config): void
+}
+
 /** Starts the vault, the workers and the beat that keeps them in order. */
 export async function startWork(
   base: Base,
   { databaseUrl, db, raw, redis, blocking }: Connections,
   worker: WorkerIdentity,
   parseScript: URL | undefined,
-): Promise<{ vault: Vault; ingest: IngestDeps; parseHtml: ParsePool['parseHtml'] }> {
+): Promise<Work> {
   const { config, log, stack, health, events } = base
   const { prefix } = config.redis
   const pool = stack.use(createSessionPool({ idleMs: keepIdleMs, max: config.poll.keepConnections }))
@@ -130,7 +138,15 @@ export async function startWork(
   )
   stack.use(startMeasuring({ db, redis, raw, config, gauges: base.gauges, events, certificates }))
   stack.use(startNightly({ db, raw, events }))
-  return { vault, ingest, parseHtml: (source, account) => parser.parseHtml(source, account) }
+  return {
+    vault,
+    ingest,
+    parseHtml: (source, account) => parser.parseHtml(source, account),
+    apply(next) {
+      running.polls?.setConcurrency(next.poll.concurrency)
+      Object.assign(ingest.triage, triageSettings(next))
+    },
+  }
 }
 
 /** Every login shows until when the server's certificate is valid. */

@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { TimeTable } from './support/time-table.ts'
 
 /** The quick part of what needs no server: `npm run test:unit` runs these alone, in a few seconds. */
-const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll}/**/*.unit.test.ts', 'test/*.test.ts']
+const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll,observe}/**/*.unit.test.ts', 'test/*.test.ts']
 const withoutServers = process.env.TEST_SERVERS === 'none'
 
 /** What takes minutes: `npm run test:scenes` runs these alone, `npm run test:long` with all others. */

@@ -66,9 +66,9 @@ function addService(program: Command): void {
     .addHelpText('after', examples('letterlock run', 'letterlock run --config /etc/letterlock/letterlock.toml'))
     .action(async (options: { demo?: boolean }, command: Command) => {
       const { loadConfig } = await import('./connect.ts')
-      const config = loadConfig(command.optsWithGlobals())
+      const reread = () => loadConfig(command.optsWithGlobals())
       const { runDaemon } = await import('../daemon.ts')
-      await runDaemon(config, { demo: options.demo === true })
+      await runDaemon(reread(), { demo: options.demo === true, reread })
     })
   program
     .command('check')

@@ -49,8 +49,10 @@ export const schema = z.strictObject({
     .strictObject({
       listen: z
         .string()
-        .regex(/^(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5}$/i, { error: 'must be host:port, as 127.0.0.1:8025' })
-        .refine(value => Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535, { error: 'has a port over 65535' })
+        .regex(/^(none|(\[[0-9a-f:]+\]|[^:\s]+):\d{1,5})$/i, { error: 'must be host:port, as 127.0.0.1:8025, or none' })
+        .refine(value => value === 'none' || Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535, {
+          error: 'has a port over 65535',
+        })
         .default('127.0.0.1:8025'),
       hosts: z
         .string()
@@ -133,6 +135,14 @@ export const schema = z.strictObject({
     })
     .refine(raw => raw.s3_bucket !== '' || !(raw.s3_endpoint || raw.s3_prefix || raw.s3_credentials_file), {
       error: 'names an S3 service without a bucket: set s3_bucket too',
+    })
+    .prefault({}),
+  worker: z
+    .strictObject({
+      name: z
+        .string()
+        .regex(/^[\w.-]{0,20}$/, { error: 'must be at most 20 letters, digits, dots, dashes or underscores' })
+        .default(''),
     })
     .prefault({}),
   log: z
@@ -218,5 +228,5 @@ function isWildcard(host: string): boolean {
 
 function isLoopback(listen: string): boolean {
   const host = listen.slice(0, listen.lastIndexOf(':'))
-  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+  return listen === 'none' || host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 }

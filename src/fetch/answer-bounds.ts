@@ -43,6 +43,12 @@ const paceMs = 100
 /** All connections of the process together hold so much of their answers. */
 const heldBytes = 67_108_864
 const held = createHeldBytes(heldBytes)
+let mailBytes = 0
+
+/** Bytes of answers to fetches that came in this process: while they come, a poll gets on, however slow its server is. */
+export function arrivedMailBytes(): number {
+  return mailBytes
+}
 /** One mail may be held whatever its size, with what is around it. */
 const heldFactor = 1.25
 
@@ -112,6 +118,7 @@ export function boundAnswers(client: ImapFlow): AnswerBounds {
   }
   const transform = streamer._transform.bind(streamer)
   streamer._transform = (chunk, encoding, next) => {
+    if (isAsked && bounds.reserved > 0) mailBytes += (chunk as Buffer).length
     transform(chunk, encoding, next)
     tellHeld()
   }

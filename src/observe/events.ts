@@ -5,6 +5,7 @@ import { sentencesForCommand } from '../errors/hints.ts'
 import type { EncryptionState, Problem } from '../model/encryption.ts'
 import type { PartialVerdict, PollReport, PollVerdict } from '../model/poll.ts'
 import type { Log } from './log.ts'
+import { createProgress, type Progress } from './progress.ts'
 
 export interface Events {
   registry: Registry
@@ -23,7 +24,8 @@ export interface Events {
   push(what: 'news' | 'lost' | 'missed'): void
   connections(counts: { open: number; kept: number; waiting: number }): void
   accountRecovered(account: number, code: string): void
-  ownership(owned: number): void
+  /** A beat ended: so many accounts are this worker's, and so many of them fail. Undefined: the database could not say. */
+  beat(counts: { owned: number; failing: number } | undefined): void
   /** Told when it is another than before, or other problems are there. */
   encryptionState(state: EncryptionState, problems: readonly Problem[]): void
   /** A pass over the secrets changed so many rows. */
@@ -50,7 +52,7 @@ export interface Events {
 const states = ['off', 'sealing', 'on', 'rotating', 'unsealing', 'locked'] as const
 const results = ['created', 'appended', 'ignored', 'duplicate', 'quarantined'] as const
 
-export function createEvents(log: Log): Events {
+export function createEvents(log: Log, progress: Progress = createProgress()): Events {
   const registry = new Registry()
   const registers = [registry]
   const mails = new Counter({
@@ -148,8 +150,12 @@ export function createEvents(log: Log): Events {
 
   return {
     registry,
-    pollStarted: account => log.debug({ event: 'poll', account }, 'start'),
+    pollStarted(account) {
+      progress.pollStarted(account)
+      log.debug({ event: 'poll', account }, 'start')
+    },
     pollFinished(account, ms, report) {
+      progress.pollEnded(account)
       const counts = results.filter(result => report[result] > 0)
       for (const result of counts) mails.inc({ result }, report[result])
       bytes.inc(report.bytes)
@@ -165,6 +171,7 @@ export function createEvents(log: Log): Events {
       log[outcome.code === before ? 'debug' : 'warn']({ event: 'account', account, ...outcome, error }, 'works in part')
     },
     pollFailed(account, ms, outcome, error, before) {
+      progress.pollEnded(account)
       polls.inc({ end: 'failed' })
       failures.inc({ code: outcome.code })
       seconds.observe(ms / 1000)
@@ -173,6 +180,7 @@ export function createEvents(log: Log): Events {
       log[level]({ event: 'poll', account, ms, ...outcome, error }, 'fail')
     },
     pollAborted(account, ms) {
+      progress.pollEnded(account)
       polls.inc({ end: 'aborted' })
       log.debug({ event: 'poll', account, ms }, 'aborted')
     },
@@ -189,7 +197,11 @@ export function createEvents(log: Log): Events {
       for (const [state, count] of Object.entries(counts)) connections.set({ state }, count)
     },
     accountRecovered: (account, code) => log.info({ event: 'account', account, code }, 'works again'),
-    ownership: owned => accounts.set(owned),
+    beat(counts) {
+      if (counts === undefined) return progress.beatFailed()
+      progress.beat(counts.owned, counts.failing)
+      accounts.set(counts.owned)
+    },
     encryptionState(state, problems) {
       for (const name of states) encryption.set({ state: name }, name === state ? 1 : 0)
       problemCodes.reset()

@@ -4,6 +4,8 @@ import { createRequire } from 'node:module'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
 import { harmlessJson, literalJson } from '../foreign-text.ts'
+import { encodeJournalEntry, type LogRecord, priorityOf, toJournalFields } from './journal-entry.ts'
+import type { Systemd } from './systemd.ts'
 
 export type Log = Logger
 
@@ -25,6 +27,20 @@ const secretNames = [
   'bindings',
   'parameters',
 ]
+
+/** Where log lines go by default when standard output is the journal: entries with fields, or lines that say their priority. */
+export function journalStream(format: Config['log']['format'], systemd: Systemd): DestinationStream | undefined {
+  if (!systemd.hasJournal || format === 'pretty') return undefined
+  const lines = pino.destination({ fd: 1, sync: true })
+  return {
+    write(line) {
+      const record = JSON.parse(line) as LogRecord
+      const isSent = format === 'auto' && systemd.journal(encodeJournalEntry(toJournalFields(record)))
+      // The journal takes the number away (sd-daemon(3)).
+      if (!isSent) lines.write(`<${priorityOf(record)}>${line}`)
+    },
+  }
+}
 
 /** Opens the logger on standard output, or on `stream`. */
 export function createLog(config: Config['log'], stream?: DestinationStream): Log {

@@ -66,12 +66,13 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
   try {
     claim = await claimAccounts(deps)
     const owned = new Set(claim.owned.map(({ id }) => id))
-    events.ownership(owned.size)
+    events.beat({ owned: owned.size, failing: claim.owned.filter(({ failing }) => failing).length })
     deps.sessions.retain(owned)
     events.connections({ open: deps.openConnections(), ...deps.sessions.counts() })
     health.mend('database')
     for (const { id } of claim.owned.filter(account => account.overdue)) deps.pollOverdue(id)
   } catch (error) {
+    events.beat(undefined)
     health.fail('database', error)
     return last
   }

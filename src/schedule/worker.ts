@@ -44,6 +44,8 @@ export interface PollWorker extends AsyncDisposable {
   isRunning(accountId: number): boolean
   /** No job called for the account though its slot is long over: it is polled all the same. */
   overdue(accountId: number): void
+  /** So many polls run at once from now on; those that run go on. */
+  setConcurrency(polls: number): void
   /** Takes nothing new, breaks off what is on the wire and waits until what was fetched is committed or rolled back. */
   quiet(): Promise<void>
 }
@@ -158,6 +160,9 @@ export function startWorker(deps: WorkerDeps): PollWorker {
     },
     isRunning: accountId => running.has(accountId),
     overdue: accountId => begin(accountId, undefined),
+    setConcurrency(polls) {
+      turns.concurrency = polls
+    },
     quiet: endAll,
     async [Symbol.asyncDispose]() {
       await endAll()

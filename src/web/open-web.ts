@@ -20,6 +20,7 @@ const againMs = 5_000
 
 /** Opens the listener, now or as soon as it can be had. */
 export async function openWeb(web: Config['web'], health: Health, registry: Registry): Promise<WebInterface> {
+  if (web.listen === 'none') return withoutListener
   const stop = new AbortController()
   let server: (FastifyInstance & AsyncDisposable) | undefined
   let site: Site | undefined
@@ -58,6 +59,13 @@ export async function openWeb(web: Config['web'], health: Health, registry: Regi
       await server?.[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Further workers on a host leave the pages to the first. */
+const withoutListener: WebInterface = {
+  site: undefined,
+  address: () => 'none',
+  async [Symbol.asyncDispose]() {},
 }
 
 function addressOf(server: FastifyInstance): string {

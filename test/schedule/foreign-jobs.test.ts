@@ -71,7 +71,15 @@ test('jobs with other data than an account’s number are dropped and counted, a
 
 test('a schedule whose data was changed in Redis is made again', async () => {
   await using schedules = openQueueOf('another-worker')
-  const account = { id, pollEveryS: 60, retryDue: false, neverPolled: false, awaitsKey: false, overdue: false }
+  const account = {
+    id,
+    pollEveryS: 60,
+    failing: false,
+    retryDue: false,
+    neverPolled: false,
+    awaitsKey: false,
+    overdue: false,
+  }
   const repair = () => repairSchedule(schedules, [account], { dueAt: 0, known: new Map() }, false)
   await repair()
   const key = schedules.queue.toKey(`repeat:${schedulerId(id)}`)

@@ -1,7 +1,13 @@
 // A Debian that really boots: systemd as process 1, a journal, units. Its tree is made once and kept under /tmp; what a test writes lies
 // in an overlay above it and is gone with the container. It has a network of its own without a way out, so packages are chosen when
 // the tree is made. Whatever ends the test, the kernel ends the container and its mounts. Root only.
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import {
+  type ChildProcess,
+  type ExecFileOptionsWithStringEncoding,
+  execFile,
+  spawn,
+  spawnSync,
+} from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -206,12 +212,21 @@ function runInside(leader: number, commands: string, input: string, timeoutMs: n
     const child = execFile(
       'nsenter',
       enter,
-      { env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 1e8 },
+      // A group of its own: what kills a group inside does not reach the test.
+      {
+        env,
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+        maxBuffer: 1e8,
+        detached: true,
+      } as ExecFileOptionsWithStringEncoding,
       (error, stdout, stderr) => {
         const status = error === null ? 0 : typeof error.code === 'number' ? error.code : 255
         resolve({ status, stdout, stderr })
       },
     )
+    // A command that reads nothing may be over by now.
+    child.stdin?.on('error', () => {})
     child.stdin?.end(input)
   })
 }

@@ -322,6 +322,7 @@ async function checkWeb(web: Config['web']): Promise<Finding[]> {
 }
 
 async function checkListener(web: Config['web']): Promise<Finding> {
+  if (web.listen === 'none') return ok('web', 'no web interface is wanted here')
   const at = web.listen.lastIndexOf(':')
   const [host, port] = [web.listen.slice(0, at).replace(/^\[|\]$/g, ''), Number(web.listen.slice(at + 1))]
   if (port === 0 || (await isListening(host, port))) return ok('web', `${web.listen} answers`)

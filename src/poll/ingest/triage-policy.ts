@@ -13,13 +13,23 @@ export function createTriagePolicy(
   openSecret: () => Promise<Buffer | undefined>,
 ): TriagePolicy {
   let last: Buffer | undefined
-  const opening = config.thread.opening.split(',').map(kind => kind.trim() as Kind)
   return {
-    thread: { closed: config.thread.closed, opening: new Set(opening), requester: config.thread.requester },
-    hold: { ticketsPerHour: config.hold.ticketsPerHour, sameSubject: config.hold.sameSubject },
+    ...triageSettings(config),
     async openTokens() {
       last = (await openSecret()) ?? last
       return last === undefined ? undefined : createTokens(last)
     },
+  }
+}
+
+/** The part that settings decide, for a running daemon to take over. */
+export function triageSettings({
+  thread,
+  hold,
+}: Pick<Config, 'thread' | 'hold'>): Pick<TriagePolicy, 'thread' | 'hold'> {
+  const opening = thread.opening.split(',').map(kind => kind.trim() as Kind)
+  return {
+    thread: { closed: thread.closed, opening: new Set(opening), requester: thread.requester },
+    hold: { ticketsPerHour: hold.ticketsPerHour, sameSubject: hold.sameSubject },
   }
 }

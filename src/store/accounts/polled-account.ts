@@ -96,6 +96,8 @@ function misconfigured(account: number, reason: 'after_ingest' | 'start_from'): 
 export interface OwnedAccount {
   id: number
   pollEveryS: number
+  /** Its last poll did not work. */
+  failing: boolean
   retryDue: boolean
   neverPolled: boolean
   awaitsKey: boolean
@@ -108,6 +110,7 @@ export async function findOwnedAccounts(db: Knex, owner: string): Promise<OwnedA
   const rows: {
     id: number
     poll_every_s: number
+    failing: number
     retry_due: number
     never_polled: number
     awaits_key: number
@@ -118,6 +121,7 @@ export async function findOwnedAccounts(db: Knex, owner: string): Promise<OwnedA
     .select(
       'id',
       'poll_every_s',
+      db.raw("(state = 'failing') AS failing"),
       db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
       db.raw('(last_attempt_at IS NULL) AS never_polled'),
       db.raw("(state = 'waiting' AND code = 'vault.key_missing') IS TRUE AS awaits_key"),
@@ -129,6 +133,7 @@ export async function findOwnedAccounts(db: Knex, owner: string): Promise<OwnedA
   return rows.map(row => ({
     id: row.id,
     pollEveryS: row.poll_every_s,
+    failing: row.failing === 1,
     retryDue: row.retry_due === 1,
     neverPolled: row.never_polled === 1,
     awaitsKey: row.awaits_key === 1,

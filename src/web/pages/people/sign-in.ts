@@ -63,6 +63,8 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
   const user = await findSignIn(db, attempt.name)
   const { right, outdated } = await checkPassword(password, user?.passwordHash)
   if (user === undefined || !right) {
+    // Never the name: people type their password there.
+    site.log.warn({ event: 'web', ip: request.ip }, 'wrong name or password at sign-in')
     reply.code(401)
     const fault = 'The name or the password is wrong.'
     return await signInPage(reply, { to: safeTarget(to), name: attempt.name, fault })
