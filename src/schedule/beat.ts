@@ -15,7 +15,7 @@ export interface BeatDeps extends SchedulerDeps {
   health: Health
   sealing: Pick<Sealing, 'repair' | 'request'>
   sessions: Pick<SessionPool, 'retain' | 'counts'>
-  /** Polls an account that no job called for in time: whatever is wrong with Redis, mail comes in. */
+  /** Polls an account that no job called for in time, or whose owner is gone: whatever is wrong with Redis, mail comes in. */
   pollOverdue(accountId: number): void
   raw: Pick<RawStore, 'checkWritable'>
   /** Open connections to mail servers. */
@@ -71,13 +71,15 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
     events.connections({ open: deps.openConnections(), ...deps.sessions.counts() })
     health.mend('database')
     for (const { id } of claim.owned.filter(account => account.overdue)) deps.pollOverdue(id)
+    // The slot may have gone by while nobody owned the account, and no connection waits for its mail: the next slot is a whole interval away.
+    for (const id of claim.taken) deps.pollOverdue(id)
   } catch (error) {
     events.beat(undefined)
     health.fail('database', error)
     return last
   }
   try {
-    check = await repairSchedule(deps, claim.owned, check, changed || claim.taken > 0)
+    check = await repairSchedule(deps, claim.owned, check, changed || claim.taken.length > 0)
     await deps.sealing.repair()
     for (const id of await buryDeadWorkers(deps)) events.workerLost(id)
     health.mend('redis')

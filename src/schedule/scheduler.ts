@@ -49,11 +49,11 @@ export interface SchedulerDeps extends ClaimDeps {
 }
 
 /**
- * Renews the lease and evens out who owns what; returns what is this worker's then, and how many of them are new. Only MySQL is
+ * Renews the lease and evens out who owns what; returns what is this worker's then, and the ids of those that are new. Only MySQL is
  * asked. A worker that lacks the key leaves accounts with sealed passwords to those who hold it; if nobody does, they are shared as
  * ever: their open connections live on, and their state says what they wait for.
  */
-export async function claimAccounts(deps: ClaimDeps): Promise<{ owned: OwnedAccount[]; taken: number }> {
+export async function claimAccounts(deps: ClaimDeps): Promise<{ owned: OwnedAccount[]; taken: number[] }> {
   const { db, worker } = deps
   await beatWorker(db, worker, deps.leaseSeconds, deps.keyIds())
   const live = await findLiveWorkers(db)
@@ -69,8 +69,11 @@ export async function claimAccounts(deps: ClaimDeps): Promise<{ owned: OwnedAcco
     ...idle.filter(id => !foreign.has(id)).slice(0, excess),
   ])
   if (surplus.size > 0) await releaseAccounts(db, worker.id, [...surplus])
-  if (taken > 0) return { owned: await findOwnedAccounts(db, worker.id), taken }
-  return { owned: owned.filter(({ id }) => !surplus.has(id)), taken }
+  const kept = owned.filter(({ id }) => !surplus.has(id))
+  if (taken === 0) return { owned: kept, taken: [] }
+  const known = new Set(owned.map(({ id }) => id))
+  const now = await findOwnedAccounts(db, worker.id)
+  return { owned: now, taken: now.map(({ id }) => id).filter(id => !known.has(id)) }
 }
 
 /**

@@ -35,6 +35,9 @@ test.each([
   expect(await db('accounts').orderBy('id').select('id', 'lease_owner', 'fence')).toEqual(before)
 
   await removeWorker(db, 'host-0')
-  for (let n = 0; n < 2; n++) for (const id of ids.slice(1)) await beat(id)
+  const left = await db('accounts').whereNull('lease_owner').orderBy('id').pluck('id')
+  const taken: number[] = []
+  for (let n = 0; n < 2; n++) for (const id of ids.slice(1)) taken.push(...(await beat(id)).taken)
+  expect([...new Set(taken)].sort((a, b) => a - b)).toEqual(expect.arrayContaining(left))
   expect((await owned()).reduce((sum, count) => sum + count)).toBe(accounts)
 })
