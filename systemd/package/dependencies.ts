@@ -88,7 +88,7 @@ const idleFolders =
   /^(tests?|integration|__tests__|docs?|examples?|bench(mark)?s?|coverage|dist-types|dist-es|\.[^/]+|_?fixtures)$/
 /** Files that hold nothing that runs: maps, types, sources of what was compiled, notes, settings of tools. */
 const idleFiles =
-  /(\.map|\.[cm]?ts|\.tsx|\.flow|\.tsbuildinfo|\.md|\.markdown|\.txt|\.ya?ml|\.patch|\.sh|\.gyp|\.c|\.cc|\.h|Makefile|tsconfig\.json|\.npmignore|\.eslintrc.*|\.prettierrc.*|\.editorconfig|\.gitattributes|\.taprc|\.travis.*)$/
+  /(\.map|\.[cm]?ts|\.tsx|\.flow|\.tsbuildinfo|\.md|\.markdown|\.txt|\.html|\.ya?ml|\.patch|\.sh|\.gyp|\.c|\.cc|\.h|Makefile|tsconfig\.json|\.npmignore|\.eslintrc.*|\.prettierrc.*|\.editorconfig|\.gitattributes|\.taprc|\.travis.*)$/
 const licences = /^(licen[cs]es?|copying|notice|unlicense|third[-_]party.*)([-.].*)?$/i
 
 /** Whether the program or the law needs a file of a package: `LICENSE`, `lib/index.js`. `commands`: the files that its `bin` names. */

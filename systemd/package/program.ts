@@ -38,10 +38,14 @@ export function layProgram(tree: string, build: Build): void {
   copy(path.join(here, 'tmpfiles.conf'), tree, 'usr/lib/tmpfiles.d/letterlock.conf')
 }
 
+/** For links that version 0.3.0 made into a checkout. */
+const leftOut = 'src/letterlock.mjs'
+
 function laySources(tree: string, { root, version }: Build): void {
   const folders = ['src', 'migrations', 'config', 'systemd/letterlock-admin']
   const files = execFileSync('git', ['ls-files', '-z', ...folders], { cwd: root, encoding: 'utf8' })
-  for (const file of files.split('\0').filter(Boolean)) copy(path.join(root, file), tree, path.join(home, file))
+  for (const file of files.split('\0').filter(file => file !== '' && file !== leftOut))
+    copy(path.join(root, file), tree, path.join(home, file))
   const { name, license, type } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
   put(tree, path.join(home, 'package.json'), `${JSON.stringify({ name, version, license, type }, null, 2)}\n`)
 }

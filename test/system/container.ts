@@ -33,6 +33,8 @@ export function containersImpossible(): string | null {
 export interface SystemOptions {
   /** Installed beside systemd when the tree is made; their services start at boot unless a test disables them. */
   packages: readonly string[]
+  /** Downloaded when the tree is made, so that a test can install them inside, as an operator does. */
+  offered?: readonly string[]
   suite?: string
   /** Folders of the host that are shown read-only inside: path inside by path of the host. */
   shown?: Readonly<Record<string, string>>
@@ -66,7 +68,7 @@ export interface RunOptions {
 
 /** Boots a system with these packages; resolves once systemd says that it is up. */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const base = await makeTree(options.suite ?? 'bookworm', options.packages)
+  const base = await makeTree(options.suite ?? 'bookworm', options.packages, options.offered ?? [])
   const place = mkdtempSync(path.join(tmpdir(), 'letterlock-system-'))
   for (const name of ['upper', 'work', 'root']) mkdirSync(path.join(place, name))
   let booted = await boot(base, place, options.shown ?? {})
@@ -113,8 +115,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 const ending = ['--pdeathsig', 'KILL']
 
 /** The directory of a Debian with systemd and these packages. */
-async function makeTree(suite: string, packages: readonly string[]): Promise<string> {
-  const wanted = [...packages].sort()
+async function makeTree(suite: string, packages: readonly string[], offered: readonly string[]): Promise<string> {
+  const wanted = [...[...packages].sort(), ...(offered.length > 0 ? ['--', ...offered] : [])]
   const name = createHash('sha256').update(wanted.join(' ')).digest('hex').slice(0, 12)
   const root = path.join(cache, `${suite}-${name}`)
   if (existsSync(root)) return root
@@ -159,9 +161,16 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 export DEBIAN_FRONTEND=noninteractive
+echo 'APT::Install-Recommends "false";' > "$root/etc/apt/apt.conf.d/no-recommends"
 chroot "$root" apt-get update
-chroot "$root" apt-get install -y --no-install-recommends "$@"
+installed=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do installed="$installed $1"; shift; done
+chroot "$root" apt-get install -y $installed
 chroot "$root" apt-get clean
+if [ "\${1-}" = -- ]; then
+  shift
+  chroot "$root" apt-get install -y --download-only "$@"
+fi
 rm "$root/usr/sbin/policy-rc.d"
 `
 
