@@ -69,7 +69,8 @@ CREATE TABLE audit_log (
   PRIMARY KEY (id),
   KEY audit_log_at (at),
   KEY audit_log_account (account_id,id),
-  KEY audit_log_actor (actor,id)
+  KEY audit_log_actor (actor,id),
+  KEY audit_log_action (action,id)
 );
 
 -- mails that answers refer to and that may come late
@@ -195,6 +196,14 @@ CREATE TABLE participants (
   bounce_status varchar(20) DEFAULT NULL COMMENT 'as 5.1.1 (RFC 3463)',
   PRIMARY KEY (ticket_id,address),
   CONSTRAINT participants_of_ticket FOREIGN KEY (ticket_id) REFERENCES tickets (id) ON DELETE CASCADE
+);
+
+-- since when raw batches have had no rows
+CREATE TABLE raw_without_rows (
+  batch varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'raw batch that no row of sources names',
+  first_seen_at datetime(3) NOT NULL COMMENT 'the first of the nights, without a gap, that found it so',
+  last_seen_at datetime(3) NOT NULL,
+  PRIMARY KEY (batch)
 );
 
 -- what an admin decides of mails before they become tickets

@@ -137,7 +137,12 @@ export async function startWork(
     }),
   )
   stack.use(startMeasuring({ db, redis, raw, config, gauges: base.gauges, events, certificates }))
-  stack.use(startNightly({ db, raw, events }))
+  stack.use(
+    startNightly({
+      ...{ db, raw, events, keyPaths: keysOf(config), actor: worker.id },
+      retention: { ...config.retention, sessionIdleHours: config.web.sessionIdleHours },
+    }),
+  )
   return {
     vault,
     ingest,

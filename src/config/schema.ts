@@ -145,6 +145,12 @@ export const schema = z.strictObject({
         .default(''),
     })
     .prefault({}),
+  retention: z
+    .strictObject({
+      raw_days: z.int().min(0).max(36_500).default(30),
+      audit_days: z.int().min(0).max(36_500).default(730),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),

@@ -86,6 +86,49 @@ export const operationEntries = {
     advise: () => 'Wait a few minutes.',
     examples: [{}],
   }),
+  'backup.damaged': entry<{ directory: string; batch: string }>({
+    title: 'Backup damaged',
+    explain: ({ directory, batch }) => `raw batch ${batch} in ${directory} is not what was copied`,
+    advise: () => 'Use another copy of the backup, and verify it first.',
+    examples: [{ directory: '/var/backups/letterlock', batch: '2026-11-23/1f6b' }],
+  }),
+  'backup.no_mail': entry<{ where: string }>({
+    title: 'No raw mail yet',
+    explain: ({ where }) => `there is no raw mail in ${where} yet`,
+    advise: () => 'Start the daemon once before the first backup, and back up with the settings of the service.',
+    examples: [{ where: '/var/lib/letterlock/raw' }],
+  }),
+  'backup.not_found': entry<{ directory: string; id?: string; reason?: 'unreadable' }>({
+    title: 'No such backup',
+    status: 404,
+    explain: ({ directory, id, reason }) =>
+      reason === 'unreadable'
+        ? `the manifest of backup ${id} in ${directory} cannot be read`
+        : `there is no complete backup ${id === undefined ? '' : `${id} `}in ${directory}`,
+    advise: () => 'Name the directory that holds the backups. One whose name ends in .incomplete broke off.',
+    examples: [
+      { directory: '/var/backups/letterlock' },
+      { directory: '/var/backups/letterlock', id: '2026-11-29T021500Z', reason: 'unreadable' },
+    ],
+  }),
+  'backup.tool_failed': entry<{ tool: string; why: string }>({
+    title: 'Database tool failed',
+    explain: ({ tool, why }) => `${tool} failed${why === '' ? '' : `: ${why}`}`,
+    advise: () => 'Correct the cause and repeat the command.',
+    examples: [{ tool: 'mariadb-dump', why: 'Got error: 2002' }],
+  }),
+  'backup.tool_missing': entry<{ tool: string }>({
+    title: 'Database tool missing',
+    explain: ({ tool }) => `${tool} is not installed`,
+    advise: () => 'Install the client of your database server, on Debian mariadb-client or default-mysql-client.',
+    examples: [{ tool: 'mariadb-dump' }],
+  }),
+  'backup.unwritable': entry<{ directory: string; why: string }>({
+    title: 'Backup cannot be written',
+    explain: ({ directory, why }) => `the directory ${directory} cannot be written${why === '' ? '' : ` (${why})`}`,
+    advise: () => 'Check the free space and the permissions: the service user must be able to write there.',
+    examples: [{ directory: '/var/backups/letterlock', why: 'ENOSPC' }],
+  }),
   'encryption.backup_absent': entry<OfKeyFile>({
     title: 'No such copy',
     explain: ({ file }) => `there is no file ${file}`,
@@ -350,6 +393,13 @@ export const operationEntries = {
     explain: ({ keyId }) => `the key ${keyId} is not available on this host`,
     advise: ({ file }) => `Repeat it on the server as a user who may read ${file}.`,
     examples: [{ file: '/var/lib/letterlock/encryption-key.bin', keyId: '1c24c9422600865d' }],
+  }),
+  'raw.in_use': entry<Record<string, never>>({
+    title: 'Raw mail in use',
+    explain: () => 'another process is backing up or removing raw mail of this database',
+    advise: () =>
+      'Repeat the command when it is done: the nightly job and a backup take minutes, the first backup of a large store longer.',
+    examples: [{}],
   }),
   'source.bytes_not_kept': entry<{ source: number }>({
     title: 'Mail still on the server',

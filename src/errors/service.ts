@@ -123,7 +123,7 @@ const s3Faults: Readonly<Record<S3Fault, { what: string; advice: string }>> = {
 
 type RawParams = {
   where?: string
-  reason?: S3Fault | 'disk' | 'directory' | 'changed_on_the_way'
+  reason?: S3Fault | 'disk' | 'directory' | 'changed_on_the_way' | 'removed_meanwhile'
   /** The error's code, as ENOSPC or ECONNREFUSED, or an HTTP status. */
   why?: string
 }
@@ -133,6 +133,7 @@ function rawWords(verb: 'read' | 'written', params: RawParams): string {
   if (reason === 'disk') return `raw mail cannot be ${verb}${inBrackets(why)}`
   if (reason === 'directory') return `raw mail cannot be kept in ${params.where}${inBrackets(why)}`
   if (reason === 'changed_on_the_way') return `the bucket ${params.where} kept other bytes than it was given`
+  if (reason === 'removed_meanwhile') return `a raw batch without rows was removed from ${params.where} meanwhile`
   const what =
     reason === 'unknown_answer' && why ? `the service answered ${why}` : `${s3Faults[reason].what}${inBrackets(why)}`
   return `raw mail cannot be ${verb} in ${params.where ?? 'its store'}: ${what}`
@@ -143,6 +144,7 @@ function rawAdvice({ reason = 'unknown_answer', where: directory }: RawParams): 
   if (reason === 'directory') return 'Check that the directory exists and belongs to the service user (data.directory).'
   if (reason === 'changed_on_the_way')
     return 'Something between this host and the service changes what is sent, or the service is at fault.'
+  if (reason === 'removed_meanwhile') return 'The next poll fetches the mail again and archives it anew.'
   return s3Faults[reason].advice
 }
 
@@ -209,21 +211,28 @@ export const serviceEntries = {
     explain: () => 'the database refused a value (a check of the schema)',
     examples: [{}],
   }),
-  'db.failed': entry<DatabaseParams & { reason?: 'scrub_disk_full' | 'migrating' }>({
+  'db.failed': entry<DatabaseParams & { reason?: 'scrub_disk_full' | 'migrating' | 'restoring' }>({
     title: 'Statement refused',
     explain: ({ why, statement = '', reason }) => {
       if (reason === 'scrub_disk_full') return 'the disk of the database server is full'
       if (reason === 'migrating') return 'another host has been migrating this database for a minute'
+      if (reason === 'restoring') return 'a backup is being loaded into this database, or its loading broke off'
       return `the database refused a statement (${why ?? 'unknown'}${statement})`
     },
     advise: ({ reason }) => {
       if (reason === 'scrub_disk_full') return 'The scratch table is removed; free some space and run the scrub again.'
+      if (reason === 'restoring') return 'Wait until it is done, or restore the backup again.'
       return reason === 'migrating'
         ? 'Wait until it is done.'
         : 'The database’s log says more: look for a trigger, a missing right or a broken table.'
     },
     remedies: ({ reason }) => (reason === 'migrating' ? [{ action: 'show-migrations' }] : []),
-    examples: [{ why: 'ER_SIGNAL_EXCEPTION' }, { reason: 'scrub_disk_full' }, { reason: 'migrating' }],
+    examples: [
+      { why: 'ER_SIGNAL_EXCEPTION' },
+      { reason: 'scrub_disk_full' },
+      { reason: 'migrating' },
+      { reason: 'restoring' },
+    ],
   }),
   'db.full': entry<DatabaseParams>({
     title: 'Database full',
@@ -356,7 +365,10 @@ export const serviceEntries = {
     title: 'Raw mail cannot be read',
     explain: params => rawWords('read', params),
     advise: rawAdvice,
-    examples: [{ where: 's3://mail/raw/', reason: 'unreachable', why: 'ECONNREFUSED' }],
+    examples: [
+      { where: 's3://mail/raw/', reason: 'unreachable', why: 'ECONNREFUSED' },
+      { where: '/var/lib/letterlock/raw', reason: 'removed_meanwhile' },
+    ],
   }),
   'raw.unwritable': entry<RawParams>({
     title: 'Raw mail cannot be written',

@@ -3,6 +3,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { sentencesForCommand } from '../errors/hints.ts'
 import type { EncryptionState, Problem } from '../model/encryption.ts'
+import type { NightlyReport } from '../model/nightly-report.ts'
 import type { PartialVerdict, PollReport, PollVerdict } from '../model/poll.ts'
 import type { Log } from './log.ts'
 import { createProgress, type Progress } from './progress.ts'
@@ -32,8 +33,8 @@ export interface Events {
   secretsWritten(pass: 'seal' | 'reseal' | 'unseal', changed: number, ms: number): void
   /** A secret was left as it is. */
   secretLeft(account: number, code: string): void
-  /** The night's work was done: so much raw mail that nobody needs was removed. */
-  nightlyDone(pruned: { batches: number; bytes: number }, ms: number): void
+  /** The night's work was done; so much was removed. */
+  nightlyDone(report: NightlyReport, ms: number): void
   nightlyFailed(error: unknown): void
   /** A worker died without giving its accounts back; another one buried it. */
   workerLost(worker: string): void
@@ -224,9 +225,9 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
       log.info({ event: 'encryption', work: pass, changed, ms }, 'secrets written')
     },
     secretLeft: (account, code) => log.error({ event: 'encryption', account, code }, 'secret left as it is'),
-    nightlyDone(removed, ms) {
-      pruned.inc(removed.batches)
-      log.info({ event: 'nightly', ...removed, ms }, 'done')
+    nightlyDone(report, ms) {
+      pruned.inc(report.batches + report.expiredBatches)
+      log.info({ event: 'nightly', ...report, ms }, 'done')
     },
     nightlyFailed: error => log.error({ event: 'nightly', error }, 'fail'),
     workerLost(worker) {

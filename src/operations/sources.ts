@@ -1,6 +1,6 @@
 // Sources: every mail that was ever received, and its outcome.
 import { z } from 'zod'
-import { ServiceError } from '../errors/errors.ts'
+import { OperationError, ServiceError } from '../errors/errors.ts'
 import { type Recovered, recoverSources as recover } from '../poll/ingest/recover-sources.ts'
 import { inTransaction } from '../store/db/database.ts'
 import {
@@ -12,6 +12,7 @@ import {
   type SourceView,
 } from '../store/ingest/source-rows.ts'
 import { type Pruned, pruneLeftovers } from '../store/raw/raw-leftovers.ts'
+import { withRemovalLock } from '../store/raw/raw-removal-lock.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import type { Deps } from './deps.ts'
 import { defineOperation, id, listLimit } from './operation.ts'
@@ -141,7 +142,9 @@ export const pruneSources = defineOperation({
   summary: 'removes raw batches of which every mail is kept elsewhere',
   input: z.strictObject({}),
   async work({ db, raw }: Pick<Deps, 'db' | 'raw'>, { audit }): Promise<Pruned> {
-    const pruned = await pruneLeftovers(db, await raw())
+    const store = await raw()
+    const pruned = await withRemovalLock(db, 10, () => pruneLeftovers(db, store))
+    if (pruned === undefined) throw new OperationError('raw.in_use', {})
     await inTransaction(db, trx => audit(trx, { detail: { ...pruned } }))
     return pruned
   },

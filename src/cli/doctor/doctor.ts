@@ -26,6 +26,7 @@ import { findServers, type GlobalOptions, loadConfig } from '../connect.ts'
 import { paint, print, printJson, type Style } from '../terminal.ts'
 import { type Finding, fault, type Group, groupOf, note, ok, toFault } from './finding.ts'
 import { checkRaw, checkRestored } from './raw-mail.ts'
+import { checkBackup, checkKeyFiles, checkNightly } from './retention.ts'
 
 export interface DoctorOptions extends GlobalOptions {
   json?: boolean
@@ -151,7 +152,10 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
     yield* guarded('quarantine', () => checkQuarantine(opened))
     yield* guarded('rules', () => checkRules(opened))
     yield* guarded('raw mail', () => checkRaw(opened, config, { all }))
+    yield* guarded('nightly job', () => checkNightly(opened, new Date()))
+    yield* guarded('backup', () => checkBackup(opened, new Date()))
     yield* guarded('encryption', () => checkEncryption(opened, config))
+    yield* guarded('key files', () => checkKeyFiles(opened, config))
   } catch (error) {
     yield toFault('database', error)
   } finally {

@@ -30,6 +30,7 @@ const groupOfCheck: Readonly<Record<string, Group>> = {
   ...{ database: 'database', schema: 'database', settings: 'database', privileges: 'database', clock: 'database' },
   restored: 'database',
   ...{ daemon: 'mail', accounts: 'mail', quarantine: 'mail', rules: 'mail', 'raw mail': 'mail' },
+  ...{ 'nightly job': 'mail', backup: 'mail', 'key files': 'encryption' },
   ...{ encryption: 'encryption', redis: 'redis' },
 }
 

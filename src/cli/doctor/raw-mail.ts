@@ -9,6 +9,7 @@ import { findSources } from '../../store/ingest/source-rows.ts'
 import { isShared, rawDirectoryOf } from '../../store/raw/open-raw-store.ts'
 import { checkRawStore } from '../../store/raw/raw-identity.ts'
 import { examineUnused, isLeftover, type UnusedBatch, withoutRows } from '../../store/raw/raw-leftovers.ts'
+import { findFirstUnused } from '../../store/raw/raw-retention.ts'
 import {
   countCursorsBehind,
   countTornMails,
@@ -27,6 +28,7 @@ const check = 'raw mail'
 const budgetMs = 30_000
 
 export async function checkRaw(db: Knex, config: Config, { all }: { all: boolean }): Promise<Finding[]> {
+  const { rawDays } = config.retention
   await using raw = await openRaw(config)
   // Before the first mail nothing binds the database to a store, and the check would do so.
   const [anySource] = await findSources(db, { limit: 1 })
@@ -41,7 +43,21 @@ export async function checkRaw(db: Knex, config: Config, { all }: { all: boolean
   const compared = await compare(db, raw, deadline)
   const unused = await examineAll(db, raw, compared.unused, deadline)
   const read = all ? checkAll(db, raw, compared) : checkSample(db, raw, compared)
-  return [...describe(raw, compared, unused), ...(await read)]
+  const removed = removalOf(rawDays, await findFirstUnused(db))
+  return [...describe(raw, compared, unused, removed), ...(await read)]
+}
+
+/** When batches without rows go, as the end of a hint. */
+function removalOf(days: number, since: Date | undefined): string {
+  if (days === 0) return 'they stay, because retention.raw_days is 0'
+  const first = since === undefined ? '' : `, the first of them on ${dayOf(new Date(since.getTime() + days * dayMs))}`
+  return `the nightly job removes them ${days} days after it first found them (retention.raw_days)${first}`
+}
+
+const dayMs = 86_400_000
+
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, '2026-11-24'.length)
 }
 
 interface Compared {
@@ -103,7 +119,7 @@ async function examineAll(db: Knex, raw: RawStore, batches: readonly string[], d
   const found: Unused = { leftovers: [], gaps: [], foreign: [], damaged: [] }
   for (const batch of batches) {
     if (Date.now() > deadline) {
-      found.gaps.push({ batch, bytes: 0, copies: [], gaps: 1, strangers: 0, others: 0 })
+      found.gaps.push({ batch, accounts: [], bytes: 0, copies: [], gaps: 1, strangers: 0, others: 0 })
       continue
     }
     try {
@@ -127,14 +143,14 @@ function namesOf(batches: readonly UnusedBatch[]): string {
     .join(', ')
 }
 
-function describeUnused(batches: number, { leftovers, gaps, foreign, damaged }: Unused): Finding[] {
+function describeUnused(batches: number, { leftovers, gaps, foreign, damaged }: Unused, removed: string): Finding[] {
   const found = damaged.slice(0, examples).map(error => toFault(check, error))
   if (gaps.length > 0) {
     found.push(
       note(
         check,
         `${gaps.length} of ${batches} batches have no rows (left by a crash, or newer than a restored database), as ${namesOf(gaps)}`,
-        '`letterlock source recover` takes their mails in; known ones are not doubled',
+        `\`letterlock source recover\` takes their mails in; known ones are not doubled; otherwise ${removed}`,
       ),
     )
   }
@@ -153,14 +169,19 @@ function describeUnused(batches: number, { leftovers, gaps, foreign, damaged }: 
       note(
         check,
         `${foreign.length} of ${batches} batches hold mails of accounts that this database does not know, or whose UIDs other mails have now, as ${namesOf(foreign)}`,
-        'nothing is to be done: they are kept, and no command takes them in',
+        `no command takes them in; ${removed}`,
       ),
     )
   }
   return found
 }
 
-function describe(raw: RawStore, { days, looked, batches, missing }: Compared, unused: Unused): Finding[] {
+function describe(
+  raw: RawStore,
+  { days, looked, batches, missing }: Compared,
+  unused: Unused,
+  removed: string,
+): Finding[] {
   const found: Finding[] = []
   if (missing.length > 0) {
     const mails = missing.reduce((sum, { mails }) => sum + mails, 0)
@@ -172,7 +193,7 @@ function describe(raw: RawStore, { days, looked, batches, missing }: Compared, u
       ),
     )
   }
-  found.push(...describeUnused(batches, unused))
+  found.push(...describeUnused(batches, unused, removed))
   if (found.length === 0) found.push(ok(check, `${batches} batches in ${raw.where}, all with rows`))
   if (looked === days) return found
   return [

@@ -3,7 +3,7 @@
 // without rows, and the mail is fetched again.
 
 import type { Knex } from 'knex'
-import { MessageError } from '../../errors/errors.ts'
+import { MessageError, ServiceError } from '../../errors/errors.ts'
 import type { FetchedMessage, IngestTarget } from '../../model/mail.ts'
 import type { ArchivedMail, BatchTicket, MailOutcome } from '../../model/mail-outcome.ts'
 import type { ParsedMessage } from '../../model/parsed-message.ts'
@@ -25,6 +25,7 @@ import {
 } from '../../store/ingest/find-duplicates.ts'
 import { insertMails } from '../../store/ingest/ingest-messages.ts'
 import { findHistories, findOwnAddresses, findRules } from '../../store/ingest/triage-data.ts'
+import { timeOfBatch } from '../../store/raw/raw-batch.ts'
 import type { RawStore } from '../../store/raw/raw-store.ts'
 import { type HoldLimits, hourMs } from '../../thread/hold.ts'
 import { toConditions } from '../../thread/rules.ts'
@@ -120,10 +121,28 @@ export async function commitBatch(
   const triaged = await verifyTokens(archived, deps.triage)
   return await inTransaction(deps.db, async trx => {
     await lockLease(trx, account.lease)
+    await checkStillKept(deps.raw, archived, new Date())
     const outcomes = await triageMails(trx, { ...target, released }, triaged, deps.triage)
     await updateMailbox(trx, mailbox.id, account.lease, change)
     return outcomes
   })
+}
+
+/** A batch that was begun later is not removed, whatever its rows are. */
+const removedAfterMs = 1_800_000
+
+/**
+ * A mail that is fetched again counts on the batch in which it was archived before, and that one may have been removed since, as one without
+ * rows. To be asked once the account is locked (removeUnused). Throws `raw.unreadable`: the next poll archives the mail anew.
+ */
+async function checkStillKept(raw: RawStore, archived: readonly ArchivedMail[], now: Date): Promise<void> {
+  const isOld = (batch: string): boolean => now.getTime() - timeOfBatch(batch).getTime() > removedAfterMs
+  for (const { location } of archived.filter(mail => isOld(mail.location.batch))) {
+    await raw.read(location).catch(cause => {
+      const params = { where: raw.where, reason: 'removed_meanwhile' } as const
+      throw new ServiceError('raw.unreadable', params, { temporary: true, cause })
+    })
+  }
 }
 
 export type OutcomeTarget = IngestTarget & OutcomeCursor

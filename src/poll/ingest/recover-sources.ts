@@ -53,6 +53,8 @@ async function takeInAgain(
   const triaged = await verifyTokens([archived], deps.triage)
   const outcomes = await inTransaction(deps.db, async trx => {
     await trx('accounts').where({ id: entry.accountId }).forUpdate().first('id')
+    // Nobody removes the batch from here on (removeUnused).
+    await deps.raw.read(at)
     // What was let in once is not held now.
     const cursor = { rereadBeforeUid: 0, startBeforeUid: 0, released: true }
     return await triageMails(trx, { ...target, ...cursor }, triaged, deps.triage)

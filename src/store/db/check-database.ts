@@ -3,9 +3,14 @@ import type { Knex } from 'knex'
 import { schemaVersion } from '../../../migrations/all.ts'
 import { DatabaseError } from './database-error.ts'
 
+/** Is there while a backup is being loaded. */
+export const restoringTable = 'restore_in_progress'
+
 /** Throws unless the server is one that we work on and its schema fits this program. */
 export async function checkDatabase(db: Knex): Promise<void> {
   await checkServer(db)
+  const [restoring] = (await db.raw(`SHOW TABLES LIKE '${restoringTable}'`)) as [unknown[]]
+  if (restoring.length > 0) throw new DatabaseError('db.failed', { reason: 'restoring' }, { temporary: true, errno: 0 })
   const found = await readSchemaVersion(db)
   if (found === undefined || found.version < schemaVersion.version) {
     const version = found === undefined ? {} : { found: found.version }

@@ -19,6 +19,26 @@ export async function insertAudit(db: Knex, entry: AuditEntry): Promise<void> {
   })
 }
 
+const deletedAtOnce = 1_000
+
+/** Deletes the rows from before this time, a thousand in a transaction. Returns how many there were. */
+export async function deleteAuditBefore(db: Knex, before: Date): Promise<number> {
+  for (let deleted = 0; ; ) {
+    const count = await db('audit_log').where('at', '<', before).orderBy('at').limit(deletedAtOnce).delete()
+    deleted += count
+    if (count < deletedAtOnce) return deleted
+  }
+}
+
+/** When somebody last did this, and what came of it. */
+export async function findLastAudit(db: Knex, action: string): Promise<Pick<AuditRow, 'at' | 'detail'> | undefined> {
+  const row: { at: Date; detail_json: string } | undefined = await db('audit_log')
+    .where({ action })
+    .orderBy('id', 'desc')
+    .first('at', 'detail_json')
+  return row === undefined ? undefined : { at: row.at, detail: readDetail(row.detail_json) }
+}
+
 export interface AuditRow {
   id: number
   at: Date

@@ -161,9 +161,9 @@ export async function deleteSession(db: Knex, id: number, userId?: number): Prom
   return row.name
 }
 
-/** What has ended is of no use. */
-export async function deleteEndedSessions(db: Knex, { idleHours }: SessionLimits): Promise<void> {
-  await db('sessions')
+/** What has ended is of no use. Returns how many there were. */
+export async function deleteEndedSessions(db: Knex, { idleHours }: Pick<SessionLimits, 'idleHours'>): Promise<number> {
+  return await db('sessions')
     .where('expires_at', '<=', db.raw('UTC_TIMESTAMP(3)'))
     .orWhere('last_seen_at', '<=', db.raw('UTC_TIMESTAMP(3) - INTERVAL ? HOUR', [idleHours]))
     .delete()

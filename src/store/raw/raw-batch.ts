@@ -91,6 +91,13 @@ export function isBatchName(text: string): boolean {
   return name.test(text)
 }
 
+/** `2026-11-23/101112123-…` was begun at 10:11:12.123. */
+export function timeOfBatch(batch: string): Date {
+  const [, day, hour, minute, second, ms] = /^([\d-]{10})\/(\d\d)(\d\d)(\d\d)(\d{3})-/.exec(batch) ?? []
+  const time = new Date(`${day}T${hour}:${minute}:${second}.${ms}Z`)
+  return Number.isNaN(time.getTime()) ? new Date(0) : time
+}
+
 /** More than any `mail.max_bytes` lets in: nothing of ours is longer, whatever a row says. */
 const maxMailBytes = 1_073_741_824
 

@@ -36,7 +36,9 @@ export function openRawDirectory(directory: string): RawStore {
     batches: day => batches(directory, day),
     sizes: day => sizes(directory, day),
     index: batch => readIndex(directory, batch),
-    remove: batch => rm(fileOf(directory, batch)),
+    readBatch: async batch => await readBytes(directory, batch, 0, await sizeOf(directory, batch)),
+    writeBatch: (batch, bytes) => writeBatch(directory, batch, bytes),
+    remove: batch => rm(fileOf(directory, batch), { force: true }),
     readId: () => seeing(state, readId(directory)),
     writeId: id => seeing(state, writeId(directory, id)),
     checkWritable: () => checkWritable(directory, state),
@@ -77,6 +79,14 @@ async function checkMounted(directory: string): Promise<void> {
 function unwritable(directory: string, cause: unknown): ServiceError {
   const why = (cause as NodeJS.ErrnoException).code ?? 'unknown'
   return new ServiceError('raw.unwritable', { reason: 'disk', where: directory, why }, { temporary: true, cause })
+}
+
+async function writeBatch(directory: string, batch: string, bytes: Buffer): Promise<void> {
+  try {
+    await writeDurably(fileOf(directory, batch), [bytes])
+  } catch (cause) {
+    throw unwritable(directory, cause)
+  }
 }
 
 async function writeDurably(file: string, parts: readonly Buffer[]): Promise<void> {

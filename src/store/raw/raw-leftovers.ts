@@ -5,12 +5,15 @@ import type { Knex } from 'knex'
 import { ServiceError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
 import { inTransaction } from '../db/database.ts'
+import { timeOfBatch } from './raw-batch.ts'
 import { findUsedBatches } from './raw-rows.ts'
 import type { RawIndexEntry, RawStore } from './raw-store.ts'
 
 /** A batch without rows, by what its mails are. */
 export interface UnusedBatch {
   batch: string
+  /** Whose mails they are. */
+  accounts: number[]
   /** Of all mails in it. */
   bytes: number
   /** Where the mails that have a row are kept by now. */
@@ -50,8 +53,17 @@ export function isLeftover({ gaps, strangers, others }: UnusedBatch): boolean {
 export async function examineUnused(db: Knex, raw: RawStore, batch: string): Promise<UnusedBatch> {
   const entries = await raw.index(batch)
   const bytes = entries.reduce((sum, entry) => sum + entry.size, 0)
-  const unused: UnusedBatch = { batch, bytes, copies: [], gaps: 0, strangers: 0, others: 0 }
-  for (const [accountId, mails] of Map.groupBy(entries, entry => entry.accountId)) {
+  const byAccount = Map.groupBy(entries, entry => entry.accountId)
+  const unused: UnusedBatch = {
+    batch,
+    accounts: [...byAccount.keys()],
+    bytes,
+    copies: [],
+    gaps: 0,
+    strangers: 0,
+    others: 0,
+  }
+  for (const [accountId, mails] of byAccount) {
     const account = await db('accounts').where({ id: accountId }).first('id')
     if (account === undefined) unused.strangers += mails.length
     else await examineMails(db, accountId, mails, unused)
@@ -157,7 +169,7 @@ export async function pruneLeftovers(db: Knex, raw: RawStore, { before, signal }
   for await (const day of raw.days()) {
     for (const batch of await findUnusedBatches(db, raw, day)) {
       signal?.throwIfAborted()
-      if (before !== undefined && timeOf(batch) >= before) continue
+      if (before !== undefined && timeOfBatch(batch) >= before) continue
       const bytes = await pruneBatch(db, raw, batch)
       if (bytes === undefined) continue
       pruned.batches += 1
@@ -167,13 +179,6 @@ export async function pruneLeftovers(db: Knex, raw: RawStore, { before, signal }
   return pruned
 }
 
-/** `2026-11-23/101112123-…` was begun at 10:11:12.123. */
-function timeOf(batch: string): Date {
-  const [, day, hour, minute, second, ms] = /^([\d-]{10})\/(\d\d)(\d\d)(\d\d)(\d{3})-/.exec(batch) ?? []
-  const time = new Date(`${day}T${hour}:${minute}:${second}.${ms}Z`)
-  return Number.isNaN(time.getTime()) ? new Date(0) : time
-}
-
 /** The bytes of a leftover that was removed; undefined for a batch that stays. */
 async function pruneBatch(db: Knex, raw: RawStore, batch: string): Promise<number | undefined> {
   try {
@@ -181,17 +186,30 @@ async function pruneBatch(db: Knex, raw: RawStore, batch: string): Promise<numbe
     if (!isLeftover(found)) return undefined
     for (const { place } of found.copies) await raw.read(place)
     const ids = found.copies.map(copy => copy.id)
-    // Whoever would let a row count on this batch now must wait, and finds that it is gone.
-    const removed = await inTransaction(db, async trx => {
-      const rows = await trx('sources').whereIn('id', ids).forUpdate().pluck('id')
-      if (rows.length < new Set(ids).size || (await findUsedBatches(trx, [batch])).size > 0) return false
-      await raw.remove(batch)
-      return true
-    })
-    return removed ? found.bytes : undefined
+    const areStillThere = async (trx: Knex): Promise<boolean> =>
+      (await trx('sources').whereIn('id', ids).forUpdate().pluck('id')).length === new Set(ids).size
+    return (await removeUnused(db, raw, found, areStillThere)) ? found.bytes : undefined
   } catch (error) {
     // It stays, as long as anything about it is in doubt; doctor says what.
     if (error instanceof ServiceError && error.code === 'raw.damaged') return undefined
     throw error
   }
+}
+
+/**
+ * Removes the batch unless a row counts on it by now, or `mayGo` says no. Whoever ingests or recovers mail locks its account first, and then
+ * looks whether the batch is still there: so no row comes to count on a batch that goes at this moment.
+ */
+export async function removeUnused(
+  db: Knex,
+  raw: RawStore,
+  { batch, accounts }: UnusedBatch,
+  mayGo: (trx: Knex) => Promise<boolean>,
+): Promise<boolean> {
+  return await inTransaction(db, async trx => {
+    await trx('accounts').whereIn('id', accounts).orderBy('id').forUpdate().pluck('id')
+    if (!(await mayGo(trx)) || (await findUsedBatches(trx, [batch])).size > 0) return false
+    await raw.remove(batch)
+    return true
+  })
 }

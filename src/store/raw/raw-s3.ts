@@ -48,6 +48,8 @@ export function openRawS3(config: Config['raw'], limits: Partial<S3Patience> = {
     batches: day => batches(bucket, day),
     sizes: day => sizes(bucket, day),
     index: batch => readIndex(bucket, batch),
+    readBatch: batch => readBatch(bucket, batch),
+    writeBatch: (batch, bytes) => writeBatch(bucket, batch, bytes),
     remove: batch => remove(bucket, batch),
     readId: () => readId(bucket),
     writeId: id => writeId(bucket, id),
@@ -123,6 +125,26 @@ async function* sizes(bucket: Bucket, day?: string): AsyncIterable<[batch: strin
       ({ Key = '', Size = 0 }) => [Key.slice(bucket.prefix.length), Size] as const,
     )
     for (const [name, bytes] of found) if (isBatchName(name)) yield [name, bytes]
+  }
+}
+
+/** More than any batch has: one mail may be as large as `mail.max_bytes`, and the index comes after it. */
+const maxBatchBytes = 1_200_000_000
+
+async function readBatch(bucket: Bucket, batch: string): Promise<Buffer> {
+  try {
+    return await getObject(bucket, keyOf(bucket, batch), maxBatchBytes)
+  } catch (error) {
+    if (isMissing(error)) throw damaged(bucket.where, batch, 'it is missing')
+    throw toS3Error(error, 'raw.unreadable', bucket.where)
+  }
+}
+
+async function writeBatch(bucket: Bucket, batch: string, bytes: Buffer): Promise<void> {
+  try {
+    await putOnce(bucket, keyOf(bucket, batch), bytes)
+  } catch (error) {
+    throw toS3Error(error, 'raw.unwritable', bucket.where)
   }
 }
 

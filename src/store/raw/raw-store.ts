@@ -47,7 +47,11 @@ export interface RawStore extends AsyncDisposable {
   sizes(day: string): AsyncIterable<[batch: string, bytes: number]>
   /** A batch's own index. Throws as `read`. */
   index(batch: string): Promise<RawIndexEntry[]>
-  /** Removes a whole batch. */
+  /** All bytes of a batch, as a backup copies them. Throws as `read`. */
+  readBatch(batch: string): Promise<Buffer>
+  /** Writes a batch back under its name. Throws as `archive`. */
+  writeBatch(batch: string, bytes: Buffer): Promise<void>
+  /** Removes a whole batch, if it is there. */
   remove(batch: string): Promise<void>
   /** The random id that says which installation's mail this is; undefined where nobody wrote one yet. */
   readId(): Promise<string | undefined>

@@ -27,3 +27,11 @@ export async function writeSecretRow(
     .onConflict()
     .merge(both)
 }
+
+/** Ids of the keys that seal them, in hex. */
+export async function findSecretKeys(db: Knex): Promise<string[]> {
+  const rows: { key_id: Buffer }[] = await db('secrets')
+    .whereNotNull('sealed')
+    .distinct(db.raw('SUBSTR(sealed, 2, 8) AS key_id'))
+  return rows.map(row => row.key_id.toString('hex'))
+}
