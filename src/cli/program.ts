@@ -3,6 +3,7 @@ import { Argument, Command, Option } from 'commander'
 import { CommandError } from '../errors/errors.ts'
 import { version } from '../version.ts'
 import { addAccountCommands } from './account/commands.ts'
+import { addBackupCommands } from './backup/commands.ts'
 import { commandContext } from './command-context.ts'
 import { addEncryptionCommands } from './encryption/commands.ts'
 import { addRuleCommands } from './rule/commands.ts'
@@ -35,6 +36,7 @@ Examples:
   letterlock account add support@example.com --host imap.example.com
   letterlock ticket list
   letterlock encryption status            whether passwords are sealed, and what to do
+  letterlock backup /backup               database and raw mail; the key has a backup of its own
   letterlock doctor                       looks at everything and says what to do
 
 Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or schema; 75 database or Redis not to be reached.`,
@@ -47,6 +49,7 @@ Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or
   addQuarantineCommands(program.command('quarantine').description('mails that could not become a ticket'))
   addRuleCommands(program.command('rule').description('what an admin decides of mails before they become tickets'))
   addUserCommands(program.command('user').description('people who sign in to the web interface'))
+  addBackupCommands(program)
   addTools(program)
   return program
 }

@@ -90,7 +90,7 @@ export const operationEntries = {
     title: 'Backup damaged',
     explain: ({ directory, batch }) => `raw batch ${batch} in ${directory} is not what was copied`,
     advise: () => 'Use another copy of the backup, and verify it first.',
-    examples: [{ directory: '/var/backups/letterlock', batch: '2026-11-23/1f6b' }],
+    examples: [{ directory: '/srv/backup', batch: '2026-11-23/1f6b' }],
   }),
   'backup.no_mail': entry<{ where: string }>({
     title: 'No raw mail yet',
@@ -107,8 +107,8 @@ export const operationEntries = {
         : `there is no complete backup ${id === undefined ? '' : `${id} `}in ${directory}`,
     advise: () => 'Name the directory that holds the backups. One whose name ends in .incomplete broke off.',
     examples: [
-      { directory: '/var/backups/letterlock' },
-      { directory: '/var/backups/letterlock', id: '2026-11-29T021500Z', reason: 'unreadable' },
+      { directory: '/srv/backup' },
+      { directory: '/srv/backup', id: '2026-11-29T021500Z', reason: 'unreadable' },
     ],
   }),
   'backup.tool_failed': entry<{ tool: string; why: string }>({
@@ -127,7 +127,7 @@ export const operationEntries = {
     title: 'Backup cannot be written',
     explain: ({ directory, why }) => `the directory ${directory} cannot be written${why === '' ? '' : ` (${why})`}`,
     advise: () => 'Check the free space and the permissions: the service user must be able to write there.',
-    examples: [{ directory: '/var/backups/letterlock', why: 'ENOSPC' }],
+    examples: [{ directory: '/srv/backup', why: 'ENOSPC' }],
   }),
   'encryption.backup_absent': entry<OfKeyFile>({
     title: 'No such copy',

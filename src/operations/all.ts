@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { addAccount, importAccounts } from './add-account.ts'
 import { addRule, disableRule, enableRule, listRules, removeRule, testRules } from './admin-rules.ts'
+import { createBackup } from './backup.ts'
 import { changeAccount } from './change-account.ts'
 import type { Deps } from './deps.ts'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './manage-accounts.ts'
@@ -34,6 +35,7 @@ export const operations: readonly AnyOperation[] = [
   ...[listRules, addRule, enableRule, disableRule, removeRule, testRules],
   ...[listUsers, addUser, setPassword, setRole, removeUser, endSession],
   ...[listSources, showSource, exportSources, recoverSources, pruneSources],
+  createBackup,
   ...[enableEncryption, rotateKey, disableEncryption, verifyEncryption, proveKeyBackup],
   ...[acceptNewDestination, recoverEncryption, confirmKeyStates, scrubPlaintext],
 ]

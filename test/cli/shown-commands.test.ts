@@ -16,6 +16,7 @@ const notRun: Readonly<Record<string, string>> = {
   'account set': 'asks for a password on a terminal; test/cli/terminal.test.ts does',
   'support-bundle': 'asks on a terminal; test/flow/monitoring.test.ts runs it',
   setup: 'makes a user of a database server and starts a service; test/cli/setup.test.ts and test/system run it',
+  restore: 'needs an empty database; test/flow/backup.test.ts runs it',
   'encryption enable': 'needs two acknowledgements and changes the keys; test/cli/encryption.test.ts runs it',
   'encryption disable': 'needs an active key; test/cli/encryption.test.ts runs it',
   'encryption rotate': 'needs an active key; test/cli/encryption.test.ts runs it',
@@ -72,6 +73,7 @@ test('what is shown in a block runs', async () => {
   const named = (word: string): string => {
     if (/^(\d+|ID)$/.test(word)) return ticket
     if (word === 'NAME' || word === 'ada') return 'hedy'
+    if (word === '/var/backups/letterlock') return path.join(world.directory, 'backups')
     if (word.endsWith('.prom')) return path.join(world.directory, path.basename(word))
     return word === 'support@example.com' ? address : word
   }

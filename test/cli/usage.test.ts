@@ -45,6 +45,8 @@ test('the commands are the ones that scripts of operators know', () => {
     ...['list', 'show', 'retry', 'export'].map(name => `quarantine ${name}`),
     ...['add', 'list', 'test', 'enable', 'disable', 'remove'].map(name => `rule ${name}`),
     ...['add', 'list', 'passwd', 'remove'].map(name => `user ${name}`),
+    'letterlock backup',
+    'letterlock restore',
     'letterlock parse',
     'letterlock doctor',
     'letterlock support-bundle',

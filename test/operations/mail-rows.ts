@@ -1,3 +1,5 @@
+import path from 'node:path'
+import { createBackup } from '../../src/operations/backup.ts'
 import {
   exportQuarantined,
   listQuarantine,
@@ -65,6 +67,15 @@ export const mailRows: readonly Row[] = [
     command: { name: 'source recover', fields: {} },
     web: onServer,
     input: () => ({}),
+  },
+  {
+    operation: createBackup,
+    command: { name: 'backup', fields: { directory: '<dir>' } },
+    web: { none: 'it writes to a directory of the server, so it is left to those who have the server' },
+    input: async ({ deps }) => {
+      await (await deps.raw()).writeId('0123')
+      return { directory: path.join(deps.config.data.directory, 'backup') }
+    },
   },
   {
     operation: pruneSources,

@@ -74,7 +74,7 @@ ${examples('letterlock encryption enable', 'letterlock encryption enable --i-acc
 function addBackup(encryption: Command): void {
   encryption
     .command('backup')
-    .description('proves that a copy of the key file is one')
+    .description('proves that a copy of the key file is one (the mail is backed up by `letterlock backup`)')
     .requiredOption('--verify <file>', 'the copy')
     .option('--json', 'as an object')
     .addHelpText('after', examples('letterlock encryption backup --verify /media/usb/encryption-key.bin'))
