@@ -17,6 +17,7 @@ import * as accountCauses from './20261129_11_account_causes.ts'
 import * as derivedHtml from './20261129_20_derived_html.ts'
 import * as noStoredHtml from './20261129_21_no_stored_html.ts'
 import * as rawWithoutRows from './20261129_22_raw_without_rows.ts'
+import * as senderCheck from './20261129_25_sender_check.ts'
 
 export interface Migration {
   name: string
@@ -45,10 +46,11 @@ export const migrations: readonly Migration[] = [
   { name: '20261129_20_derived_html', up: derivedHtml.up },
   { name: '20261129_21_no_stored_html', awaits: 10, up: noStoredHtml.up },
   { name: '20261129_22_raw_without_rows', up: rawWithoutRows.up },
+  { name: '20261129_25_sender_check', up: senderCheck.up },
 ]
 
 /**
  * The version that this program needs, and the oldest program's version that can work on the schema it makes. A change that an
  * older program survives (a new table, a column with a default) leaves `compatibleFrom`, so that hosts are upgraded one by one.
  */
-export const schemaVersion = { version: 12, compatibleFrom: 1 } as const
+export const schemaVersion = { version: 13, compatibleFrom: 1 } as const

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { harmless, toJsonLine } from '../foreign-text.ts'
 import type { Address, WholeMessage } from '../model/parsed-message.ts'
-import { judgeSender, unknownSender } from '../parse/authentication/judge-sender.ts'
+import { judgeSender } from '../parse/authentication/judge-sender.ts'
 import { openParsePool, type ParsePool } from '../parse/pool/parse-pool.ts'
 
 const deadlineMs = 60_000
@@ -81,8 +81,7 @@ function toJson(path: string, result: Result, trusted: readonly string[] | undef
   // What the contract of the line does not name stays inside.
   const { kind, reasons, from, to, cc, replyTo, subject, messageId, inReplyTo, references, date } = result.message
   const { text, safeHtml, reply, bounce, forwarded, original, senderEvidence } = result.message
-  const { policy: _policy, ...authentication } =
-    trusted === undefined ? unknownSender(senderEvidence.from) : judgeSender(senderEvidence, trusted)
+  const { policy: _policy, ...authentication } = judgeSender(senderEvidence, trusted ?? null)
   const attachments = result.message.attachments.map(({ part: _, ...attachment }) => attachment)
   const about = original === null || original.messageId === '' ? null : { messageId: original.messageId }
   return toJsonLine({

@@ -94,6 +94,7 @@ export const schema = z.strictObject({
     .strictObject({
       closed: z.enum(['reopen', 'new']).default('reopen'),
       requester: z.enum(['sender', 'from', 'reply-to']).default('sender'),
+      sender_check: z.enum(['off', 'warn', 'strict']).default('warn'),
       opening: z
         .string()
         .refine(text => text.split(',').every(kind => kinds.includes(kind.trim())), {

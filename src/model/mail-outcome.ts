@@ -1,6 +1,7 @@
 // What becomes of a mail, and what it changes of its ticket: decided in poll/ingest, written by store/ingest.
 import type { FetchedMessage, RawLocation } from './mail.ts'
 import type { Address, Kind, ParsedMessage } from './parsed-message.ts'
+import type { SenderVerdict } from './sender-verdict.ts'
 
 /** A mail whose bytes are archived: parsed, or with the reason why it could not be. */
 export interface ArchivedMail {
@@ -19,6 +20,8 @@ export interface Original {
 
 export interface MailOutcome {
   archived: ArchivedMail
+  /** Null for a mail that was not parsed. */
+  sender: SenderVerdict | null
   fingerprint: Buffer | null
   result: 'created' | 'appended' | 'ignored' | 'duplicate' | 'quarantined'
   reason: string

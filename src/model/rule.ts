@@ -1,5 +1,6 @@
 // An admin's rules, and what is known of a sender: the shapes that triage reads and the store looks up.
 import type { Kind } from './parsed-message.ts'
+import type { SenderVerdict } from './sender-verdict.ts'
 
 export interface Conditions {
   /** The sender's address. */
@@ -12,6 +13,8 @@ export interface Conditions {
   /** A header field of this name with such a value. */
   header?: { name: string; value: string }
   kind?: Kind
+  /** What mail servers say of the sender. */
+  sender?: SenderVerdict['verdict']
   /** Bytes of the raw mail, at least. */
   minBytes?: number
 }

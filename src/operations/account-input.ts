@@ -95,6 +95,19 @@ const ca = z
   .nullable()
   .describe('CA certificates of a server of your own (PEM)')
 
+const maxAuthservIds = 20
+
+const authservIds = z
+  .array(z.string().regex(/^[^\s;]{0,255}$/, { error: 'must be a name as mx.example.com, * or empty' }), {
+    error: told('must be a list of names'),
+  })
+  .max(maxAuthservIds, { error: `must be at most ${maxAuthservIds} names` })
+  .transform(names => [...new Set(names)])
+  .nullable()
+  .describe(
+    "a mail server whose Authentication-Results you trust; may be given several times; '' for a field without a name",
+  )
+
 const secretText = z.string({ error: told('must be text') })
 
 /** What the column `plaintext` holds. */
@@ -123,7 +136,7 @@ export const oauth = z
   .describe('signs in with OAuth 2 instead of a password')
 
 /** What an account is read with. `null`: what goes with the rest, as for a port, a user name and a CA that are not named. */
-const settings = { host, port, security, username, mailboxes, every, push, after, ca }
+const settings = { host, port, security, username, mailboxes, every, push, after, ca, authservIds }
 
 /** What a password may be sent to: the answer to the question that shows it (`destinationMark`). */
 const confirm = z
@@ -144,6 +157,7 @@ export const newAccount = z
     start: start.default(accountDefaults.start),
     after: after.default(accountDefaults.after),
     ca: ca.default(null),
+    authservIds: authservIds.default(null),
     password: password.optional(),
     oauth: oauth.optional(),
   })
@@ -180,7 +194,8 @@ type Settings = Omit<z.output<typeof accountChange>, 'account' | 'password' | 'o
 
 /** The row of a new account. */
 export function toNewAccount(input: z.output<typeof newAccount>): NewAccount {
-  const { address, host, port, security, username, mailboxes, every, push, start, after, ca, ...secret } = input
+  const { address, host, port, security, username, mailboxes, every, push, start, after, ca, authservIds, ...secret } =
+    input
   return {
     address,
     host,
@@ -188,6 +203,7 @@ export function toNewAccount(input: z.output<typeof newAccount>): NewAccount {
     security,
     username: username ?? '',
     caPem: ca,
+    authservIds,
     everySeconds: every,
     push,
     afterIngest: after,
@@ -201,7 +217,7 @@ export function toNewAccount(input: z.output<typeof newAccount>): NewAccount {
 
 /** What of an account's row is changed, as it was asked for. */
 export function toChange(
-  { host, port, security, username, mailboxes, every, push, after, ca }: Settings,
+  { host, port, security, username, mailboxes, every, push, after, ca, authservIds }: Settings,
   { address, before }: { address: string; before: Destination },
 ): AccountChange {
   const isNamedSo = username === null && before.username === address
@@ -214,6 +230,7 @@ export function toChange(
     push,
     afterIngest: after,
     caPem: ca,
+    authservIds,
     mailboxes,
     enabled: undefined,
     password: undefined,

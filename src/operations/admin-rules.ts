@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { OperationError } from '../errors/errors.ts'
 import type { Conditions } from '../model/rule.ts'
+import { judgeSender } from '../parse/authentication/judge-sender.ts'
 import { createHeaderReader } from '../poll/ingest/ingest-batch.ts'
 import { getAccount } from '../store/accounts/accounts.ts'
 import { inTransaction } from '../store/db/database.ts'
@@ -13,7 +14,8 @@ import {
   type StoredRule,
   updateRuleEnabled,
 } from '../store/ingest/stored-rules.ts'
-import { holds, holdsOne, kinds, namesOf, type RuleSubject, toConditions } from '../thread/rules.ts'
+import { findTrustedServers } from '../store/ingest/triage-data.ts'
+import { holds, holdsOne, kinds, namesOf, type RuleSubject, toConditions, verdicts } from '../thread/rules.ts'
 import { whichAccount } from './account-input.ts'
 import type { Deps } from './deps.ts'
 import { type Call, defineOperation } from './operation.ts'
@@ -47,7 +49,7 @@ const size = z.string().transform((text, context): number => {
 })
 
 const positionRange = { error: 'must be a number, as 10' }
-const conditionFields = ['from', 'to', 'notTo', 'subject', 'header', 'kind', 'minSize'] as const
+const conditionFields = ['from', 'to', 'notTo', 'subject', 'header', 'kind', 'sender', 'minSize'] as const
 
 const newRule = z
   .strictObject({
@@ -66,6 +68,10 @@ const newRule = z
       .enum(kinds, { error: `must be ${kinds.slice(0, -1).join(', ')} or ${kinds.at(-1)}` })
       .optional()
       .describe('human, auto-generated, auto-reply, bounce, feedback-report, list or loop'),
+    sender: z
+      .enum(verdicts, { error: 'must be pass, fail, none or unknown' })
+      .optional()
+      .describe('what the mail server says of the sender: pass, fail, none or unknown'),
     minSize: size.optional().describe('bytes of the mail, at least; as 500K or 10M'),
     action: z.enum(['drop', 'hold', 'tag'], { error: 'must be given' }).describe('drop, hold or tag'),
     tag: z
@@ -121,9 +127,10 @@ function conditionsOf({
   subject,
   header,
   kind,
+  sender,
   minSize: minBytes,
 }: z.output<typeof newRule>): Conditions {
-  const given = Object.entries({ from, to, notTo, subject, header, kind, minBytes })
+  const given = Object.entries({ from, to, notTo, subject, header, kind, sender, minBytes })
   return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
 
@@ -226,11 +233,15 @@ export const testRules = defineOperation({
       .describe('as a mail of this account, by id or address; default: only rules of every account'),
   }),
   async work({ db, parse }: Pick<Deps, 'db' | 'parse'>, { input: { mail, account } }): Promise<RuleTest> {
-    const address = account === undefined ? null : (await getAccount(db, account)).address
+    const ofAccount = account === undefined ? undefined : await getAccount(db, account)
+    const address = ofAccount?.address ?? null
+    const trusted = ofAccount === undefined ? null : await findTrustedServers(db, ofAccount.id)
     const source = Buffer.from(mail)
     const header = createHeaderReader()
+    const message = await parse(source)
     const subject = {
-      message: await parse(source),
+      message,
+      sender: judgeSender(message.senderEvidence, trusted),
       size: source.length,
       header: (name: string) => header(source, name),
     }
@@ -257,7 +268,7 @@ function answerOf({ name, action, tag, conditionsJson }: StoredRule, subject: Ru
 function foundFor(
   condition: keyof Conditions,
   conditions: Conditions,
-  { message, size, header }: RuleSubject,
+  { message, sender, size, header }: RuleSubject,
 ): readonly string[] {
   switch (condition) {
     case 'from':
@@ -271,6 +282,8 @@ function foundFor(
       return header(conditions.header?.name ?? '')
     case 'kind':
       return [message.kind]
+    case 'sender':
+      return [sender.verdict]
     case 'minBytes':
       return [String(size)]
   }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { sentencesForCommand } from '../errors/hints.ts'
 import type { HtmlNotes } from '../model/parsed-message.ts'
+import { unknownSender } from '../parse/authentication/judge-sender.ts'
 import { inTransaction } from '../store/db/database.ts'
 import {
   type Bounced,
@@ -135,6 +136,7 @@ export function toTicketJson({ ticket, bounced, messages, html, token }: ShownTi
       attachments: message.attachments.map(({ id: _, ...attachment }) => ({ number: ++attachments, ...attachment })),
       messageId: message.messageId,
       bounce: message.bounce,
+      authentication: toAuthenticationJson(message),
       source: sourceOf(message.source),
     })),
     token,
@@ -156,6 +158,12 @@ function htmlOf(reading: HtmlReading | undefined): {
   if (reading?.state !== 'failed') return none
   const { failure } = reading
   return { ...none, htmlProblem: { code: failure.code, hint: sentencesForCommand(failure) } }
+}
+
+/** As `parse --json` prints it. */
+function toAuthenticationJson({ authentication, from }: Pick<Message, 'authentication' | 'from'>) {
+  const { verdict, method, domain, aligned, from: address } = authentication ?? unknownSender(from.address || null)
+  return { verdict, method, domain, aligned, from: address }
 }
 
 function sourceOf({ account, mailbox, uidValidity, uid, sha256, size }: Message['source']) {

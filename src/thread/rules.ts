@@ -3,6 +3,7 @@
 
 import type { Address, Kind, ParsedMessage } from '../model/parsed-message.ts'
 import type { Conditions, Rule } from '../model/rule.ts'
+import type { SenderVerdict } from '../model/sender-verdict.ts'
 
 export const kinds: readonly Kind[] = [
   'human',
@@ -14,8 +15,11 @@ export const kinds: readonly Kind[] = [
   'loop',
 ]
 
+export const verdicts: readonly SenderVerdict['verdict'][] = ['pass', 'fail', 'none', 'unknown']
+
 export interface RuleSubject {
   message: ParsedMessage
+  sender: SenderVerdict
   size: number
   /** All values of a header field. */
   header(name: string): readonly string[]
@@ -67,6 +71,7 @@ const checks: Readonly<Record<keyof Conditions, (value: unknown) => boolean>> = 
     return isText(name) && isText(text)
   },
   kind: value => kinds.some(kind => kind === value),
+  sender: value => verdicts.some(verdict => verdict === value),
   minBytes: value => typeof value === 'number',
 }
 
@@ -89,9 +94,9 @@ export function namesOf(conditions: Conditions): (keyof Conditions)[] {
 export function holdsOne(
   name: keyof Conditions,
   conditions: Conditions,
-  { message, size, header }: RuleSubject,
+  { message, sender, size, header }: RuleSubject,
 ): boolean {
-  const { from, to, notTo, subject, header: field, kind, minBytes } = conditions
+  const { from, to, notTo, subject, header: field, kind, sender: verdict, minBytes } = conditions
   const recipients = [...message.to, ...message.cc]
   switch (name) {
     case 'from':
@@ -106,6 +111,8 @@ export function holdsOne(
       return field === undefined || header(field.name).some(value => matches(field.value, value))
     case 'kind':
       return kind === undefined || message.kind === kind
+    case 'sender':
+      return verdict === undefined || sender.verdict === verdict
     case 'minBytes':
       return minBytes === undefined || size >= minBytes
   }

@@ -1,10 +1,12 @@
 // PURE. Which ticket a message belongs to, with the reason. In this order: a signed token of ours; a reference to a message of a ticket
 // in which the sender takes part; a ticket that was opened by an answer to this very message, which came first. A reference alone proves
 // that the sender has seen a mail of the ticket, not that he takes part in it: a stranger's opens a ticket that links to it. Numbers in
-// a subject prove nothing and are not looked at. What programs answer by themselves joins by reference whoever sent it (a mail server
+// a subject prove nothing and are not looked at. A sender that fails authentication only joins by a token: From and references are easy to
+// forge. What programs answer by themselves joins by reference whoever sent it (a mail server
 // takes part in nothing), but neither opens nor reopens a ticket unless told to, and nobody takes part through it.
 import type { Address, Kind, ParsedMessage } from '../model/parsed-message.ts'
 import { personKey } from '../model/person-key.ts'
+import type { SenderVerdict } from '../model/sender-verdict.ts'
 
 /** A ticket that something in the message leads to. `T` is whatever stands for a ticket at the caller's. */
 export interface Candidate<T> {
@@ -35,6 +37,11 @@ export interface ThreadPolicy {
   opening: ReadonlySet<Kind>
   /** Whose ticket it is: the person who wrote (behind a list's rewritten From), From as it stands, or Reply-To where there is one. */
   requester: 'sender' | 'from' | 'reply-to'
+  /**
+   * What a sender that fails authentication may still do: everything (`off`); join by references where the owner of the domain asks for
+   * nothing (`warn`); nothing but open a ticket, or join one by a token (`strict`).
+   */
+  senderCheck: 'off' | 'warn' | 'strict'
 }
 
 export type ThreadDecision<T> =
@@ -65,9 +72,22 @@ export function isAutomatic(kind: Kind): boolean {
   return automatic.has(kind)
 }
 
-export function threadMessage<T>(message: ParsedMessage, leads: Leads<T>, policy: ThreadPolicy): ThreadDecision<T> {
+/** True if only a token may lead the mail to a ticket. */
+export function isBarred(sender: SenderVerdict, senderCheck: ThreadPolicy['senderCheck']): boolean {
+  if (senderCheck === 'off' || sender.verdict !== 'fail') return false
+  return senderCheck === 'strict' || (sender.method === 'dmarc' && sender.policy !== 'none')
+}
+
+/** `sender`: what mail servers say of it. */
+export function threadMessage<T>(
+  message: ParsedMessage,
+  leads: Leads<T>,
+  policy: ThreadPolicy,
+  sender: SenderVerdict,
+): ThreadDecision<T> {
+  const barred = isBarred(sender, policy.senderCheck)
   const opens = policy.opening.has(message.kind)
-  const found = ticketsOf(message, leads)
+  const found = ticketsOf(message, barred ? { ...leads, references: [], awaited: [] } : leads)
   // Who goes on writing to a closed ticket has a newer one by then.
   const open = opens && policy.closed === 'new' ? found.find(({ at }) => !at.closed) : undefined
   const target = open ?? found[0]
@@ -75,7 +95,13 @@ export function threadMessage<T>(message: ParsedMessage, leads: Leads<T>, policy
   if (target === undefined) {
     if (!opens) return { kind: 'ignore', reason: message.kind }
     const linked = first?.ticket ?? null
-    const reason = leads.forged ? 'forged-token' : linked === null ? 'new' : 'stranger-reference'
+    const reason = barred
+      ? 'sender-failed'
+      : leads.forged
+        ? 'forged-token'
+        : linked === null
+          ? 'new'
+          : 'stranger-reference'
     return { kind: 'open', linked, reason }
   }
   const { ticket, closed } = target.at

@@ -17,6 +17,7 @@ const settings = {
   push: '--push',
   after: '--after',
   ca: '--ca',
+  authservIds: '--authserv-id',
   password: '--password-stdin',
 }
 

@@ -26,7 +26,7 @@ export const ruleRows: readonly Row[] = [
       fields: {
         ...{ name: '<name>', action: '--drop', account: '--account', position: '--position', tag: '--tag' },
         ...{ from: '--from', to: '--to', notTo: '--not-to', subject: '--subject', header: '--header' },
-        ...{ kind: '--kind', minSize: '--min-size' },
+        ...{ kind: '--kind', sender: '--sender', minSize: '--min-size' },
       },
     },
     web: onServer,

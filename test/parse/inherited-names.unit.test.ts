@@ -104,7 +104,7 @@ test('a mail on which a rule breaks does not take the others of its batch along'
   const mails = await Promise.all(sources.map(async (source, i) => kept(i + 1, source, await parseMessage(source))))
   const read = createHeaderReader()
   const policy: OutcomePolicy = {
-    thread: { closed: 'reopen', opening: new Set(['human']), requester: 'sender' },
+    thread: { closed: 'reopen', opening: new Set(['human']), requester: 'sender', senderCheck: 'off' },
     hold: { ticketsPerHour: 0, sameSubject: 0 },
     rules: [{ name: 'spam', conditions: { header: { name: 'X-Spam-Flag', value: 'yes' } }, action: 'drop', tag: null }],
     header: (source, name) => {
@@ -118,6 +118,7 @@ test('a mail on which a rule breaks does not take the others of its batch along'
     threads: new Map(),
     awaited: new Map(),
     tokens: new Map(),
+    trusted: null,
     own: new Set<string>(),
     histories: new Map(),
   }

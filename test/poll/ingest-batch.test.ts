@@ -121,3 +121,25 @@ test('what a sender did lately is counted over batches, by the time of receipt',
   const reasons: string[] = await db('sources').orderBy('id').pluck('reason')
   expect(reasons).toEqual([...range(20).map(() => 'new'), 'loop', 'loop'])
 })
+
+test('a reply whose sender fails at the trusted mail server opens a ticket of its own, with a link and the verdict', async () => {
+  await using database = await createTestDatabase()
+  const { db } = database
+  await createAccount(db)
+  await db('accounts').update({ authserv_ids: '["mx.example.net"]' })
+  const says = (id: string, result: string) => [
+    `Authentication-Results: ${id}; dmarc=${result} header.from=example.org`,
+  ]
+  const reply = (headers: string[]): MailFacts => ({ from: person(1), inReplyTo: 'a@x', headers })
+  await take(db, [{ id: 'a@x', from: person(1), headers: says('mx.example.net', 'pass') }])
+  await take(db, [reply(says('mx.example.net', 'fail'))])
+  await take(db, [reply(says('mx.evil.example', 'pass')), reply([])])
+  const rows = await db('messages')
+    .join('tickets', 'tickets.id', 'messages.ticket_id')
+    .orderBy('messages.id')
+    .select('messages.thread_reason', 'tickets.linked_ticket_id', 'messages.auth_json')
+  const verdicts = rows.map(({ auth_json: json }) => (json === null ? null : JSON.parse(json).verdict))
+  expect(rows.map(row => row.thread_reason)).toEqual(['new', 'sender-failed', 'reference', 'reference'])
+  expect(verdicts).toEqual(['pass', 'fail', 'none', 'none'])
+  expect(rows[1].linked_ticket_id).not.toBeNull()
+})

@@ -148,7 +148,7 @@ export class StoryWorld {
   private policy(account: number): OutcomePolicy {
     const { closed = 'reopen', opening = 'human,list,auto-generated', hold = {}, rules = [] } = this.settings
     return {
-      thread: { closed, opening: new Set(opening.split(',') as Kind[]), requester: 'sender' },
+      thread: { closed, opening: new Set(opening.split(',') as Kind[]), requester: 'sender', senderCheck: 'warn' },
       hold: { ticketsPerHour: 200, sameSubject: 20, ...hold },
       rules: rules.filter(rule => (rule.account ?? account) === account),
       header: createHeaderReader(),
@@ -184,6 +184,7 @@ export class StoryWorld {
           .map(([key, original]) => [key.split(' ')[1] ?? '', original]),
       ),
       fingerprints: new Map(),
+      trusted: null,
       threads: find(this.ids, [...messages.flatMap(threadIds), ...ownIds]),
       awaited: find(this.awaited, ownIds),
       tokens: new Map(

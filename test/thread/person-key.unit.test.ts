@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { personKey, spellingsOf } from '../../src/model/person-key.ts'
+import { unknownSender } from '../../src/parse/authentication/judge-sender.ts'
 import { type Candidate, threadMessage } from '../../src/thread/thread-message.ts'
 import { message } from '../support/messages.ts'
 
@@ -25,6 +26,15 @@ test('an answer joins its ticket although another program spells the domain of t
   const ticket = { ticket: 7, participants: new Set([personKey('anna@bücher.example')]), requester: '', closed: false }
   const answer = message({ from: { name: '', address: 'anna@xn--bcher-kva.example' }, inReplyTo: 'a@x' })
   const leads = { tokens: [], forged: false, references: [ticket satisfies Candidate<number>], awaited: [] }
-  const policy = { closed: 'reopen', opening: new Set(['human'] as const), requester: 'sender' } as const
-  expect(threadMessage(answer, leads, policy)).toMatchObject({ kind: 'append', ticket: 7, reason: 'reference' })
+  const policy = {
+    closed: 'reopen',
+    opening: new Set(['human'] as const),
+    requester: 'sender',
+    senderCheck: 'off',
+  } as const
+  expect(threadMessage(answer, leads, policy, unknownSender(null))).toMatchObject({
+    kind: 'append',
+    ticket: 7,
+    reason: 'reference',
+  })
 })

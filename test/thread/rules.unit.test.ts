@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Conditions, Rule } from '../../src/model/rule.ts'
+import { unknownSender } from '../../src/parse/authentication/judge-sender.ts'
 import { applyRules, holds, matches, toConditions } from '../../src/thread/rules.ts'
 import { cpuMsOf } from '../support/cpu-time.ts'
 import { message } from '../support/messages.ts'
@@ -59,6 +60,7 @@ const mail = message({
 })
 const subject = {
   message: mail,
+  sender: unknownSender(null),
   size: 5_000,
   header: (name: string) => (name === 'X-Level' ? ['low', 'HIGH'] : []),
 }
@@ -75,6 +77,8 @@ test.each<[string, Conditions, boolean]>([
   ['header that is not there', { header: { name: 'X-Other', value: '*' } }, false],
   ['kind', { kind: 'human' }, true],
   ['another kind', { kind: 'list' }, false],
+  ['what is said of the sender', { sender: 'unknown' }, true],
+  ['something else is said of it', { sender: 'fail' }, false],
   ['size', { minBytes: 5_000 }, true],
   ['less than that size', { minBytes: 5_001 }, false],
   ['all that must hold', { from: 'anna@*', subject: 'teapot*', minBytes: 1 }, true],

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ParsedMessage } from '../../src/model/parsed-message.ts'
+import type { SenderVerdict } from '../../src/model/sender-verdict.ts'
+import { unknownSender } from '../../src/parse/authentication/judge-sender.ts'
 import {
   type Candidate,
   participantsOf,
@@ -21,9 +23,10 @@ const policy: ThreadPolicy = {
   closed: 'reopen',
   opening: new Set(['human', 'list', 'auto-generated']),
   requester: 'sender',
+  senderCheck: 'warn',
 }
 const decide = (message: ParsedMessage, references: readonly Candidate<string>[]) =>
-  threadMessage(message, { tokens: [], forged: false, references, awaited: [] }, policy)
+  threadMessage(message, { tokens: [], forged: false, references, awaited: [] }, policy, unknownSender(null))
 
 test('appends the reply of somebody who takes part, whatever the case of the address', () => {
   const reply = message({ from: anna, inReplyTo: 'a@x' })
@@ -32,6 +35,48 @@ test('appends the reply of somebody who takes part, whatever the case of the add
     ticket: 'first',
     reopens: true,
   })
+})
+
+test.each<[string, Partial<SenderVerdict>, Record<ThreadPolicy['senderCheck'], 'joins' | 'opens'>]>([
+  ['passes', { verdict: 'pass', method: 'dmarc' }, { off: 'joins', warn: 'joins', strict: 'joins' }],
+  ['is not told about', { verdict: 'unknown' }, { off: 'joins', warn: 'joins', strict: 'joins' }],
+  ['is from a domain that signs nothing', { verdict: 'none' }, { off: 'joins', warn: 'joins', strict: 'joins' }],
+  ['fails DMARC', { verdict: 'fail', method: 'dmarc' }, { off: 'joins', warn: 'opens', strict: 'opens' }],
+  [
+    'fails it, p=reject',
+    { verdict: 'fail', method: 'dmarc', policy: 'reject' },
+    { off: 'joins', warn: 'opens', strict: 'opens' },
+  ],
+  [
+    'fails it, p=none',
+    { verdict: 'fail', method: 'dmarc', policy: 'none' },
+    { off: 'joins', warn: 'joins', strict: 'opens' },
+  ],
+  [
+    'has a broken signature, no DMARC',
+    { verdict: 'fail', method: 'dkim' },
+    { off: 'joins', warn: 'joins', strict: 'opens' },
+  ],
+])('a reply of somebody whose sender %s', (_, verdict, expected) => {
+  const reply = message({ from: anna, inReplyTo: 'a@x' })
+  const first = ticket('first', 'anna@example.org')
+  const sender = { ...unknownSender(anna.address), ...verdict }
+  for (const senderCheck of ['off', 'warn', 'strict'] as const) {
+    const byReference = { tokens: [], forged: false, references: [first], awaited: [] }
+    const decided = threadMessage(reply, byReference, { ...policy, senderCheck }, sender)
+    const joined = { kind: 'append', ticket: 'first', reason: 'reference' }
+    const opened = { kind: 'open', linked: 'first', reason: 'sender-failed' }
+    expect(decided, senderCheck).toMatchObject(expected[senderCheck] === 'joins' ? joined : opened)
+    const awaiting = { ...byReference, references: [], awaited: [first] }
+    expect(threadMessage(reply, awaiting, { ...policy, senderCheck }, sender), senderCheck).toMatchObject(
+      expected[senderCheck] === 'joins' ? { kind: 'append', reason: 'awaited' } : { kind: 'open', linked: null },
+    )
+    const byToken = { ...byReference, tokens: [first] }
+    expect(threadMessage(reply, byToken, { ...policy, senderCheck }, sender), 'a token proves it').toMatchObject({
+      kind: 'append',
+      reason: 'token',
+    })
+  }
 })
 
 test('opens a linked ticket for a stranger who refers to one', () => {

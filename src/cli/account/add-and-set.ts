@@ -45,6 +45,8 @@ export interface AccountOptions extends GlobalOptions, OAuthOptions {
   after?: string
   /** A file; false: the system's CAs again. */
   ca?: string | false
+  /** False: none any more. */
+  authservId?: readonly string[] | false
   passwordStdin?: boolean
   passwordFile?: string
   askPassword?: boolean
@@ -52,10 +54,22 @@ export interface AccountOptions extends GlobalOptions, OAuthOptions {
 
 /** The fields of an operation that options name; what was not given is left out. */
 function toFields(options: AccountOptions, faults: Fault[]): Record<string, unknown> {
-  const { host, port, security, username, mailbox, every, push, start, after, ca } = options
+  const { host, port, security, username, mailbox, every, push, start, after, ca, authservId } = options
   const pem =
     typeof ca === 'string' ? readCa(ca, text => faults.push({ path: ['ca'], text })) : ca === false ? null : ca
-  const fields = { host, port, security, username, mailboxes: mailbox, every, push, start, after, ca: pem }
+  const fields = {
+    host,
+    port,
+    security,
+    username,
+    mailboxes: mailbox,
+    every,
+    push,
+    start,
+    after,
+    ca: pem,
+    authservIds: authservId === false ? null : authservId,
+  }
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
@@ -83,6 +97,7 @@ function checkOptions<Input extends z.ZodType>(
 const optionNames: Readonly<Record<string, string>> = {
   address: 'the address',
   mailboxes: '--mailbox',
+  authservIds: '--authserv-id',
   ...Object.fromEntries(
     ['host', 'port', 'security', 'username', 'every', 'push', 'start', 'after', 'ca'].map(name => [name, `--${name}`]),
   ),

@@ -32,6 +32,7 @@ function addSettings(command: Command): Command {
     .option('--push <on|off>', meaningOf(shape.push))
     .option('--after <what>', meaningOf(shape.after))
     .option('--ca <file>', meaningOf(shape.ca))
+    .option('--authserv-id <name>', meaningOf(shape.authservIds), collect)
     .option('--oauth <provider>', 'signs in with OAuth 2 instead of a password: google, microsoft or an issuer’s URL')
     .option('--client-id <id>', 'with --oauth: the client that you registered at the provider')
     .option('--client-secret-file <file>', 'with --oauth: its secret, if it has one')
@@ -112,6 +113,7 @@ function addSet(account: Command): void {
   addSettings(account.command('set').argument('<account>', meaningOf(shape.account)))
     .description('changes an account; a new server or user name needs the password again')
     .option('--no-ca', 'the system’s CA certificates again')
+    .option('--no-authserv-id', 'trusts no mail server about senders')
     .option('--ask-password', 'asks for a new password, and says where it will be sent')
     .option('--yes', 'confirms a destination that was changed in the database, in scripts')
     .addHelpText(

@@ -72,6 +72,7 @@ function factsOf(account: AccountDetail): [string, string][] {
     ['push', account.push ? 'on' : 'off'],
     ['start', account.startFrom],
     ['after', account.afterIngest],
+    ['trusts', trustOf(account)],
     ['state', account.state],
     ...(account.code === null ? [] : ([['code', account.code]] as [string, string][])),
     ...(account.hint === null ? [] : ([['what to do', account.hint]] as [string, string][])),
@@ -81,4 +82,10 @@ function factsOf(account: AccountDetail): [string, string][] {
     ['next attempt', next],
     ['behind', account.behindSeconds === 0 ? '-' : duration(account.behindSeconds)],
   ]
+}
+
+/** Mail servers whose word on senders is believed. */
+function trustOf({ authservIds }: AccountDetail): string {
+  if (authservIds === null || authservIds.length === 0) return 'no mail server about senders (--authserv-id)'
+  return authservIds.map(name => name || "'' (without a name)").join(', ')
 }

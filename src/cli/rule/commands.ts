@@ -21,6 +21,7 @@ function addAdd(rule: Command): void {
     .option('--subject <pattern>', 'the subject')
     .option('--header <field>', 'a field of the header, as "X-Spam-Flag: yes"')
     .option('--kind <kind>', 'human, auto-generated, auto-reply, bounce, feedback-report, list or loop')
+    .option('--sender <verdict>', 'what the mail server says of the sender: pass, fail, none or unknown')
     .option('--min-size <size>', 'bytes of the mail, at least; as 500K or 10M')
     .option('--drop', 'no ticket: the mail ends as ignored, its original is kept')
     .option('--hold', 'quarantine: it waits for `letterlock quarantine retry`')

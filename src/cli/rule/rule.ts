@@ -27,6 +27,7 @@ export interface AddOptions extends GlobalOptions {
   subject?: string
   header?: string
   kind?: string
+  sender?: string
   minSize?: string
   drop?: boolean
   hold?: boolean
@@ -38,16 +39,19 @@ export interface AddOptions extends GlobalOptions {
 const addNames = {
   name: 'the name',
   ...Object.fromEntries(
-    ['from', 'to', 'subject', 'header', 'kind', 'tag', 'account', 'position'].map(name => [name, `--${name}`]),
+    ['from', 'to', 'subject', 'header', 'kind', 'sender', 'tag', 'account', 'position'].map(name => [
+      name,
+      `--${name}`,
+    ]),
   ),
   ...{ notTo: '--not-to', minSize: '--min-size' },
   action: 'one of --drop, --hold and --tag',
-  conditions: 'a condition (--from, --to, --not-to, --subject, --header, --kind, --min-size)',
+  conditions: 'a condition (--from, --to, --not-to, --subject, --header, --kind, --sender, --min-size)',
 }
 
 export async function addRule(name: string, options: AddOptions): Promise<void> {
-  const { from, to, notTo, subject, header, kind, minSize, tag, account, position } = options
-  const conditions = { from, to, notTo, subject, header, kind, minSize }
+  const { from, to, notTo, subject, header, kind, sender, minSize, tag, account, position } = options
+  const conditions = { from, to, notTo, subject, header, kind, sender, minSize }
   const added = await askFor(add, options, {
     input: { name, ...conditions, action: actionGiven(options), tag, account, position: toNumber(position) },
     names: addNames,

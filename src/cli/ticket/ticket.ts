@@ -145,6 +145,8 @@ async function printMessage(message: TicketJson['messages'][number], number: num
       ),
     )
   }
+  if (message.authentication.verdict === 'fail')
+    await print(paint('yellow', visible(senderWarning(message.authentication))))
   await print('')
   await print((message.reply || message.text).trim())
   for (const { number: at, filename, contentType, size, inline } of message.attachments) {
@@ -152,6 +154,11 @@ async function printMessage(message: TicketJson['messages'][number], number: num
       visible(`  [${at}] ${filename ?? '(no name)'}, ${contentType}, ${size} bytes${inline ? ', inline' : ''}`),
     )
   }
+}
+
+function senderWarning({ from, method, domain }: TicketJson['messages'][number]['authentication']): string {
+  const who = from ?? domain ?? 'its sender'
+  return `may not be from ${who}: your mail server could not confirm the sender (${method} failed)`
 }
 
 function person({ name, address }: { name: string; address: string }): string {

@@ -20,9 +20,10 @@ export function unknownSender(from: string | null): SenderVerdict {
 
 /**
  * `trusted`: names of servers to believe, in lower or upper case; `*` inside a name stands for any letters, `''` for a field that names
- * nobody. Empty: no server of this mailbox writes such a field.
+ * nobody. Empty: no server of this mailbox writes such a field. Null: nobody said whom to believe.
  */
-export function judgeSender({ fields, from }: SenderEvidence, trusted: readonly string[]): SenderVerdict {
+export function judgeSender({ fields, from }: SenderEvidence, trusted: readonly string[] | null): SenderVerdict {
+  if (trusted === null) return unknownSender(from)
   const domain = domainOf(from)
   if (from === null || domain === '') return { ...unknownSender(from), verdict: 'none' }
   const believed = believedFields(fields, trusted)

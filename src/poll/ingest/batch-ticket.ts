@@ -8,7 +8,7 @@ export function openTicket(
   message: ParsedMessage,
   at: Date,
   linked: BatchTicket | null,
-  policy: ThreadPolicy,
+  policy: Pick<ThreadPolicy, 'requester'>,
 ): BatchTicket {
   const requester = requesterOf(message, policy) ?? { name: '', address: '' }
   return {

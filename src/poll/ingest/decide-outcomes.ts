@@ -7,6 +7,8 @@ import type { ArchivedMail, BatchTicket, MailOutcome, Original } from '../../mod
 import type { ParsedMessage } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
 import type { Rule, SenderHistory } from '../../model/rule.ts'
+import type { SenderVerdict } from '../../model/sender-verdict.ts'
+import { judgeSender } from '../../parse/authentication/judge-sender.ts'
 import { emptyHistory, type HoldLimits, holdReason, noteMail } from '../../thread/hold.ts'
 import { applyRules, type RuleVerdict } from '../../thread/rules.ts'
 import {
@@ -33,6 +35,8 @@ export interface Known {
   awaited: Map<string, BatchTicket[]>
   /** What the tokens in the mails prove: a ticket of this account, nothing (`forged`), or another account's ticket. */
   tokens: Map<string, BatchTicket | 'forged' | 'elsewhere'>
+  /** Mail servers whose word on a sender the account believes; null: nobody said. */
+  trusted: readonly string[] | null
   /** Addresses of our own accounts, as personKey() has them. */
   own: ReadonlySet<string>
   /** By the sender's address in lower case. */
@@ -77,7 +81,8 @@ function decideOutcome(
   policy: OutcomePolicy,
 ): MailOutcome {
   const fingerprint = archived.parsed === null ? null : fingerprintOf(archived.parsed)
-  const none = { archived, fingerprint, ticket: null, waiting: [], original: null }
+  const sender = archived.parsed === null ? null : judgeSender(archived.parsed.senderEvidence, known.trusted)
+  const none = { archived, sender, fingerprint, ticket: null, waiting: [], original: null }
   if (!archived.mail.complete) return { ...none, result: 'quarantined', reason: archived.fault ?? 'too_large' }
   const same = known.contents.get(archived.location.sha256)
   if (same !== undefined) return { ...none, result: 'duplicate', reason: 'content', original: same }
@@ -86,9 +91,9 @@ function decideOutcome(
       ? known.fingerprints.get(fingerprint.toString('hex'))
       : undefined
   if (rewritten !== undefined) return { ...none, result: 'duplicate', reason: 'rewritten', original: rewritten }
-  if (archived.parsed === null || archived.fault !== null)
+  if (archived.parsed === null || sender === null || archived.fault !== null)
     return { ...none, result: 'quarantined', reason: archived.fault ?? 'unparseable' }
-  return { ...none, ...triageMessage(archived.parsed, archived, known, cursor, policy) }
+  return { ...none, ...triageMessage(archived.parsed, sender, archived, known, cursor, policy) }
 }
 
 type Triage = Pick<MailOutcome, 'result' | 'reason' | 'ticket' | 'waiting'>
@@ -96,6 +101,7 @@ type Triage = Pick<MailOutcome, 'result' | 'reason' | 'ticket' | 'waiting'>
 /** Our own mail that came back, then the admin's rules, then floods and loops, then the ticket. */
 function triageMessage(
   message: ParsedMessage,
+  sender: SenderVerdict,
   { mail, location }: ArchivedMail,
   known: Known,
   cursor: OutcomeCursor,
@@ -103,14 +109,14 @@ function triageMessage(
 ): Triage {
   const without = { ticket: null, waiting: [] }
   if (isOwnMail(message, known)) return { ...without, result: 'ignored', reason: 'own-mail' }
-  const verdict = ruleVerdict(message, mail, location.size, policy)
+  const verdict = ruleVerdict(message, sender, mail, location.size, policy)
   if (verdict === undefined) return { ...without, result: 'quarantined', reason: 'unparseable' }
   const { decided, tags } = verdict
   if (decided !== null && !cursor.released) {
     const result = decided.action === 'drop' ? 'ignored' : 'quarantined'
     return { ...without, result, reason: `rule:${decided.name}` }
   }
-  const decision = threadMessage(message, leadsOf(message, known), policy.thread)
+  const decision = threadMessage(message, leadsOf(message, known), policy.thread, sender)
   if (decision.kind === 'ignore') return { ...without, result: 'ignored', reason: decision.reason }
   // What was there before the first poll is a backlog, and what is read again is no flood either.
   if (mail.uid >= Math.max(cursor.startBeforeUid, cursor.rereadBeforeUid) && !cursor.released) {
@@ -128,12 +134,13 @@ function triageMessage(
 /** Undefined where a rule could not be applied: that is this mail's fault, and the others of its batch go on. */
 function ruleVerdict(
   message: ParsedMessage,
+  sender: SenderVerdict,
   mail: FetchedMessage,
   size: number,
   { rules, header }: OutcomePolicy,
 ): RuleVerdict | undefined {
   try {
-    return applyRules(rules, { message, size, header: name => header(mail.source, name) })
+    return applyRules(rules, { message, sender, size, header: name => header(mail.source, name) })
   } catch {
     return undefined
   }

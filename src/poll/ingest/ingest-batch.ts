@@ -24,7 +24,7 @@ import {
   type UidRow,
 } from '../../store/ingest/find-duplicates.ts'
 import { insertMails } from '../../store/ingest/ingest-messages.ts'
-import { findHistories, findOwnAddresses, findRules } from '../../store/ingest/triage-data.ts'
+import { findHistories, findOwnAddresses, findRules, findTrustedServers } from '../../store/ingest/triage-data.ts'
 import { timeOfBatch } from '../../store/raw/raw-batch.ts'
 import type { RawStore } from '../../store/raw/raw-store.ts'
 import { type HoldLimits, hourMs } from '../../thread/hold.ts'
@@ -260,6 +260,7 @@ async function findKnown(
         return [token, found.accountId === target.accountId ? tickets.one(found.ticket) : 'elsewhere']
       }),
     ),
+    trusted: await findTrustedServers(trx, target.accountId),
     own: await findOwn(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
     histories: await findLately(trx, target.accountId, live),
   }

@@ -17,7 +17,7 @@ export async function probeStoring(db: Knex, mailbox: { id: number; accountId: n
   const { parseMessage } = await import('../../parse/parse-message.ts')
   const message = await parseMessage(probe)
   const at = { ...location, accountId: mailbox.accountId, mailboxId: mailbox.id }
-  const opened = openTicket(message, new Date(), null, { closed: 'new', opening: new Set(), requester: 'from' })
+  const opened = openTicket(message, new Date(), null, { requester: 'from' })
   opened.awaits.add('probe-parent@letterlock.invalid')
   try {
     await inTransaction(db, async trx => {
@@ -63,6 +63,7 @@ function toEnd(message: ParsedMessage, uid: number, ticket: BatchTicket): MailOu
   const raw = { batch: 'probe', offset: 0, size: probe.length, sha256: '0'.repeat(64) }
   return {
     archived: { mail, location: raw, parsed: message, fault: null },
+    sender: null,
     fingerprint: null,
     result: ticket.opened === null ? 'appended' : 'created',
     reason: 'probe',

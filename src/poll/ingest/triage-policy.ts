@@ -29,7 +29,12 @@ export function triageSettings({
 }: Pick<Config, 'thread' | 'hold'>): Pick<TriagePolicy, 'thread' | 'hold'> {
   const opening = thread.opening.split(',').map(kind => kind.trim() as Kind)
   return {
-    thread: { closed: thread.closed, opening: new Set(opening), requester: thread.requester },
+    thread: {
+      closed: thread.closed,
+      opening: new Set(opening),
+      requester: thread.requester,
+      senderCheck: thread.senderCheck,
+    },
     hold: { ticketsPerHour: hold.ticketsPerHour, sameSubject: hold.sameSubject },
   }
 }

@@ -18,6 +18,8 @@ export interface NewAccount {
   /** '' for the address. */
   username: string
   caPem: string | null
+  /** Mail servers whose word on senders is believed; null: nobody said. */
+  authservIds?: readonly string[] | null
   everySeconds: number
   /** Has a kept connection wait for mail between polls. */
   push: boolean
@@ -161,6 +163,7 @@ function columnsOf(change: AccountChange): Record<string, unknown> {
     security: change.security,
     username: change.username,
     ca_pem: change.caPem,
+    authserv_ids: change.authservIds && JSON.stringify(change.authservIds),
     poll_every_s: change.everySeconds,
     push: change.push,
     after_ingest: change.afterIngest,

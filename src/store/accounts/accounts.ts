@@ -3,6 +3,7 @@
 import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { Destination, OAuthClient } from '../../model/destination.ts'
+import { readAuthservIds } from '../db/json-columns.ts'
 import { type OAuthRow, oauthColumns, toOAuthClient } from './destinations.ts'
 
 export type AccountState = 'active' | 'failing' | 'waiting' | 'paused'
@@ -39,6 +40,8 @@ export interface AccountDetail extends AccountView {
   /** How it signs in instead of with a password, or null. */
   oauth: (OAuthClient & { hasRefreshToken: boolean; hasClientSecret: boolean }) | null
   ownCa: boolean
+  /** Mail servers whose word on senders is believed; null: nobody said. */
+  authservIds: string[] | null
   createdAt: Date
 }
 
@@ -63,6 +66,7 @@ interface Row extends OAuthRow {
   after_ingest: string
   start_from: string
   ca_pem: string | null
+  authserv_ids: string | null
   created_at: Date
 }
 
@@ -89,6 +93,7 @@ function selectAccounts(db: Knex): Knex.QueryBuilder {
       'after_ingest',
       'start_from',
       'ca_pem',
+      'authserv_ids',
       ...oauthColumns,
       'created_at',
       db.raw('COALESCE(next_attempt_at, last_attempt_at + INTERVAL poll_every_s SECOND) AS next_at'),
@@ -237,6 +242,7 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
       hasClientSecret: secrets.has('oauth-client-secret'),
     },
     ownCa: row.ca_pem !== null,
+    authservIds: readAuthservIds(row.authserv_ids),
     createdAt: row.created_at,
   }
 }

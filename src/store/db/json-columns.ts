@@ -2,6 +2,7 @@
 // column's end: a value that makes no sense spoils itself, and never the list, the page or the batch of mail that it stands in.
 import { z } from 'zod'
 import type { Address, Bounce } from '../../model/parsed-message.ts'
+import type { SenderVerdict } from '../../model/sender-verdict.ts'
 
 /** The value of a JSON column; `instead` where it is NULL, no JSON or of another shape. */
 function readJson<T>(json: string | null, shape: z.ZodType<T>, instead: T): T {
@@ -45,6 +46,29 @@ export function readFlashes(json: string | null): z.infer<typeof flashes> {
 /** `audit_log.detail_json`; the log says where it is none of ours. */
 export function readDetail(json: string | null): z.infer<typeof detail> {
   return readJson(json, detail, { unreadable: true })
+}
+
+const names = z.array(z.string().max(255)).max(50).nullable()
+
+/** `accounts.authserv_ids`; null where nobody said. */
+export function readAuthservIds(json: string | null): string[] | null {
+  return readJson(json, names, null)
+}
+
+const senderVerdict = z
+  .object({
+    verdict: z.enum(['pass', 'fail', 'none', 'unknown']),
+    method: z.enum(['dmarc', 'dkim']).nullable(),
+    domain: z.string().nullable(),
+    aligned: z.boolean(),
+    from: z.string().nullable(),
+    policy: z.enum(['none', 'quarantine', 'reject']).nullable(),
+  })
+  .nullable()
+
+/** `messages.auth_json`; null where nobody was asked. */
+export function readSenderVerdict(json: string | null): SenderVerdict | null {
+  return readJson(json, senderVerdict, null)
 }
 
 const param = z.union([z.string(), z.number(), z.boolean(), z.array(z.string()), z.array(z.number())])

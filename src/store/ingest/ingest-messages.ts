@@ -5,6 +5,7 @@ import type { Knex } from 'knex'
 import type { AfterIngest, IngestTarget, MessageMeta } from '../../model/mail.ts'
 import type { MailOutcome } from '../../model/mail-outcome.ts'
 import type { Address, ParsedMessage } from '../../model/parsed-message.ts'
+import type { SenderVerdict } from '../../model/sender-verdict.ts'
 import { cut, insertRows, type Row } from '../db/insert-rows.ts'
 import { hashOf } from './find-duplicates.ts'
 import {
@@ -130,6 +131,7 @@ async function insertMessages(
             ticketId: outcome.ticket.id,
             sourceId,
             message: outcome.archived.parsed,
+            sender: outcome.sender,
             reason: outcome.reason,
             at: outcome.archived.mail.receivedAt,
           },
@@ -165,12 +167,13 @@ interface NewMessage {
   ticketId: number
   sourceId: number
   message: ParsedMessage
+  sender: SenderVerdict | null
   reason: string
   /** When the mail server received it. */
   at: Date
 }
 
-function messageRow({ ticketId, sourceId, message, reason, at }: NewMessage): Row {
+function messageRow({ ticketId, sourceId, message, sender, reason, at }: NewMessage): Row {
   return {
     ticket_id: ticketId,
     source_id: sourceId,
@@ -189,8 +192,16 @@ function messageRow({ ticketId, sourceId, message, reason, at }: NewMessage): Ro
     has_html: message.hasHtml,
     reply: message.reply === message.text ? null : message.reply,
     bounce_json: message.bounce === null ? null : cut(JSON.stringify(message.bounce), 65_535),
+    auth_json: toAuthJson(sender),
     created_at: at,
   }
+}
+
+/** Null where nobody was asked: a row says no more than is known. */
+function toAuthJson(sender: SenderVerdict | null): string | null {
+  if (sender === null || sender.verdict === 'unknown') return null
+  const { verdict, method, domain, aligned, from, policy } = sender
+  return JSON.stringify({ verdict, method, domain, aligned, from: cut(from ?? '', 320) || null, policy })
 }
 
 /** A mail to ten thousand people is shown with the first thousand. */

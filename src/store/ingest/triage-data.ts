@@ -2,12 +2,19 @@
 
 import type { Knex } from 'knex'
 import type { Conditions, Rule, SenderHistory } from '../../model/rule.ts'
+import { readAuthservIds } from '../db/json-columns.ts'
 
 /** Those of these addresses (lower case) that are our own accounts', which are looked up as they stand: in lower case, as people write them. */
 export async function findOwnAddresses(db: Knex, addresses: readonly string[]): Promise<Set<string>> {
   if (addresses.length === 0) return new Set()
   const found: string[] = await db('accounts').whereIn('address', addresses).whereNull('removed_at').pluck('address')
   return new Set(found)
+}
+
+/** Names in Authentication-Results that the account believes; null: nobody said. */
+export async function findTrustedServers(db: Knex, accountId: number): Promise<string[] | null> {
+  const row = await db('accounts').where({ id: accountId }).first('authserv_ids')
+  return readAuthservIds(row?.authserv_ids ?? null)
 }
 
 /** Enabled rules for the account, in their order. `read` makes conditions of JSON; a rule of which it makes none is left out. */

@@ -4,7 +4,8 @@ import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
 import type { Address, Bounce, Kind } from '../../model/parsed-message.ts'
-import { readBounce, readPeople, readTags } from '../db/json-columns.ts'
+import type { SenderVerdict } from '../../model/sender-verdict.ts'
+import { readBounce, readPeople, readSenderVerdict, readTags } from '../db/json-columns.ts'
 import type { TicketStatus } from './ticket-list.ts'
 
 export interface TicketName {
@@ -153,6 +154,8 @@ export interface Message {
   /** null: its raw mail is not kept. */
   raw: RawLocation | null
   bounce: Bounce | null
+  /** What mail servers say of its sender; null: nobody was asked. */
+  authentication: SenderVerdict | null
   attachments: Attachment[]
   source: {
     account: string
@@ -217,6 +220,7 @@ interface Row {
   quotes: number
   has_html: number | null
   bounce_json: string | null
+  auth_json: string | null
   account: string
   mailbox: string
   uid_validity: number
@@ -258,6 +262,7 @@ async function findRows(db: Knex, ids: readonly number[], maxCharacters: number 
       db.raw('(messages.reply IS NOT NULL AND TRIM(messages.reply) <> TRIM(messages.text)) AS quotes'),
       'messages.has_html',
       'messages.bounce_json',
+      'messages.auth_json',
       'accounts.address as account',
       'mailboxes.name as mailbox',
       'sources.uid_validity',
@@ -290,6 +295,7 @@ function toMessage(row: Row, attachments: Attachment[], maxCharacters: number | 
     hasHtml: toHasHtml(row),
     raw: toRawLocation(row),
     bounce: readBounce(row.bounce_json),
+    authentication: readSenderVerdict(row.auth_json),
     attachments,
     source: {
       account: row.account,

@@ -67,6 +67,12 @@ ${facts([
   ['Check every', duration(account.everySeconds)],
   ['Push', account.push ? 'on: a connection waits for new mail between polls if the server supports it' : 'off'],
   ['Mail on the server', afterwards(account.afterIngest)],
+  [
+    'Sender checks',
+    account.authservIds === null || account.authservIds.length === 0
+      ? 'off: no mail server is trusted about senders'
+      : `as ${account.authservIds.map(name => name || '(no name)').join(', ')} says`,
+  ],
   ['Mail that was there', starts.get(account.startFrom) ?? `only mail since ${account.startFrom}`],
 ])}</section>`,
   })

@@ -7,7 +7,7 @@ import { type Content, type Html, html } from '../../layout/html.ts'
 import { badge, time } from '../../layout/parts.ts'
 import { plainLine, safeFileName } from './download-headers.ts'
 import { sandboxOf } from './mail-html.ts'
-import { flagWords, kindBadge, people, person, sizeOf, subjectOf } from './words.ts'
+import { flagWords, kindBadge, people, person, senderWarning, sizeOf, subjectOf } from './words.ts'
 
 interface Options {
   /** What became of its HTML. */
@@ -20,6 +20,7 @@ export function messageArticle(ticket: { id: number }, message: Message, options
   const path = `/tickets/${ticket.id}/messages/${id}`
   return html`<article class="message ${kind}" id="message-${id}" aria-labelledby="from-${id}">
 <header><h2 id="from-${id}">${person(from)}</h2> ${kindBadge(kind)} <a class="when" href="#message-${id}">${time(date ?? createdAt)}</a></header>
+${senderWarning(message.authentication)}
 ${bounce !== null && bounced(bounce)}
 ${words(reply, path)}
 ${attachments.length > 0 && fileList(ticket.id, attachments)}

@@ -1,5 +1,6 @@
 // How tickets and mails are called on their pages. What a mail fills stands in <bdi>: its direction is its own.
 import type { Address, HtmlFlag, Kind } from '../../../model/parsed-message.ts'
+import type { SenderVerdict } from '../../../model/sender-verdict.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { badge, type Tone } from '../../layout/parts.ts'
 import { plainLine } from './download-headers.ts'
@@ -30,6 +31,15 @@ export function toKind(text: string | undefined): Kind | undefined {
 /** Nothing for what people write. */
 export function kindBadge(kind: Kind): Content {
   return kind !== 'human' && badge(kindWords[kind].one, kindWords[kind].tone)
+}
+
+/** Only for a sender that fails: what passes is as everybody expects. */
+export function senderWarning(sender: SenderVerdict | null): Content {
+  if (sender?.verdict !== 'fail') return null
+  const who = sender.from === null ? 'its sender' : plainLine(sender.from)
+  return html`<p class="flash warn">This message may not be from <bdi>${who}</bdi>: your mail server could not confirm the sender (${
+    sender.method === 'dmarc' ? 'DMARC failed' : 'the signature of the domain is broken'
+  }). Check before you act on it.</p>`
 }
 
 export function subjectOf(subject: string): string {
