@@ -134,17 +134,18 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const raw = await connectRaw(base, db, worker)
   if (options.demo) await startDemo(base, db, options)
   const connections = { databaseUrl: places.databaseUrl, db, raw, redis: commands, blocking }
-  const { vault, ingest, parseHtml, apply } = await startWork(base, connections, worker, options.parseScript)
+  const { vault, ingest, parser, apply } = await startWork(base, connections, worker, options.parseScript)
   const html = createHtmlReader({
     raw: async () => raw,
-    parseHtml,
+    parseHtml: (source, account) => parser.parseHtml(source, account),
     onFailure: (message, error) =>
       log.warn({ event: 'html', message, code: error.code, error }, 'HTML cannot be shown'),
   })
   const firstAdmin = (await hasUsers(db)) ? undefined : createFirstAdmin()
   web.site = {
     ...{ config, db, redis: commands, raw, keys: { ...keysOf(config), isService: true }, log, firstAdmin },
-    ...{ openSecret: vault.openSecret, openSession, parse: ingest.parse, html, triage: ingest.triage },
+    ...{ openSecret: vault.openSecret, openSession, html, triage: ingest.triage },
+    parse: (source, account) => parser.parse(source, account),
   }
 
   health.mend('start')

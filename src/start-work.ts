@@ -54,7 +54,7 @@ export interface Connections {
 export interface Work {
   vault: Vault
   ingest: IngestDeps
-  parseHtml: ParsePool['parseHtml']
+  parser: ParsePool
   /** Takes over the settings that a running daemon can take over (config/reload.ts). */
   apply(config: Config): void
 }
@@ -146,7 +146,7 @@ export async function startWork(
   return {
     vault,
     ingest,
-    parseHtml: (source, account) => parser.parseHtml(source, account),
+    parser,
     apply(next) {
       running.polls?.setConcurrency(next.poll.concurrency)
       Object.assign(ingest.triage, triageSettings(next))
@@ -186,7 +186,7 @@ function ingestDeps({ config }: Base, { db, raw }: Pick<Connections, 'db' | 'raw
   return {
     db,
     raw: archiveOnce(db, raw),
-    parse: (source: Uint8Array, account?: number) => parser.parse(source, account),
+    parse: (source: Uint8Array, account?: number) => parser.parseForStore(source, account),
     limits: { messages: batchMessages, bytes: batchBytes, maxBytes: config.mail.maxBytes },
   }
 }

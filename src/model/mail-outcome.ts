@@ -1,13 +1,13 @@
 // What becomes of a mail, and what it changes of its ticket: decided in poll/ingest, written by store/ingest.
 import type { FetchedMessage, RawLocation } from './mail.ts'
-import type { Address, Kind, ParsedMessage } from './parsed-message.ts'
+import type { Address, Kind, StorableMessage } from './parsed-message.ts'
 import type { SenderVerdict } from './sender-verdict.ts'
 
 /** A mail whose bytes are archived: parsed, or with the reason why it could not be. */
 export interface ArchivedMail {
   mail: FetchedMessage
   location: RawLocation
-  parsed: ParsedMessage | null
+  parsed: StorableMessage | null
   fault: string | null
 }
 

@@ -125,6 +125,16 @@ export interface ParsedMessage {
   original: OriginalMessage | null
 }
 
+/** What a mail says, but for its words: what it comes to is decided by these. */
+export type MessageFacts = Omit<ParsedMessage, 'text' | 'reply'>
+
+/** A message for the database. Its words may be UTF-8 already. */
+export interface StorableMessage extends MessageFacts {
+  text: string | Uint8Array
+  /** null: all of the text. */
+  reply: string | Uint8Array | null
+}
+
 /** A message with the HTML that a reader would see; null: it has none. */
 export interface WholeMessage extends ParsedMessage {
   safeHtml: SafeHtml | null

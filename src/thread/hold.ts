@@ -2,7 +2,7 @@
 // What is too much is held in quarantine, where it is shown and can be released: nothing is lost. What counts is when the mail server
 // received the mails: those of a weekend that are read on Monday are no flood.
 
-import type { ParsedMessage } from '../model/parsed-message.ts'
+import type { MessageFacts } from '../model/parsed-message.ts'
 import type { SenderHistory, Tally } from '../model/rule.ts'
 import { baseSubject } from './subject.ts'
 
@@ -20,7 +20,7 @@ export function emptyHistory(): SenderHistory {
 export const hourMs = 3_600_000
 const subjectWindowMs = 600_000
 
-type Counted = Pick<ParsedMessage, 'kind' | 'subject'>
+type Counted = Pick<MessageFacts, 'kind' | 'subject'>
 
 /** The reason to hold the mail, or null. */
 export function holdReason(

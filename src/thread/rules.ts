@@ -1,7 +1,7 @@
 // PURE. Rules of an admin: what is to be dropped, held or tagged before threading, each decision under the rule's name. Patterns know `*`
 // and nothing else, so that no pattern can be slow; they look at the whole of a value, whatever its case.
 
-import type { Address, Kind, ParsedMessage } from '../model/parsed-message.ts'
+import type { Address, Kind, MessageFacts } from '../model/parsed-message.ts'
 import type { Conditions, Rule } from '../model/rule.ts'
 import type { SenderVerdict } from '../model/sender-verdict.ts'
 
@@ -18,7 +18,7 @@ export const kinds: readonly Kind[] = [
 export const verdicts: readonly SenderVerdict['verdict'][] = ['pass', 'fail', 'none', 'unknown']
 
 export interface RuleSubject {
-  message: ParsedMessage
+  message: MessageFacts
   sender: SenderVerdict
   size: number
   /** All values of a header field. */

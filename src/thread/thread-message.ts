@@ -4,7 +4,7 @@
 // a subject prove nothing and are not looked at. A sender that fails authentication only joins by a token: From and references are easy to
 // forge. What programs answer by themselves joins by reference whoever sent it (a mail server
 // takes part in nothing), but neither opens nor reopens a ticket unless told to, and nobody takes part through it.
-import type { Address, Kind, ParsedMessage } from '../model/parsed-message.ts'
+import type { Address, Kind, MessageFacts } from '../model/parsed-message.ts'
 import { personKey } from '../model/person-key.ts'
 import type { SenderVerdict } from '../model/sender-verdict.ts'
 
@@ -49,7 +49,7 @@ export type ThreadDecision<T> =
   | { kind: 'open'; linked: T | null; reason: string }
   | { kind: 'ignore'; reason: string }
 
-type Answering = Pick<ParsedMessage, 'messageId' | 'inReplyTo' | 'references' | 'original'>
+type Answering = Pick<MessageFacts, 'messageId' | 'inReplyTo' | 'references' | 'original'>
 
 /**
  * Ids that may lead to a ticket, the most telling first: In-Reply-To, then References from the newest (RFC 5256 §"REFERENCES"); then
@@ -80,7 +80,7 @@ export function isBarred(sender: SenderVerdict, senderCheck: ThreadPolicy['sende
 
 /** `sender`: what mail servers say of it. */
 export function threadMessage<T>(
-  message: ParsedMessage,
+  message: MessageFacts,
   leads: Leads<T>,
   policy: ThreadPolicy,
   sender: SenderVerdict,
@@ -111,7 +111,7 @@ export function threadMessage<T>(
 }
 
 /** Tickets that the message may join, the surest first. */
-function ticketsOf<T>(message: ParsedMessage, leads: Leads<T>): { at: Candidate<T>; reason: string }[] {
+function ticketsOf<T>(message: MessageFacts, leads: Leads<T>): { at: Candidate<T>; reason: string }[] {
   const sender = personKey(personOf(message)?.address ?? '')
   const people = new Set(participantsOf(message))
   const takesPart = ({ participants }: Candidate<T>): boolean => participants.has(sender)
@@ -126,13 +126,13 @@ function ticketsOf<T>(message: ParsedMessage, leads: Leads<T>): { at: Candidate<
 }
 
 /** Who wrote it: the person behind a list or a forwarder, as far as it says. */
-export function personOf({ sender, from }: Pick<ParsedMessage, 'sender' | 'from'>): Address | null {
+export function personOf({ sender, from }: Pick<MessageFacts, 'sender' | 'from'>): Address | null {
   return sender ?? from
 }
 
 /** Whose ticket a message opens. */
 export function requesterOf(
-  message: Pick<ParsedMessage, 'sender' | 'from' | 'replyTo'>,
+  message: Pick<MessageFacts, 'sender' | 'from' | 'replyTo'>,
   { requester }: Pick<ThreadPolicy, 'requester'>,
 ): Address | null {
   if (requester === 'from') return message.from
@@ -141,7 +141,7 @@ export function requesterOf(
 }
 
 /** Everybody who takes part through this message: who wrote it, From, Reply-To, To, Cc; as personKey() has them. */
-export function participantsOf(message: Pick<ParsedMessage, 'sender' | 'from' | 'replyTo' | 'to' | 'cc'>): string[] {
+export function participantsOf(message: Pick<MessageFacts, 'sender' | 'from' | 'replyTo' | 'to' | 'cc'>): string[] {
   const people = [message.sender, message.from, ...message.replyTo, ...message.to, ...message.cc]
   return [...new Set(people.map(person => personKey(person?.address ?? '')))].filter(address => address !== '')
 }

@@ -3,7 +3,7 @@
 // he has not seen. A token may stand in a subject, in a plus-address or in a Message-ID; letters are Crockford's, so that it survives a
 // change of case and a reader who takes O for 0.
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { ParsedMessage } from '../model/parsed-message.ts'
+import type { MessageFacts } from '../model/parsed-message.ts'
 
 export interface Tokens {
   /** The token of the ticket with this reference (`LL-9GSY-9F51`). */
@@ -51,7 +51,7 @@ const maxTokens = 10
  * and the same of the mail that a report is about.
  */
 export function tokensIn(
-  message: Pick<ParsedMessage, 'subject' | 'to' | 'cc' | 'inReplyTo' | 'references' | 'original'>,
+  message: Pick<MessageFacts, 'subject' | 'to' | 'cc' | 'inReplyTo' | 'references' | 'original'>,
 ): string[] {
   const { original } = message
   const places = [

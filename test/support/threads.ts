@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { ArchivedMail, BatchTicket, MailOutcome, Original } from '../../src/model/mail-outcome.ts'
-import type { Kind, ParsedMessage } from '../../src/model/parsed-message.ts'
+import type { Kind, MessageFacts } from '../../src/model/parsed-message.ts'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { untouchedTicket } from '../../src/poll/ingest/batch-ticket.ts'
 import {
@@ -88,7 +88,7 @@ export class StoryWorld {
   private readonly ids: [account: number, id: string, ticket: number][] = []
   private readonly awaited: [account: number, id: string, ticket: number][] = []
   private readonly contents = new Map<string, Original>()
-  private readonly taken: { message: ParsedMessage; at: Date; opened: boolean }[] = []
+  private readonly taken: { message: MessageFacts; at: Date; opened: boolean }[] = []
   private uid = 0
 
   constructor(settings: StorySettings) {

@@ -4,8 +4,8 @@
 // (parse-turns.ts).
 import { Worker } from 'node:worker_threads'
 import { MessageError } from '../../errors/errors.ts'
-import type { ParsedMessage, SafeHtml, WholeMessage } from '../../model/parsed-message.ts'
-import type { ParseAnswer, ParseRequest, Readings } from './parse-thread.ts'
+import type { ParsedMessage, SafeHtml, StorableMessage, WholeMessage } from '../../model/parsed-message.ts'
+import type { MailAnswer, ParseAnswer, ParseRequest, Readings, ThreadData } from './answer-requests.ts'
 import { type Bill, billAt, charged, mayCost, nextTurn } from './parse-turns.ts'
 
 export interface ParsePoolOptions {
@@ -22,6 +22,8 @@ export interface ParsePool extends AsyncDisposable {
    * mail it is; 0 for nobody's.
    */
   parse(source: Uint8Array, account?: number): Promise<ParsedMessage>
+  /** The same for the database: its words are UTF-8, and are no strings in this thread. */
+  parseForStore(source: Uint8Array, account?: number): Promise<StorableMessage>
   /** The HTML of a mail for somebody who waits for it: it comes before what is parsed for nobody in particular. null: the mail has none. */
   parseHtml(source: Uint8Array, account?: number): Promise<SafeHtml | null>
   /** The message and its HTML in one. */
@@ -45,15 +47,21 @@ interface Task {
 interface Thread {
   worker: Worker
   ready: boolean
-  /** Given to the thread, in order; the first is in hand. */
+  /** Given to the thread, in order. */
+  group: Task[]
+  /** Those of the group that are not answered. */
   tasks: Task[]
-  /** When the mail in hand was begun. */
-  begunAt: number
+  /** Written by the thread: the place in the group of the mail that it parses. */
+  inHand: Int32Array
+  /** The place where it was last seen, and since when. */
+  seen: { at: number; since: number }
   timer: NodeJS.Timeout | undefined
 }
 
 /** A hop between threads costs as much as a small mail, so several travel together. */
 const groupMails = 8
+/** So often within the deadline it is looked at which mail a thread has in hand. */
+const looksPerDeadline = 8
 const groupBytes = 262_144
 const maxHeapMb = 512
 /** Bills that are kept before those that are forgotten are looked for. */
@@ -80,6 +88,10 @@ class ThreadPool implements ParsePool {
 
   parse(source: Uint8Array, account = 0): Promise<ParsedMessage> {
     return this.#make('message', source, account)
+  }
+
+  parseForStore(source: Uint8Array, account = 0): Promise<StorableMessage> {
+    return this.#make('stored', source, account)
   }
 
   parseHtml(source: Uint8Array, account = 0): Promise<SafeHtml | null> {
@@ -121,7 +133,9 @@ class ThreadPool implements ParsePool {
   }
 
   #open(): void {
+    const inHand = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const worker = new Worker(this.#options.script ?? new URL('./parse-thread.ts', import.meta.url), {
+      workerData: { inHand } satisfies ThreadData,
       resourceLimits: {
         maxOldGenerationSizeMb: maxHeapMb,
         maxYoungGenerationSizeMb: maxYoungMb,
@@ -131,7 +145,8 @@ class ThreadPool implements ParsePool {
       stderr: true,
     })
     worker.unref()
-    const thread: Thread = { worker, ready: false, tasks: [], begunAt: 0, timer: undefined }
+    const seen = { at: 0, since: 0 }
+    const thread: Thread = { worker, ready: false, group: [], tasks: [], inHand, seen, timer: undefined }
     this.#threads.add(thread)
     let fault: unknown
     worker.on('message', (answer: ParseAnswer) => this.#hear(thread, answer))
@@ -168,55 +183,62 @@ class ThreadPool implements ParsePool {
     const reserved = others.length > 0 && others.every(({ tasks }) => tasks.some(task => mayCost(task, billOf)))
     const turn = new Set(nextTurn(this.#waiting, { mails, bytes: groupBytes }, { billOf, reserved }))
     if (turn.size === 0) return
-    thread.tasks = this.#waiting.filter((_, i) => turn.has(i))
+    thread.group = this.#waiting.filter((_, i) => turn.has(i))
+    thread.tasks = [...thread.group]
     this.#waiting = this.#waiting.filter((_, i) => !turn.has(i))
-    const request = toRequest(thread.tasks)
+    const request = toRequest(thread.group)
     thread.worker.ref()
+    Atomics.store(thread.inHand, 0, 0)
+    thread.seen = { at: 0, since: now }
     thread.worker.postMessage(request, [request.bytes])
-    this.#arm(thread)
+    this.#watch(thread)
   }
 
-  #hear(thread: Thread, answer: ParseAnswer): void {
-    if ('ready' in answer) {
+  #hear(thread: Thread, heard: ParseAnswer): void {
+    if ('ready' in heard) {
       thread.ready = true
       this.#falseStarts = 0
       thread.worker.unref()
       this.#pump()
       return
     }
-    const [task] = thread.tasks
-    if (task?.id !== answer.id) return
-    thread.tasks.shift()
-    this.#charge(task, thread)
-    if ('made' in answer) task.resolve(answer.made)
-    else task.reject(unparseable(answer.failed))
-    this.#arm(thread)
-    if (thread.tasks.length === 0) this.#pump()
+    if (!this.#threads.has(thread)) return
+    for (const answer of heard.answers) this.#settle(thread, answer)
+    if (thread.tasks.length > 0) return
+    clearTimeout(thread.timer)
+    thread.worker.unref()
+    this.#pump()
   }
 
-  #charge({ account }: Task, { begunAt }: Thread): void {
+  #settle(thread: Thread, answer: MailAnswer): void {
+    const task = thread.tasks.shift()
+    if (task?.id !== answer.id) return
+    this.#charge(task, answer.ms)
+    if ('made' in answer) task.resolve(answer.made)
+    else task.reject(unparseable(answer.failed))
+  }
+
+  #charge({ account }: Task, ms: number): void {
     const now = performance.now()
-    const bill = charged(this.#bills.get(account), now - begunAt, now)
-    this.#bills.set(account, bill)
+    this.#bills.set(account, charged(this.#bills.get(account), ms, now))
     if (this.#bills.size <= maxBills) return
     for (const [other, old] of this.#bills) if (billAt(old, now) === 0) this.#bills.delete(other)
   }
 
-  /** Begins the time of the mail in hand. */
-  #arm(thread: Thread): void {
+  /** Replaces the thread once it has had one mail in hand for as long as the deadline. */
+  #watch(thread: Thread): void {
     clearTimeout(thread.timer)
-    thread.begunAt = performance.now()
-    const [inHand] = thread.tasks
-    if (inHand === undefined) {
-      thread.worker.unref()
-      return
-    }
     thread.timer = setTimeout(() => {
       // Where it was our own loop that stood still, the answer is there by now and is heard first.
       setImmediate(() => {
-        if (thread.tasks[0] === inHand) this.#replace(thread, late(this.#options.deadlineMs))
+        if (thread.tasks.length === 0 || !this.#threads.has(thread)) return
+        const now = performance.now()
+        const at = Atomics.load(thread.inHand, 0)
+        if (at !== thread.seen.at) thread.seen = { at, since: now }
+        if (now - thread.seen.since >= this.#options.deadlineMs) this.#replace(thread, late(this.#options.deadlineMs))
+        else this.#watch(thread)
       })
-    }, this.#options.deadlineMs)
+    }, this.#options.deadlineMs / looksPerDeadline)
   }
 
   #bury(thread: Thread, fault: unknown): void {
@@ -236,15 +258,17 @@ class ThreadPool implements ParsePool {
     for (const task of this.#waiting.splice(0)) task.reject(new Error('the parser does not start', { cause: fault }))
   }
 
-  /** The mail in hand is at fault; those behind it wait again, first in the line. */
+  /** The mail in hand is at fault; the others that are not answered wait again, first in the line. */
   #replace(thread: Thread, fault: MessageError): void {
     if (!this.#threads.delete(thread)) return
     clearTimeout(thread.timer)
     void thread.worker.terminate()
-    const [inHand, ...behind] = thread.tasks
-    if (inHand !== undefined) this.#charge(inHand, thread)
-    this.#waiting.unshift(...behind)
-    inHand?.reject(fault)
+    const inHand = thread.group[Atomics.load(thread.inHand, 0)]
+    this.#waiting.unshift(...thread.tasks.filter(task => task !== inHand))
+    if (inHand !== undefined && thread.tasks.includes(inHand)) {
+      this.#charge(inHand, performance.now() - thread.seen.since)
+      inHand.reject(fault)
+    }
     this.#fill()
     this.#pump()
   }

@@ -1,11 +1,11 @@
 // PURE. A ticket that has mail in a batch: as it is found or opened, and what each mail adds to it.
 import type { BatchTicket } from '../../model/mail-outcome.ts'
-import type { Bounce, ParsedMessage } from '../../model/parsed-message.ts'
+import type { Bounce, MessageFacts } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
 import { isAutomatic, participantsOf, requesterOf, type ThreadPolicy } from '../../thread/thread-message.ts'
 
 export function openTicket(
-  message: ParsedMessage,
+  message: MessageFacts,
   at: Date,
   linked: BatchTicket | null,
   policy: Pick<ThreadPolicy, 'requester'>,
@@ -38,7 +38,7 @@ export function untouchedTicket(found: Pick<BatchTicket, 'id' | 'participants' |
   }
 }
 
-export function join(ticket: BatchTicket, message: ParsedMessage, at: Date): void {
+export function join(ticket: BatchTicket, message: MessageFacts, at: Date): void {
   ticket.added += 1
   if (at > ticket.lastAt) ticket.lastAt = at
   // A server that goes on trying has failed nobody.

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { FetchedMessage } from '../../model/mail.ts'
 import type { ArchivedMail, BatchTicket, MailOutcome, Original } from '../../model/mail-outcome.ts'
-import type { ParsedMessage } from '../../model/parsed-message.ts'
+import type { MessageFacts } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
 import type { Rule, SenderHistory } from '../../model/rule.ts'
 import type { SenderVerdict } from '../../model/sender-verdict.ts'
@@ -100,7 +100,7 @@ type Triage = Pick<MailOutcome, 'result' | 'reason' | 'ticket' | 'waiting'>
 
 /** Our own mail that came back, then the admin's rules, then floods and loops, then the ticket. */
 function triageMessage(
-  message: ParsedMessage,
+  message: MessageFacts,
   sender: SenderVerdict,
   { mail, location }: ArchivedMail,
   known: Known,
@@ -133,7 +133,7 @@ function triageMessage(
 
 /** Undefined where a rule could not be applied: that is this mail's fault, and the others of its batch go on. */
 function ruleVerdict(
-  message: ParsedMessage,
+  message: MessageFacts,
   sender: SenderVerdict,
   mail: FetchedMessage,
   size: number,
@@ -150,7 +150,7 @@ function ruleVerdict(
  * A mail that the helpdesk has sent came back, by a copy or a forward: from one of our own addresses, and its Message-ID is known here or
  * bears a token.
  */
-function isOwnMail(message: ParsedMessage, known: Known): boolean {
+function isOwnMail(message: MessageFacts, known: Known): boolean {
   const { messageId } = message
   if (!known.own.has(senderOf(message)) || messageId === '') return false
   return known.threads.has(messageId) || tokensOf(messageId).some(token => isProven(known.tokens.get(token)))
@@ -160,11 +160,11 @@ function isProven(proof: BatchTicket | 'forged' | 'elsewhere' | undefined): bool
   return proof !== undefined && proof !== 'forged'
 }
 
-function senderOf(message: ParsedMessage): string {
+function senderOf(message: MessageFacts): string {
   return personKey(message.from?.address ?? '')
 }
 
-function leadsOf(message: ParsedMessage, known: Known): Leads<BatchTicket> {
+function leadsOf(message: MessageFacts, known: Known): Leads<BatchTicket> {
   const proofs = tokensIn(message).flatMap(token => known.tokens.get(token) ?? [])
   const toCandidates = (tickets: readonly BatchTicket[]) => tickets.map(ticket => toCandidate(ticket, known.own))
   return {
@@ -181,7 +181,7 @@ function toCandidate(ticket: BatchTicket, own: ReadonlySet<string>): Candidate<B
   return { ticket, participants, requester: own.has(requester) ? '' : requester, closed: closed && !reopened }
 }
 
-function historyOf(message: ParsedMessage, known: Known): SenderHistory {
+function historyOf(message: MessageFacts, known: Known): SenderHistory {
   const sender = personOf(message)?.address.toLowerCase() ?? ''
   const found = known.histories.get(sender) ?? emptyHistory()
   known.histories.set(sender, found)
@@ -190,7 +190,7 @@ function historyOf(message: ParsedMessage, known: Known): SenderHistory {
 
 function carryOut(
   decision: Exclude<ThreadDecision<BatchTicket>, { kind: 'ignore' }>,
-  message: ParsedMessage,
+  message: MessageFacts,
   at: Date,
   known: Known,
   policy: ThreadPolicy,
@@ -209,7 +209,7 @@ function carryOut(
 }
 
 /** The ticket waits for what the message refers to and is not here yet. */
-function awaitParents(ticket: BatchTicket, message: ParsedMessage, known: Known): void {
+function awaitParents(ticket: BatchTicket, message: MessageFacts, known: Known): void {
   const absent = threadIds(message).filter(id => !known.threads.has(id))
   for (const id of absent.slice(0, maxAwaited)) {
     ticket.awaits.add(id)
@@ -229,7 +229,7 @@ function remember(known: Known, outcome: MailOutcome): void {
 }
 
 /** SHA-256 of Message-ID, Date and From: what stays when a server rewrites other headers. Null without a Message-ID. */
-export function fingerprintOf(message: Pick<ParsedMessage, 'messageId' | 'date' | 'from'>): Buffer | null {
+export function fingerprintOf(message: Pick<MessageFacts, 'messageId' | 'date' | 'from'>): Buffer | null {
   if (message.messageId === '') return null
   const facts = [message.messageId, message.date ?? '', message.from?.address.toLowerCase() ?? '']
   return createHash('sha256').update(facts.join('\0')).digest()

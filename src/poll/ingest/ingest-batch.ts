@@ -6,7 +6,7 @@ import type { Knex } from 'knex'
 import { MessageError, ServiceError } from '../../errors/errors.ts'
 import type { FetchedMessage, IngestTarget } from '../../model/mail.ts'
 import type { ArchivedMail, BatchTicket, MailOutcome } from '../../model/mail-outcome.ts'
-import type { ParsedMessage } from '../../model/parsed-message.ts'
+import type { MessageFacts, StorableMessage } from '../../model/parsed-message.ts'
 import { personKey, spellingsOf } from '../../model/person-key.ts'
 import { decodeText, type Headers, parseHeaders } from '../../parse/mime/headers.ts'
 import { lockLease } from '../../store/accounts/leases.ts'
@@ -41,7 +41,7 @@ export interface IngestDeps {
   db: Knex
   raw: RawStore
   /** Throws MessageError for a mail that cannot be parsed. */
-  parse(source: Buffer, account?: number): Promise<ParsedMessage>
+  parse(source: Buffer, account?: number): Promise<StorableMessage>
   triage: TriagePolicy
 }
 
@@ -100,7 +100,7 @@ export async function parseMail(
   deps: Pick<IngestDeps, 'parse'>,
   source: Buffer,
   account = 0,
-): Promise<{ parsed: ParsedMessage | null; fault: string | null }> {
+): Promise<{ parsed: StorableMessage | null; fault: string | null }> {
   try {
     return { parsed: await deps.parse(source, account), fault: null }
   } catch (error) {
@@ -161,7 +161,7 @@ export async function verifyTokens(archived: readonly ArchivedMail[], triage: Tr
   return { archived, refs: new Map(refs) }
 }
 
-function messagesOf(archived: readonly ArchivedMail[]): ParsedMessage[] {
+function messagesOf(archived: readonly ArchivedMail[]): MessageFacts[] {
   return archived.flatMap(({ parsed }) => parsed ?? [])
 }
 
@@ -291,7 +291,7 @@ function isLive({ mail }: ArchivedMail, target: OutcomeTarget): boolean {
   return mail.uid >= Math.max(target.startBeforeUid, target.rereadBeforeUid) && !target.released
 }
 
-function sendersOf(messages: readonly ParsedMessage[]): string[] {
+function sendersOf(messages: readonly MessageFacts[]): string[] {
   return messages.map(message => personKey(message.from?.address ?? '')).filter(address => address !== '')
 }
 

@@ -3,7 +3,8 @@
 import type { Knex } from 'knex'
 import { toDatabaseError } from './database-error.ts'
 
-export type Value = string | number | boolean | Buffer | Date | null
+/** Bytes for a text column are UTF-8 already; they go to the server as they are. */
+export type Value = string | number | boolean | Uint8Array | Date | null
 export type Row = Readonly<Record<string, Value>>
 
 export interface InsertOptions {
@@ -13,7 +14,7 @@ export interface InsertOptions {
   once?: string
 }
 
-const sizes = [25, 5, 1]
+const sizes = [100, 25, 5, 1]
 const maxBytes = 4_000_000
 
 /** Inserts rows that all have the same columns. Runs inside the transaction. */
@@ -29,7 +30,7 @@ export async function insertRows(
   const connection: PreparedConnection = await trx.client.acquireConnection()
   for (let at = 0; at < rows.length; ) {
     const size = sizeFor(rows, at)
-    const values = rows.slice(at, at + size).flatMap(row => columns.map(column => row[column] ?? null))
+    const values = rows.slice(at, at + size).flatMap(row => columns.map(column => toParameter(row[column] ?? null)))
     await execute(connection, statement(table, columns, size, options), values)
     at += size
   }
@@ -44,7 +45,8 @@ function sizeFor(rows: readonly Row[], at: number): number {
 function weightOf(rows: readonly Row[], at: number, size: number): number {
   let bytes = 0
   for (const row of rows.slice(at, at + size)) {
-    for (const value of Object.values(row)) bytes += typeof value === 'string' ? value.length * 3 : 10
+    for (const value of Object.values(row))
+      bytes += typeof value === 'string' ? value.length * 3 : value instanceof Uint8Array ? value.length : 10
   }
   return bytes
 }
@@ -55,6 +57,13 @@ function statement(table: string, columns: readonly string[], size: number, opti
   const once =
     options.once === undefined ? '' : ` ON DUPLICATE KEY UPDATE \`${options.once}\` = \`${table}\`.\`${options.once}\``
   return `INSERT INTO \`${table}\` (${names}) VALUES ${Array.from({ length: size }, () => row).join(', ')}${once}`
+}
+
+/** The driver knows no other bytes than a Buffer. */
+function toParameter(value: Value): Value {
+  return value instanceof Uint8Array && !Buffer.isBuffer(value)
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    : value
 }
 
 interface PreparedConnection {

@@ -4,7 +4,7 @@
 import type { Knex } from 'knex'
 import type { AfterIngest, IngestTarget, MessageMeta } from '../../model/mail.ts'
 import type { MailOutcome } from '../../model/mail-outcome.ts'
-import type { Address, ParsedMessage } from '../../model/parsed-message.ts'
+import type { Address, StorableMessage } from '../../model/parsed-message.ts'
 import type { SenderVerdict } from '../../model/sender-verdict.ts'
 import { cut, insertRows, type Row } from '../db/insert-rows.ts'
 import { hashOf } from './find-duplicates.ts'
@@ -166,7 +166,7 @@ async function insertMessages(
 interface NewMessage {
   ticketId: number
   sourceId: number
-  message: ParsedMessage
+  message: StorableMessage
   sender: SenderVerdict | null
   reason: string
   /** When the mail server received it. */
@@ -209,7 +209,7 @@ function peopleJson(people: readonly Address[]): string {
   return JSON.stringify(people.slice(0, 1000))
 }
 
-function attachmentRows(message: ParsedMessage, messageId: number): Row[] {
+function attachmentRows(message: StorableMessage, messageId: number): Row[] {
   return message.attachments.map((attachment, i) => ({
     of_message: messageId,
     position: i + 1,
