@@ -18,6 +18,7 @@ import * as derivedHtml from './20261129_20_derived_html.ts'
 import * as noStoredHtml from './20261129_21_no_stored_html.ts'
 import * as rawWithoutRows from './20261129_22_raw_without_rows.ts'
 import * as senderCheck from './20261129_25_sender_check.ts'
+import * as uidsToRead from './20261129_26_uids_to_read.ts'
 
 export interface Migration {
   name: string
@@ -47,10 +48,11 @@ export const migrations: readonly Migration[] = [
   { name: '20261129_21_no_stored_html', awaits: 10, up: noStoredHtml.up },
   { name: '20261129_22_raw_without_rows', up: rawWithoutRows.up },
   { name: '20261129_25_sender_check', up: senderCheck.up },
+  { name: '20261129_26_uids_to_read', up: uidsToRead.up },
 ]
 
 /**
  * The version that this program needs, and the oldest program's version that can work on the schema it makes. A change that an
  * older program survives (a new table, a column with a default) leaves `compatibleFrom`, so that hosts are upgraded one by one.
  */
-export const schemaVersion = { version: 13, compatibleFrom: 1 } as const
+export const schemaVersion = { version: 14, compatibleFrom: 1 } as const

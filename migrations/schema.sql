@@ -141,6 +141,8 @@ CREATE TABLE mailboxes (
   trying_uid int unsigned DEFAULT NULL COMMENT 'first UID of the batch that is being tried; set: the last try died',
   trying_size int unsigned DEFAULT NULL COMMENT 'messages in that batch',
   trying_failures int unsigned NOT NULL DEFAULT 0 COMMENT 'tries of it that died',
+  covered_at datetime(3) DEFAULT NULL COMMENT 'when all of it was last compared with sources',
+  uncovered int unsigned NOT NULL DEFAULT 0 COMMENT 'mails of the server without a row then',
   PRIMARY KEY (id),
   UNIQUE KEY mailboxes_name (account_id,name),
   CONSTRAINT mailboxes_account FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE
@@ -339,6 +341,16 @@ CREATE TABLE tickets (
   CONSTRAINT tickets_linked FOREIGN KEY (linked_ticket_id) REFERENCES tickets (id) ON DELETE SET NULL,
   CONSTRAINT tickets_of_account FOREIGN KEY (account_id) REFERENCES accounts (id),
   CONSTRAINT tickets_status CHECK (status in ('open','closed'))
+);
+
+-- mails to read beside the cursor
+CREATE TABLE uids_to_read (
+  mailbox_id bigint unsigned NOT NULL,
+  uid_validity int unsigned NOT NULL,
+  uid int unsigned NOT NULL,
+  asked_at datetime(3) NOT NULL DEFAULT utc_timestamp(3),
+  PRIMARY KEY (mailbox_id,uid_validity,uid),
+  CONSTRAINT uids_to_read_mailbox FOREIGN KEY (mailbox_id) REFERENCES mailboxes (id) ON DELETE CASCADE
 );
 
 -- who signs in to the web interface

@@ -27,6 +27,8 @@ export interface Events {
   accountRecovered(account: number, code: string): void
   /** A beat ended: so many accounts are this worker's, and so many of them fail. Undefined: the database could not say. */
   beat(counts: { owned: number; failing: number } | undefined): void
+  /** So many mails on servers had no row when their mailboxes were last compared. */
+  uncovered(mails: number): void
   /** Told when it is another than before, or other problems are there. */
   encryptionState(state: EncryptionState, problems: readonly Problem[]): void
   /** A pass over the secrets changed so many rows. */
@@ -110,6 +112,11 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
     registers,
   })
   const accounts = new Gauge({ name: 'letterlock_accounts_owned', help: 'Accounts that this worker polls', registers })
+  const uncovered = new Gauge({
+    name: 'letterlock_uncovered_messages',
+    help: 'Messages on mail servers that should have been received and were not, when the mailboxes of this worker were last compared',
+    registers,
+  })
   const encryption = new Gauge({
     name: 'letterlock_encryption_state',
     help: '1 for the state that encryption is in, 0 for the others',
@@ -203,6 +210,7 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
       progress.beat(counts.owned, counts.failing)
       accounts.set(counts.owned)
     },
+    uncovered: mails => uncovered.set(mails),
     encryptionState(state, problems) {
       for (const name of states) encryption.set({ state: name }, name === state ? 1 : 0)
       problemCodes.reset()

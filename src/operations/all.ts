@@ -2,8 +2,10 @@
 import type { z } from 'zod'
 import { addAccount, importAccounts } from './add-account.ts'
 import { addRule, disableRule, enableRule, listRules, removeRule, testRules } from './admin-rules.ts'
+import { backfillAccount } from './backfill.ts'
 import { createBackup } from './backup.ts'
 import { changeAccount } from './change-account.ts'
+import { coverAccounts } from './coverage.ts'
 import type { Deps } from './deps.ts'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './manage-accounts.ts'
 import {
@@ -29,6 +31,7 @@ export type AnyOperation = Operation<z.ZodType, Deps, unknown>
 
 export const operations: readonly AnyOperation[] = [
   ...[addAccount, changeAccount, testAccount, pauseAccount, resumeAccount, pollAccount, removeAccount, traceAccount],
+  ...[coverAccounts, backfillAccount],
   importAccounts,
   ...[listTickets, showTicket, closeTicket, reopenTicket],
   ...[listQuarantine, showQuarantined, retryQuarantined, exportQuarantined],

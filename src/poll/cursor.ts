@@ -14,7 +14,7 @@ export interface Cursor {
 export type StoredCursor = { [K in keyof Cursor]: K extends 'uidValidity' ? number | null : number }
 
 /** A server may omit UIDNEXT; then every UID counts as below it. */
-const afterEveryUid = 2 ** 32 - 1
+export const afterEveryUid = 2 ** 32 - 1
 
 /** The stored cursor where it still holds, or a new one from the start of the mailbox. */
 export function resumeFrom(stored: StoredCursor, state: MailboxState, startFrom: StartFrom): Cursor {

@@ -15,13 +15,14 @@ import type { FetchedMessage, MessageMeta } from '../model/mail.ts'
 import type { ArchivedMail, MailOutcome } from '../model/mail-outcome.ts'
 import { lockLease } from '../store/accounts/leases.ts'
 import { type InFlight, type MailboxChange, type StoredMailbox, updateMailbox } from '../store/accounts/mailboxes.ts'
+import { deleteUidsToRead, findUidsToRead, insertUidsToRead, updateReceivedAt } from '../store/accounts/uids-to-read.ts'
 import { inTransaction } from '../store/db/database.ts'
 import { insertUnfetchable } from '../store/ingest/ingest-messages.ts'
 import { clearRetry, type Retry, requestRetry } from '../store/ingest/quarantine-rows.ts'
 import type { Reservation } from './batch/byte-budget.ts'
 import { type FetchedBatch, fetchBatch } from './batch/fetch-batch.ts'
 import { type PlannedBatch, planBatches } from './batch/plan-batches.ts'
-import { type Cursor, isWanted } from './cursor.ts'
+import { afterEveryUid, type Cursor, isWanted } from './cursor.ts'
 import { archiveBatch, type BatchContext } from './ingest/ingest-batch.ts'
 import { probeStoring } from './ingest/probe-storing.ts'
 import { RefusedMail, storeMails } from './ingest/store-mails.ts'
@@ -222,7 +223,7 @@ async function commit(
   try {
     await storeMails(poll.deps, context, archived, { ...change, lastUid }, stored)
   } catch (error) {
-    if (error instanceof RefusedMail && context.released === undefined)
+    if (error instanceof RefusedMail && context.released === undefined && context.aside === undefined)
       await markInFlight(poll, box, { uid: error.uid, size: 1, failures: 1 })
     throw error
   }
@@ -389,4 +390,54 @@ async function retryOne(poll: Poll, box: OpenMailbox, { uid, size }: Retry): Pro
   const context = { ...contextOf(poll, box), released: true as const }
   if (fetched.mails.length > 0)
     await commit(poll, box, await archiveBatch(poll.deps, context, fetched.mails), {}, context)
+}
+
+/**
+ * Reads the mails that are asked for beside the cursor, which stays. A batch is asked for once: a mail that does not come must not be tried at
+ * every poll, and the next comparison with the server finds it again. What is known already by its bytes or its fingerprint is not doubled.
+ */
+export async function readAsked(poll: Poll, box: OpenMailbox): Promise<void> {
+  const { deps, signal } = poll
+  const place = { mailboxId: box.stored.id, uidValidity: box.cursor.uidValidity }
+  for (;;) {
+    const uids = await findUidsToRead(deps.db, place, windowSize)
+    if (uids.length === 0) return
+    const there = await box.mailbox.stillThere(uids)
+    const gone = uids.filter(uid => !there.has(uid))
+    await deleteUidsToRead(deps.db, box.stored.id, gone)
+    const sizes = await box.mailbox.sizes([...there])
+    const listed = uids
+      .filter(uid => there.has(uid))
+      .map(uid => ({ uid, size: sizes.get(uid) ?? 0, receivedAt: new Date(0) }))
+    for (const batch of planBatches(listed, () => true, deps.limits)) {
+      signal.throwIfAborted()
+      await readAside(poll, box, batch)
+    }
+    poll.report.more ||= deps.isCrowded()
+    if (poll.report.more) return
+  }
+}
+
+async function readAside(poll: Poll, box: OpenMailbox, batch: PlannedBatch): Promise<void> {
+  const { db } = poll.deps
+  const place = { mailboxId: box.stored.id, uidValidity: box.cursor.uidValidity }
+  await deleteUidsToRead(db, box.stored.id, batch.uids)
+  try {
+    using reservation = await reserve(poll, box, batch)
+    const { mails, failure } = await fetchWithin(poll, box, batch, reservation)
+    await box.mailbox.keepAwake(commitAside(poll, box, mails))
+    if (failure !== null) throw failure
+  } catch (error) {
+    if (isAbort(error, poll.signal) || !blamesMail(error)) await insertUidsToRead(db, place, batch.uids).catch(() => {})
+    throw error
+  }
+}
+
+async function commitAside(poll: Poll, box: OpenMailbox, mails: readonly FetchedMessage[]): Promise<void> {
+  if (mails.length === 0) return
+  const cursor = { ...box.cursor, startBeforeUid: afterEveryUid, rereadBeforeUid: afterEveryUid }
+  const context = { ...contextOf(poll, box), cursor, aside: true as const }
+  await commit(poll, box, await archiveBatch(poll.deps, context, mails), {}, context)
+  const place = { mailboxId: box.stored.id, uidValidity: cursor.uidValidity }
+  for (const { uid, receivedAt } of mails) await updateReceivedAt(poll.deps.db, place, uid, receivedAt)
 }

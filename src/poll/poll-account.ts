@@ -17,6 +17,7 @@ import { inTransaction } from '../store/db/database.ts'
 import { findUidsFrom, releaseUids } from '../store/ingest/find-duplicates.ts'
 import { findRetries, type Retry } from '../store/ingest/quarantine-rows.ts'
 import { findUnsettled } from '../store/ingest/unsettled.ts'
+import { checkCoverage, isCoverageDue } from './coverage/check-coverage.ts'
 import { type Cursor, isTakenBack, isUnchanged, lastCertainUid, readAgain, resumeFrom } from './cursor.ts'
 import { ingestMailbox, retryMails, YieldedConnection } from './ingest-mailbox.ts'
 import { nameMissing } from './missing-mailbox.ts'
@@ -95,6 +96,7 @@ async function pollMailbox(
     return
   }
   await updateMailbox(deps.db, stored.id, account.lease, { seen: mailbox.state })
+  await checkCoverage(poll, box)
   // After new mail: whatever a retry comes to, it keeps no other mail waiting.
   await retryMails(poll, box, work.retries)
 }
@@ -114,7 +116,8 @@ async function findWork(
   const unsettled = (await findUnsettled(db, { id, accountId, uidValidity }, { after: 0, last }, 1)).length > 0
   const retries = await findRetries(db, { id, uidValidity, last })
   const stale = stored.listedSecondsAgo === null || stored.listedSecondsAgo > listAgainSeconds
-  return { any: unsettled || retries.length > 0 || stored.inFlight !== null || stale, unsettled, retries }
+  const isOpened = unsettled || retries.length > 0 || stored.inFlight !== null || stale
+  return { any: isOpened || stored.hasUidsToRead || isCoverageDue(stored), unsettled, retries }
 }
 
 /** STATUS is believed for so long; then the UIDs are listed even if nothing seems to be new. */

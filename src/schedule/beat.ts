@@ -5,6 +5,7 @@ import { ServiceError } from '../errors/errors.ts'
 import type { SessionPool } from '../fetch/session-pool.ts'
 import type { Events } from '../observe/events.ts'
 import type { Health } from '../observe/health.ts'
+import { countUncovered } from '../store/accounts/uids-to-read.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import { toRedisError } from './redis.ts'
 import { buryDeadWorkers, claimAccounts, repairSchedule, type ScheduleCheck, type SchedulerDeps } from './scheduler.ts'
@@ -67,6 +68,7 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
     claim = await claimAccounts(deps)
     const owned = new Set(claim.owned.map(({ id }) => id))
     events.beat({ owned: owned.size, failing: claim.owned.filter(({ failing }) => failing).length })
+    events.uncovered(await countUncovered(deps.db, deps.worker.id))
     deps.sessions.retain(owned)
     events.connections({ open: deps.openConnections(), ...deps.sessions.counts() })
     health.mend('database')

@@ -1,5 +1,7 @@
 import { addAccount, importAccounts } from '../../src/operations/add-account.ts'
+import { backfillAccount } from '../../src/operations/backfill.ts'
 import { changeAccount } from '../../src/operations/change-account.ts'
+import { coverAccounts } from '../../src/operations/coverage.ts'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from '../../src/operations/manage-accounts.ts'
 import { testAccount } from '../../src/operations/test-account.ts'
 import { traceAccount } from '../../src/operations/trace-account.ts'
@@ -93,5 +95,17 @@ export const accountRows: readonly Row[] = [
     command: { name: 'account trace', fields: { account: '<account>' } },
     web: { none: 'it is a listing for a terminal; the test of an account on its page says which step failed' },
     input: oneAccount,
+  },
+  {
+    operation: coverAccounts,
+    command: { name: 'account coverage', fields: { account: '<account>' } },
+    web: { none: 'the page of an account shows what the daily comparison found; a new one may take half an hour' },
+    input: oneAccount,
+  },
+  {
+    operation: backfillAccount,
+    command: { name: 'account backfill', fields: { account: '<account>', since: '--since' } },
+    web: { none: 'it lists the whole mailbox, which may take half an hour' },
+    input: async scene => ({ ...(await oneAccount(scene)), since: '2026-01-31' }),
   },
 ]

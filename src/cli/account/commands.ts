@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { accountChange, newAccount } from '../../operations/account-input.ts'
 import { meaningOf } from '../../operations/operation.ts'
+import { commandContext } from '../command-context.ts'
 import { examples } from '../terminal.ts'
 
 const load = () => import('./add-and-set.ts')
@@ -13,6 +14,8 @@ const loadViews = () => import('./views.ts')
 export function addAccountCommands(account: Command): void {
   addAdd(account)
   addViews(account)
+  addCoverage(account)
+  addBackfill(account)
   addSet(account)
   addSwitches(account)
   addRemove(account)
@@ -107,6 +110,36 @@ function addViews(account: Command): void {
     .action(async (which: string, _, command: Command) =>
       (await loadTrace()).printTrace(which, command.optsWithGlobals()),
     )
+}
+
+function addCoverage(account: Command): void {
+  account
+    .command('coverage')
+    .argument('[account]', 'id or address; without it all that are polled')
+    .description('compares all mail on the server with what was received, and has read what is missing')
+    .option('--json', 'one object a mailbox')
+    .addHelpText(
+      'after',
+      examples('letterlock account coverage', 'letterlock account coverage support@example.com --json | jq .uncovered'),
+    )
+    .action(async (which: string | undefined, _, command: Command) => {
+      const { printCoverage } = await import('./coverage.ts')
+      commandContext().exitCode = await printCoverage(which, command.optsWithGlobals())
+    })
+}
+
+function addBackfill(account: Command): void {
+  account
+    .command('backfill')
+    .argument('<account>', meaningOf(shape.account))
+    .description('takes in older mail that the account’s start passed over')
+    .requiredOption('--since <date>', 'received on or after this day (UTC), as 2026-01-31')
+    .option('--json', 'as an object')
+    .addHelpText('after', examples('letterlock account backfill support@example.com --since 2026-01-01'))
+    .action(async (which: string, _, command: Command) => {
+      const { backfill } = await import('./coverage.ts')
+      await backfill(which, command.optsWithGlobals())
+    })
 }
 
 function addSet(account: Command): void {

@@ -10,6 +10,7 @@ import type { Config } from '../../config/config.ts'
 import { sentencesForCommand } from '../../errors/hints.ts'
 import { type AccountView, findAccounts } from '../../store/accounts/accounts.ts'
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
+import { findUncovered } from '../../store/accounts/uids-to-read.ts'
 import { checkDatabase } from '../../store/db/check-database.ts'
 import { openDatabase } from '../../store/db/database.ts'
 import { findMigrations } from '../../store/db/migrate.ts'
@@ -151,6 +152,7 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
     yield* guarded('accounts', () => checkAccounts(opened))
     yield* guarded('quarantine', () => checkQuarantine(opened))
     yield* guarded('rules', () => checkRules(opened))
+    yield* guarded('coverage', () => checkCoverage(opened))
     yield* guarded('raw mail', () => checkRaw(opened, config, { all }))
     yield* guarded('nightly job', () => checkNightly(opened, new Date()))
     yield* guarded('backup', () => checkBackup(opened, new Date()))
@@ -286,6 +288,19 @@ async function checkAccounts(db: Knex): Promise<Finding[]> {
     ...found.slice(0, maxListed),
     ...(more > 0 ? [fault('accounts', `${more} more are in trouble`, '`letterlock account list` shows all')] : []),
   ]
+}
+
+/** What the daily comparison with the servers, or the last one on demand, found missing. */
+async function checkCoverage(db: Knex): Promise<Finding[]> {
+  return (await findUncovered(db))
+    .slice(0, maxListed)
+    .map(({ accountId, mailbox, uncovered }) =>
+      fault(
+        'coverage',
+        `${uncovered} messages in ${mailbox} of account ${accountId} should have been received and were not`,
+        `\`letterlock account coverage ${accountId}\` names them and has them read; the log says why they do not come`,
+      ),
+    )
 }
 
 function toTrouble({ id, state, code, hint, behindSeconds }: AccountView): Finding[] {

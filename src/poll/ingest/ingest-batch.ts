@@ -59,6 +59,8 @@ export interface BatchContext {
   cursor: Cursor
   /** An operator released these mails: they replace their rows in quarantine, and no rule or hold applies. */
   released?: true
+  /** The mails are read beside the cursor, which has passed them. */
+  aside?: true
   /** The last attempt failed: the mails may be archived already. */
   again?: boolean
 }

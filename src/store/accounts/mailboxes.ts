@@ -25,6 +25,10 @@ export interface StoredMailbox {
   /** How long ago the server was asked for its UIDs, in seconds; null: never. */
   listedSecondsAgo: number | null
   inFlight: InFlight | null
+  /** How long ago all of it was compared with the rows, in seconds; null: never. */
+  coveredSecondsAgo: number | null
+  /** Mails are to be read that the cursor has passed. */
+  hasUidsToRead: boolean
 }
 
 /** The enabled mailboxes of an account; where it has none at all, INBOX is made its mailbox. */
@@ -63,6 +67,8 @@ async function selectMailboxes(db: Knex, accountId: number): Promise<Row[]> {
       'trying_size',
       'trying_failures',
       db.raw('TIMESTAMPDIFF(SECOND, listed_at, UTC_TIMESTAMP(3)) AS listed_seconds_ago'),
+      db.raw('TIMESTAMPDIFF(SECOND, covered_at, UTC_TIMESTAMP(3)) AS covered_seconds_ago'),
+      db.raw('EXISTS (SELECT 1 FROM uids_to_read WHERE mailbox_id = mailboxes.id) AS uids_to_read'),
     )
 }
 
@@ -81,6 +87,8 @@ interface Row {
   trying_size: number | null
   trying_failures: number
   listed_seconds_ago: number | null
+  covered_seconds_ago: number | null
+  uids_to_read: number
 }
 
 function toMailbox(row: Row): StoredMailbox {
@@ -99,6 +107,8 @@ function toMailbox(row: Row): StoredMailbox {
       row.trying_uid === null
         ? null
         : { uid: row.trying_uid, size: row.trying_size ?? 1, failures: row.trying_failures },
+    coveredSecondsAgo: row.covered_seconds_ago,
+    hasUidsToRead: row.uids_to_read === 1,
   }
 }
 

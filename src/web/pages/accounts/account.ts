@@ -13,6 +13,7 @@ import {
 import { testAccount as test } from '../../../operations/test-account.ts'
 import { type AccountDetail, findPollingHost } from '../../../store/accounts/accounts.ts'
 import { findCauses } from '../../../store/accounts/poll-results.ts'
+import { findUncovered, type UncoveredMailbox } from '../../../store/accounts/uids-to-read.ts'
 import { providerName } from '../../../vault/oauth/providers.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
@@ -37,6 +38,7 @@ async function accountPage(
   const { id, address } = account
   const { db } = siteOf(request)
   const host = await findPollingHost(db, id)
+  const missing = (await findUncovered(db)).filter(({ accountId }) => accountId === id)
   const cause = (await findCauses(db, [id])).get(id)
   return await page(reply, {
     title: visible(address),
@@ -52,6 +54,7 @@ ${facts([
   ['Failures in a row', account.failures === 0 ? '' : account.failures],
   ['Next poll', nextPoll(account)],
   ['Behind', behind(account.behindSeconds)],
+  ['Missing', missing.length === 0 ? '' : missingMail(id, missing)],
   ['Polled by', host ?? (account.state === 'paused' ? '' : 'no worker yet')],
 ])}</section>
 <section><h2>Mail server</h2>
@@ -76,6 +79,13 @@ ${facts([
   ['Mail that was there', starts.get(account.startFrom) ?? `only mail since ${account.startFrom}`],
 ])}</section>`,
   })
+}
+
+/** What the last comparison with the server found. */
+function missingMail(id: number, missing: readonly UncoveredMailbox[]): Content {
+  const counts = missing.map(({ mailbox, uncovered }) => `${uncovered} in ${visible(mailbox)}`).join(', ')
+  const remedy = prose(`\`letterlock account coverage ${id}\` on the server names them and has them read again`)
+  return html`${badge(counts, 'bad')} messages on the server were not received; ${remedy}`
 }
 
 const security = { tls: 'TLS', starttls: 'STARTTLS', cleartext: 'none' } as const
