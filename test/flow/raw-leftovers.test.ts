@@ -1,6 +1,7 @@
 // Raw batches without rows: none is left by a mail that is tried again, those that nobody needs go, and those that may hold the only copy stay.
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { expect, test } from 'vitest'
 import type { Destination } from '../../src/model/destination.ts'
@@ -62,7 +63,9 @@ function worldStore(world: World) {
   return { raw, archive }
 }
 
+/** MariaDB makes this view anew only if nobody has read it for a tenth of a second. */
 async function isWaitingForLock(db: Knex): Promise<boolean> {
+  await setTimeout(150)
   const [rows] = (await db.raw(
     `SELECT 1 FROM information_schema.innodb_trx JOIN information_schema.processlist AS p ON p.id = trx_mysql_thread_id
        WHERE trx_state = 'LOCK WAIT' AND p.db = DATABASE()`,
