@@ -21,6 +21,7 @@ export function changeOf(account: AccountDetail, before: AccountDestination, set
     push: account.push,
     after: account.afterIngest,
     ca: before.caPem,
+    authservIds: account.authservIds,
   }
   const other = Object.entries(wanted).filter(([name, value]) => !isSame(value, now[name as keyof Settings], account))
   return Object.fromEntries(other)

@@ -22,6 +22,8 @@ export interface Typed {
   start: string
   since: string
   ca: string
+  /** Names, separated by commas; `""` is the empty one. */
+  authservIds: string
 }
 
 /** By the name of the field. */
@@ -42,6 +44,7 @@ export function emptyForm(provider: WellKnown | undefined): Typed {
     start: '',
     since: '',
     ca: '',
+    authservIds: '',
   }
 }
 
@@ -62,6 +65,7 @@ export function formOf(account: AccountDetail, { caPem }: AccountDestination): T
     start: account.startFrom,
     since: '',
     ca: caPem ?? '',
+    authservIds: (account.authservIds ?? []).map(name => name || '""').join(', '),
   }
 }
 
@@ -81,6 +85,7 @@ export function typedOf(fields: Readonly<Record<string, string>>): Typed {
     start: text('start'),
     since: text('since'),
     ca: text('ca'),
+    authservIds: text('authservIds'),
   }
 }
 
@@ -102,7 +107,14 @@ export function toFields(typed: Typed) {
     start: start === 'since' ? since : start,
     after: after === 'move' ? `move:${moveTo}` : after,
     ca: ca === '' ? null : `${ca}\n`,
+    authservIds: toNames(typed.authservIds),
   }
+}
+
+function toNames(text: string): string[] | null {
+  const names = text.split(',').map(name => name.trim())
+  const given = names.filter(name => name !== '').map(name => (name === '""' ? '' : name))
+  return given.length === 0 ? null : given
 }
 
 /** Faults of an operation's input at the fields of the form, in sentences. */
@@ -121,4 +133,4 @@ function fieldOf(name: string, typed: Typed): keyof Faults {
   return name as keyof Faults
 }
 
-const labels: Faults = { username: 'user name', ca: 'CA' }
+const labels: Faults = { username: 'user name', ca: 'CA', authservIds: 'trusted mail server' }
