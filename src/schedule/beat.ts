@@ -74,7 +74,9 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
     health.mend('database')
     for (const { id } of claim.owned.filter(account => account.overdue)) deps.pollOverdue(id)
     // The slot may have gone by while nobody owned the account, and no connection waits for its mail: the next slot is a whole interval away.
-    for (const id of claim.taken) deps.pollOverdue(id)
+    // One that was never polled has its first job at once (repairSchedule).
+    const taken = new Set(claim.taken)
+    for (const { id, neverPolled } of claim.owned) if (taken.has(id) && !neverPolled) deps.pollOverdue(id)
   } catch (error) {
     events.beat(undefined)
     health.fail('database', error)

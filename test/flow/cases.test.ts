@@ -291,7 +291,8 @@ test('case 13: automatic answers and bounces open no ticket, and a flood of one 
   expect(await ticketsOf(id)).toEqual([0, 1, 2, 3, 4].map(i => `flood ${i}`))
   const all = await endsOf(id)
   expect(all.filter(end => end === 'quarantined held')).toHaveLength(7)
-  expect(all.slice(0, 4).every(end => end.startsWith('ignored'))).toBe(true)
+  // In any order: files of one second have no order in a maildir.
+  expect(all.filter(end => end.startsWith('ignored'))).toHaveLength(4)
 })
 
 test('case 14: neither a number in the subject nor a reference alone lets a stranger into a ticket', async () => {
