@@ -82,8 +82,8 @@ async function createFleet(
 const created = async ({ world }: Fleet): Promise<number> => (await ends(world.db)).created ?? 0
 
 /** Every mail that was delivered has one row, one message, one ticket; no other end but these. */
-async function expectAll(fleet: Fleet, mails: number): Promise<void> {
-  await until(async () => (await created(fleet)) >= mails, 60_000).catch(async error => {
+async function expectAll(fleet: Fleet, mails: number, patienceMs = 60_000): Promise<void> {
+  await until(async () => (await created(fleet)) >= mails, patienceMs).catch(async error => {
     const accounts = await fleet.world.db('accounts').select('id', 'state', 'code', 'hint', 'failures', 'lease_owner')
     throw new Error(
       `of ${mails} mails ${JSON.stringify(await ends(fleet.world.db))} are there: ${JSON.stringify(accounts)}`,
@@ -138,7 +138,8 @@ test.concurrent('three hosts share the accounts fairly; one dies by kill -9, and
     `kill -9 with a lease of ${leaseSeconds} s: the last of its accounts had its mail after ${slowest} ms\n`,
   )
   expect(slowest).toBeLessThan(60_000)
-  await expectAll(fleet, 18)
+  // The accounts of the others hear of their mail by IDLE; a notification that is lost is made up for at the next slot.
+  await expectAll(fleet, 18, intervalSeconds * 1_500)
 }, 600_000)
 
 long(
