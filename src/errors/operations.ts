@@ -111,6 +111,13 @@ export const operationEntries = {
       { directory: '/srv/backup', id: '2026-11-29T021500Z', reason: 'unreadable' },
     ],
   }),
+  'backup.other_installation': entry<{ directory: string; storeId: string; owner: string }>({
+    title: 'Backup directory of another installation',
+    explain: ({ directory, storeId, owner }) =>
+      `${directory} holds backups of another installation: its raw mail has the id ${owner}, here it is ${storeId}`,
+    advise: () => 'Name a directory of its own for each installation.',
+    examples: [{ directory: '/srv/backup', storeId: '5b1f0c66', owner: 'c0ffee12' }],
+  }),
   'backup.tool_failed': entry<{ tool: string; why: string }>({
     title: 'Database tool failed',
     explain: ({ tool, why }) => `${tool} failed${why === '' ? '' : `: ${why}`}`,

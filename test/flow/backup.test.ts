@@ -202,6 +202,12 @@ test('a backup that is killed is visibly incomplete, and the next one goes on; r
   }
   await expect(createBackup({ ...deps, raw: dying }, backup, new Date())).rejects.toThrow('killed')
   expect(readdirSync(backup).filter(name => name.endsWith('.incomplete'))).toHaveLength(1)
+  // Another installation is refused, even before the first backup is complete, and touches nothing of it.
+  const others = { ...raw, readId: async () => 'id-of-another' }
+  await expect(createBackup({ ...deps, raw: others }, backup, new Date())).rejects.toThrow(
+    `${backup} holds backups of another installation`,
+  )
+  expect(readdirSync(backup).filter(name => name.endsWith('.incomplete'))).toHaveLength(1)
   expect(await cli(world, `backup --verify ${backup}`)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('no complete backup'),

@@ -132,9 +132,23 @@ export async function writeCopied(directory: string, batch: string, bytes: Buffe
   await writeDurably(path.join(directory, rawFolder, batch), bytes)
 }
 
-/** What the copy needs to be the raw store of another installation. */
+/** The id of the raw store whose mail this is; undefined before the first backup. */
+export async function readStoreId(directory: string): Promise<string | undefined> {
+  try {
+    return (await readFile(storeIdFile(directory), 'utf8')).trim()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** What the copy needs to be the raw store of a restored installation. */
 export async function writeStoreId(directory: string, id: string): Promise<void> {
-  await writeDurably(path.join(directory, rawFolder, 'store-id'), Buffer.from(`${id}\n`))
+  await writeDurably(storeIdFile(directory), Buffer.from(`${id}\n`))
+}
+
+function storeIdFile(directory: string): string {
+  return path.join(directory, rawFolder, 'store-id')
 }
 
 export function sha256Of(bytes: Buffer): string {

@@ -22,6 +22,7 @@ import {
   findCopiedDays,
   type Manifest,
   readHashes,
+  readStoreId,
   sha256Of,
   writeCopied,
   writeHashes,
@@ -53,10 +54,11 @@ export async function createBackup(deps: BackupDeps, directory: string, now: Dat
 
 async function writeBackup(deps: BackupDeps, directory: string, now: Date): Promise<Manifest> {
   const { db, raw, config, version, say } = deps
-  const id = await newId(directory, now)
-  const place = await beginBackup(directory, id)
   const storeId = await raw.readId()
   if (storeId === undefined) throw new OperationError('backup.no_mail', { where: raw.where })
+  await claimDirectory(directory, storeId)
+  const id = await newId(directory, now)
+  const place = await beginBackup(directory, id)
   const schema = await readSchemaVersion(db)
   if (schema === undefined) throw new Error('the database lost its schema')
 
@@ -80,7 +82,6 @@ async function writeBackup(deps: BackupDeps, directory: string, now: Date): Prom
   if (!facts.isComplete)
     throw new OperationError('backup.tool_failed', { tool: path.basename(tool.file), why: 'it stopped early' })
 
-  await writeStoreId(directory, storeId)
   const copied = await copyRaw(raw, directory, say)
   const there = await copiedOf(directory, named)
   const manifest: Manifest = {
@@ -91,6 +92,13 @@ async function writeBackup(deps: BackupDeps, directory: string, now: Date): Prom
   }
   await completeBackup(directory, manifest)
   return manifest
+}
+
+/** A directory holds the backups of one installation: raw batches of two would mix, and a restore would take both. */
+async function claimDirectory(directory: string, storeId: string): Promise<void> {
+  const owner = await readStoreId(directory)
+  if (owner === undefined) return await writeStoreId(directory, storeId)
+  if (owner !== storeId) throw new OperationError('backup.other_installation', { directory, storeId, owner })
 }
 
 /** No two backups have one: one that is begun in the same second is given the next. */
