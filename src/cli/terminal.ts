@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
-import { CommandError, exitCodeOf } from '../errors/errors.ts'
+import { CommandError, exitCodeOf, Refusal } from '../errors/errors.ts'
 import { harmless, toJsonLine } from '../foreign-text.ts'
 import { commandContext, type Output } from './command-context.ts'
 
@@ -138,7 +138,7 @@ export function reportError(error: unknown): number {
 }
 
 function isOurs(error: unknown): error is Error & { hint?: string } {
-  return error instanceof CommandError || (error instanceof Error && 'scope' in error)
+  return error instanceof Refusal || (error instanceof Error && 'scope' in error)
 }
 
 /** True if a person can be asked. */

@@ -105,9 +105,9 @@ export class ServiceError extends IngestError {
   }
 }
 
-/** What the command line itself refuses: exit 1, or 2 where the usage is at fault. Its words may name options, which are its own. */
-export class CommandError extends Error {
-  override readonly name: string = 'CommandError'
+/** Nothing was done, and whoever asked is told why. `exitCode`: 2 where the request itself is at fault, 1 where it does not fit what is there. */
+export class Refusal extends Error {
+  override readonly name: string = 'Refusal'
   readonly exitCode: 1 | 2
   readonly #hint: string | undefined
 
@@ -122,8 +122,13 @@ export class CommandError extends Error {
   }
 }
 
-/** An operation that is refused: nothing was done, and whoever asked for it, by command, page or API, is told why. */
-export class OperationError extends CommandError {
+/** What the command line itself refuses. Its words may name options, which are its own. */
+export class CommandError extends Refusal {
+  override readonly name = 'CommandError'
+}
+
+/** An operation that is refused, by a code of the catalogue: each surface has its own words for what to do. */
+export class OperationError extends Refusal {
   override readonly name = 'OperationError'
   readonly scope = 'operation'
   readonly code: OperationErrorCode
@@ -155,7 +160,7 @@ export class OperationError extends CommandError {
 
 /** A command's answer to a failure: 2 = configuration (systemd must not restart), 75 = come back later (EX_TEMPFAIL), 1 = the rest. */
 export function exitCodeOf(error: unknown): 1 | 2 | 75 {
-  if (error instanceof CommandError) return error.exitCode
+  if (error instanceof Refusal) return error.exitCode
   if (!(error instanceof ServiceError)) return 1
   if (error.code === 'db.unreachable' || error.code === 'redis.unreachable' || error.code === 'embedded.not_running')
     return 75

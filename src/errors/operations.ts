@@ -218,6 +218,18 @@ export const operationEntries = {
     explain: () => 'the key file in place is refused',
     examples: [{}],
   }),
+  'encryption.key_not_lost': entry<OfKeyFile & { keyId: string }>({
+    title: 'Key is not lost',
+    explain: ({ keyId }) => `the key ${keyId} is not lost: its file is here`,
+    advise: ({ file }) => `Put it at ${file}: nothing more is needed.`,
+    examples: [{ keyId: '1c24c9422600865d', file: '/var/lib/letterlock/encryption-key.bin' }],
+  }),
+  'encryption.key_used_before': entry<{ keyId: string }>({
+    title: 'Key was in use before',
+    explain: ({ keyId }) => `the key ${keyId} cannot be adopted: it was in use before`,
+    advise: () => 'Make a new key, and put that in its place.',
+    examples: [{ keyId: '1c24c9422600865d' }],
+  }),
   'encryption.keys_read_only': entry<{ directory: string; name: string }>({
     title: 'Keys given by systemd',
     explain: ({ directory }) => `the keys are given by systemd (${directory}) and cannot be written here`,
@@ -243,6 +255,13 @@ export const operationEntries = {
     },
     examples: [{ reason: 'backup' }, { reason: 'gone' }, { reason: 'lost' }],
   }),
+  'encryption.no_new_key': entry<OfKeyFile & { likeDirectory?: string }>({
+    title: 'No new key',
+    explain: () => 'there is no new key in place',
+    advise: () => 'Repeat this when it is there.',
+    remedies: to => [{ action: 'make-key-file', ...to }],
+    examples: [{ file: '/var/lib/letterlock/encryption-key.bin' }],
+  }),
   'encryption.not_visible': entry<Record<string, never>>({
     title: 'Key not visible',
     explain: () => 'the key is not visible to this user',
@@ -258,6 +277,13 @@ export const operationEntries = {
     explain: ({ account }) => `account ${account} has no sealed password`,
     advise: () => 'There is nothing to accept.',
     examples: [{ account: 4 }],
+  }),
+  'encryption.other_key_active': entry<{ keyId: string; given: string }>({
+    title: 'Another key is active',
+    explain: ({ keyId, given }) => `the active key is ${keyId}, not ${given}`,
+    advise: () => 'Give the id of the active key.',
+    remedies: () => [{ action: 'show-encryption' }],
+    examples: [{ keyId: '1c24c9422600865d', given: '77aa01c2d3e4f506' }],
   }),
   'encryption.proof_refused': entry<OfKeyFile & { reason: ProofFault; keyId: string; minutes: number }>({
     title: 'Proof refused',

@@ -1,14 +1,13 @@
 // Encryption: what can be asked for by command or on a page. The vault checks that it may be, makes or reads a file, and writes down what is asked
 // for, each time with its audit row in the same transaction; the daemon does the work.
 import { z } from 'zod'
-import { CommandError, OperationError } from '../errors/errors.ts'
-import { sentencesForCommand } from '../errors/hints.ts'
+import { OperationError } from '../errors/errors.ts'
 import { getAccount } from '../store/accounts/accounts.ts'
 import { type AccountDestination, getDestination } from '../store/accounts/destinations.ts'
 import { inTransaction } from '../store/db/database.ts'
 import { writeScrubbedAt } from '../store/secrets/encryption-keys.ts'
 import { confirmStates, type Decision } from '../vault/keys/confirm-state.ts'
-import { lineThatMakesKey } from '../vault/keys/key-file.ts'
+import { keyFileToMake } from '../vault/keys/key-file.ts'
 import { filesOf, readKeyring } from '../vault/keys/keyring.ts'
 import { type ScrubReport, scrub } from '../vault/residue/scrub.ts'
 import { problemsOf } from '../vault/sealing/encryption-problems.ts'
@@ -159,17 +158,12 @@ export async function planRecovery(deps: KeyDeps, oldKeyId: string): Promise<Los
   const { keyId } = lost
   const ring = readKeyring(deps.keys)
   const { current } = filesOf(deps.keys)
-  if (oldKeyId !== keyId)
-    throw new CommandError(`the active key is ${keyId}, not ${oldKeyId}`, 'give the id that `encryption status` shows')
-  if (ring.find(keyId) !== undefined)
-    throw new CommandError(`the key ${keyId} is not lost: its file is here`, `put it at ${current}`)
+  if (oldKeyId !== keyId) throw new OperationError('encryption.other_key_active', { keyId, given: oldKeyId })
+  if (ring.find(keyId) !== undefined) throw new OperationError('encryption.key_not_lost', { keyId, file: current })
   if (ring.current.kind === 'valid') return { ...lost, newKeyId: ring.current.key.hex }
-  throw new CommandError(
-    'there is no new key in place',
-    ring.current.kind === 'refused'
-      ? sentencesForCommand(ring.current)
-      : `make one: \`${lineThatMakesKey(deps.keys.file)}\`, then run this again`,
-  )
+  if (ring.current.kind === 'refused')
+    throw new OperationError('encryption.key_file_refused', {}, { because: [ring.current] })
+  throw new OperationError('encryption.no_new_key', keyFileToMake(deps.keys.file))
 }
 
 export const recoverEncryption = defineOperation({
@@ -186,7 +180,7 @@ export const recoverEncryption = defineOperation({
       current.key.hex === plan.newKeyId &&
       (await recover(deps.db, current.key, plan.keyId, keyHex => ring.find(keyHex), auditName(actor)))
     if (isDone) return plan
-    throw new CommandError(`the key ${plan.newKeyId} cannot be adopted`, 'it was in use before: make a new one')
+    throw new OperationError('encryption.key_used_before', { keyId: plan.newKeyId })
   },
 })
 

@@ -8,7 +8,7 @@
 // A new operation: `defineOperation` in the file of its subject, its line in all.ts, and its row in test/operations/table.test.ts.
 import type { Knex } from 'knex'
 import { z } from 'zod'
-import { CommandError } from '../errors/errors.ts'
+import { Refusal } from '../errors/errors.ts'
 import { type AuditEntry, insertAudit } from '../store/people/audit.ts'
 import type { Role } from '../store/people/user-rows.ts'
 
@@ -71,7 +71,7 @@ export function mayRun(actor: Actor, who: Role): boolean {
 }
 
 /** The actor may not do this; waiting does not help, an admin does. */
-export class NotAllowed extends CommandError {}
+export class NotAllowed extends Refusal {}
 
 /** What is wrong with one field of an input. */
 export interface Fault {
@@ -82,7 +82,7 @@ export interface Fault {
 }
 
 /** An input with faults, all of them. A command tells them by its options, a page at its fields. */
-export class InputError extends CommandError {
+export class InputError extends Refusal {
   readonly faults: readonly Fault[]
 
   /** `exitCode` 1: nothing is wrong with it as such, only with what is there already. */

@@ -2,7 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Failure } from '../errors/catalogue.ts'
 import { sentence } from '../errors/entry.ts'
-import { CommandError, IngestError, OperationError, type OperationErrorCode } from '../errors/errors.ts'
+import { IngestError, OperationError, type OperationErrorCode, Refusal } from '../errors/errors.ts'
 import { hintForPage } from '../errors/hints.ts'
 import { InputError, NotAllowed } from '../operations/operation.ts'
 import { html } from './layout/html.ts'
@@ -63,7 +63,7 @@ export function addFailures(server: FastifyInstance): void {
     if (status >= 500) note(request, error, status)
     // Headers that a page set before it failed (a type, a name for a download) are not those of this one.
     for (const name of ['content-disposition', 'content-length', 'content-encoding']) reply.removeHeader(name)
-    return await failurePage(reply, status, error instanceof CommandError ? inSentences(error) : undefined)
+    return await failurePage(reply, status, error instanceof Refusal ? inSentences(error) : undefined)
   })
 }
 
@@ -72,14 +72,14 @@ function statusOf(error: FastifyError): number {
   if (error instanceof NotAllowed) return 403
   if (error instanceof InputError) return 422
   if (error instanceof OperationError) return error.status
-  if (error instanceof CommandError) return 409
+  if (error instanceof Refusal) return 409
   if (error instanceof IngestError) return error.temporary ? 503 : 500
   const { statusCode = 500 } = error
   return statusCode >= 400 && statusCode < 600 ? statusCode : 500
 }
 
 /** Why an operation was refused, in sentences; it names no secret. */
-export function inSentences(error: CommandError): string {
+export function inSentences(error: Refusal): string {
   if (error instanceof OperationError) return hintText(hintForPage(error as Failure<OperationErrorCode>))
   return [sentence(error.message), sentence(error.hint ?? '')].filter(Boolean).join(' ')
 }

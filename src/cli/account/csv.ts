@@ -3,7 +3,7 @@
 import path from 'node:path'
 import { CsvError, parse } from 'csv-parse/sync'
 import type { z } from 'zod'
-import { CommandError } from '../../errors/errors.ts'
+import { CommandError, Refusal } from '../../errors/errors.ts'
 import { newAccount } from '../../operations/account-input.ts'
 import { checkInput, type Fault, InputError } from '../../operations/operation.ts'
 import { inWords } from '../faults.ts'
@@ -123,7 +123,7 @@ function toPassword(
   try {
     return file === undefined ? (password ?? '') : readPasswordFile(path.resolve(folder, file))
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     faults.push(error.message)
     return undefined
   }

@@ -18,7 +18,7 @@ import {
   type ServerMetadata,
   type TokenEndpointResponse,
 } from 'openid-client'
-import { CommandError } from '../../errors/errors.ts'
+import { CommandError, Refusal } from '../../errors/errors.ts'
 import { visible } from '../../foreign-text.ts'
 import { isSafeEndpoint, type Provider } from '../../vault/oauth/providers.ts'
 import { boundedFetch, createConfiguration, reasonOf, type Seen } from '../../vault/oauth/token-endpoint.ts'
@@ -157,7 +157,7 @@ function toConsent({ refresh_token, access_token, scope }: TokenEndpointResponse
 
 /** Codes only: the provider's own words may hold addresses. */
 function refuse(error: unknown, what: string, seen: Seen): never {
-  if (error instanceof CommandError) throw error
+  if (error instanceof Refusal) throw error
   const isAnswer = error instanceof ResponseBodyError || error instanceof AuthorizationResponseError
   const why = isAnswer ? visible(error.error) : seen.status === undefined ? reasonOf(error) : `HTTP ${seen.status}`
   const hint = hints.get(why) ?? 'check the issuer, the client id and the network; docs/oauth.md has the steps'

@@ -1,6 +1,6 @@
 // `letterlock source …` and `letterlock quarantine …`: what became of every mail.
 import type { Knex } from 'knex'
-import { CommandError, ServiceError } from '../../errors/errors.ts'
+import { CommandError, Refusal, ServiceError } from '../../errors/errors.ts'
 import { visible } from '../../foreign-text.ts'
 import {
   exportQuarantined as exportOne,
@@ -136,7 +136,7 @@ export async function retryMails(which: readonly string[], options: RetryOptions
 
 /** A failure that says nothing about the next mail. */
 function isOfThisMail(error: unknown): boolean {
-  return error instanceof CommandError || (error instanceof ServiceError && error.code === 'raw.damaged')
+  return error instanceof Refusal || (error instanceof ServiceError && error.code === 'raw.damaged')
 }
 
 const retriesAtOnce = 100

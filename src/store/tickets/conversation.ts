@@ -6,7 +6,7 @@ import type { RawLocation } from '../../model/mail.ts'
 import type { Address, Bounce, Kind } from '../../model/parsed-message.ts'
 import type { SenderVerdict } from '../../model/sender-verdict.ts'
 import { readBounce, readPeople, readSenderVerdict, readTags } from '../db/json-columns.ts'
-import type { TicketStatus } from './ticket-list.ts'
+import { type TicketStatus, ticketColumns } from './ticket-list.ts'
 
 export interface TicketName {
   id: number
@@ -36,23 +36,7 @@ export async function findTicket(db: Knex, which: string): Promise<Ticket | unde
   const row = await (/^\d{1,15}$/.test(which)
     ? query.where('tickets.id', which)
     : query.where('tickets.ref', which.toUpperCase())
-  ).first(
-    'tickets.id',
-    'tickets.ref',
-    'tickets.subject',
-    'tickets.requester_name',
-    'tickets.requester_address',
-    'accounts.address as account',
-    'tickets.status',
-    'tickets.kind',
-    'tickets.messages',
-    'tickets.tags_json',
-    'tickets.created_at',
-    'tickets.updated_at',
-    'linked.id as linked_id',
-    'linked.ref as linked_ref',
-    'linked.subject as linked_subject',
-  )
+  ).first(...ticketColumns, 'linked.id as linked_id', 'linked.ref as linked_ref', 'linked.subject as linked_subject')
   if (row === undefined) return undefined
   const { linked_id: id, linked_ref: ref, linked_subject: subject } = row
   return {

@@ -149,24 +149,27 @@ async function findListed(db: Knex, cursors: readonly PageCursor[]): Promise<Lis
   return listed
 }
 
+/** What each reading of a ticket shows, of `tickets` joined with `accounts`. */
+export const ticketColumns = [
+  'tickets.id',
+  'tickets.ref',
+  'tickets.subject',
+  'tickets.requester_name',
+  'tickets.requester_address',
+  'accounts.address as account',
+  'tickets.status',
+  'tickets.kind',
+  'tickets.messages',
+  'tickets.tags_json',
+  'tickets.created_at',
+  'tickets.updated_at',
+]
+
 async function findRows(db: Knex, ids: readonly number[]): Promise<Row[]> {
   return await db('tickets')
     .join('accounts', 'accounts.id', 'tickets.account_id')
     .whereIn('tickets.id', ids)
-    .select(
-      'tickets.id',
-      'tickets.ref',
-      'tickets.subject',
-      'tickets.requester_name',
-      'tickets.requester_address',
-      'accounts.address as account',
-      'tickets.status',
-      'tickets.kind',
-      'tickets.messages',
-      'tickets.tags_json',
-      'tickets.created_at',
-      'tickets.updated_at',
-    )
+    .select(ticketColumns)
 }
 
 async function findUndelivered(db: Knex, ids: readonly number[]): Promise<Set<number>> {

@@ -192,7 +192,12 @@ function readOpened(file: string, fd: number): KeyFileFact {
 
 /** The command with which an operator makes a key by hand; made by root, it is given to the service. */
 export function lineThatMakesKey(file: string): string {
-  return remedyCommand({ action: 'make-key-file', file, ...ownerLike(file) })
+  return remedyCommand({ action: 'make-key-file', ...keyFileToMake(file) })
+}
+
+/** What the remedy `make-key-file` has to know of this file. */
+export function keyFileToMake(file: string): { file: string; likeDirectory?: string } {
+  return { file, ...ownerLike(file) }
 }
 
 function ownerLike(file: string): { likeDirectory?: string } {

@@ -1,6 +1,6 @@
 // Accounts: which of them read their mail, and which do not and why.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError } from '../../../errors/errors.ts'
+import { Refusal } from '../../../errors/errors.ts'
 import { visible } from '../../../foreign-text.ts'
 import {
   type AccountDetail,
@@ -172,6 +172,6 @@ export async function accountOf(request: FastifyRequest): Promise<AccountDetail>
   try {
     return await getAccount(siteOf(request).db, String(toId(id)))
   } catch (error) {
-    throw error instanceof CommandError ? new NotFound() : error
+    throw error instanceof Refusal ? new NotFound() : error
   }
 }

@@ -3,7 +3,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import { CommandError, OperationError } from '../../../errors/errors.ts'
+import { OperationError, Refusal } from '../../../errors/errors.ts'
 import { accountChange, type accountTest, newAccount } from '../../../operations/account-input.ts'
 import { addAccount as add } from '../../../operations/add-account.ts'
 import { type ChangePlan, changeAccount as change, planChange } from '../../../operations/change-account.ts'
@@ -114,7 +114,7 @@ async function testAndSave(
       return await again(tested?.isWell === false ? 422 : 200, { tested })
     return await save()
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     if (error instanceof OperationError && error.code === 'account.too_many_tests')
       return await again(429, { fault: tooManyTests })
     return await again(422, { tested, fault: inSentences(error) })

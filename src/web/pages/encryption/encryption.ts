@@ -2,7 +2,7 @@
 // do it; what a page cannot prove (access to the server's files) is asked for as the commands ask for it.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError } from '../../../errors/errors.ts'
+import { Refusal } from '../../../errors/errors.ts'
 import { hintForPage } from '../../../errors/hints.ts'
 import {
   disableEncryption as disable,
@@ -156,7 +156,7 @@ async function act(
   try {
     return await goTo(request, reply, home, { tone: 'good', text: await work(siteOf(request)) })
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     return await goTo(request, reply, home, { tone: 'bad', text: inSentences(error) })
   }
 }

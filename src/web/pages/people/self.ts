@@ -1,6 +1,6 @@
 // Whoever is signed in: the own password, and where else one is signed in.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError } from '../../../errors/errors.ts'
+import { Refusal } from '../../../errors/errors.ts'
 import { InputError } from '../../../operations/operation.ts'
 import { endSession as end, setPassword as passwd } from '../../../operations/users.ts'
 import { findSessions, type SessionView } from '../../../store/people/sessions.ts'
@@ -92,10 +92,10 @@ export async function changePassword(request: FastifyRequest, reply: FastifyRepl
   const counted = await countAttempt(redis, config.redis.prefix, attempt)
   if (counted === undefined) return await failurePage(reply, 429)
   try {
-    if (next !== again) throw new CommandError('the new passwords do not match')
+    if (next !== again) throw new Refusal('the new passwords do not match')
     await passwd.run(depsOf(request), userActor(request), { user: user.id, password: next, current })
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     reply.code(422)
     return await selfPage(request, reply, isWrongPassword(error) ? wrongPassword : inSentences(error))
   }
@@ -107,6 +107,6 @@ export async function changePassword(request: FastifyRequest, reply: FastifyRepl
 
 const wrongPassword = 'The current password is wrong.'
 
-function isWrongPassword(error: CommandError): boolean {
+function isWrongPassword(error: Refusal): boolean {
   return error instanceof InputError && error.faults.some(({ path }) => path[0] === 'current')
 }

@@ -1,6 +1,6 @@
 // Signing in and out, and the first admin.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError } from '../../../errors/errors.ts'
+import { Refusal } from '../../../errors/errors.ts'
 import type { Actor } from '../../../operations/operation.ts'
 import { addUser } from '../../../operations/users.ts'
 import { inTransaction } from '../../../store/db/database.ts'
@@ -128,14 +128,14 @@ export async function makeFirstAdmin(request: FastifyRequest, reply: FastifyRepl
   // Who has the link has the terminal of the server, as somebody who gives a command.
   const actor: Actor = { kind: 'command', name: `${request.ip} (first start)` }
   try {
-    if (password !== again) throw new CommandError('the passwords do not match')
+    if (password !== again) throw new Refusal('the passwords do not match')
     const { id } = await addUser.run(depsOf(request), actor, { name, role: 'admin', password, first: true })
     site.firstAdmin = undefined
     await beginSession(request, reply, id)
     await noteSignIn(site.db, id)
     return reply.redirect('/', 303)
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     reply.code(422)
     return await firstAdminPage(reply, { token, name, fault: inSentences(error) })
   }

@@ -1,6 +1,6 @@
 // Server > Users: who may sign in, and who is signed in.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError } from '../../../errors/errors.ts'
+import { Refusal } from '../../../errors/errors.ts'
 import {
   addUser as add,
   endSession as end,
@@ -121,7 +121,7 @@ export async function addUser(request: FastifyRequest, reply: FastifyReply): Pro
     const added = await add.run(depsOf(request), userActor(request), given)
     return await goTo(request, reply, home, { tone: 'good', text: `${added.name} can sign in now.` })
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     reply.code(422)
     return await usersPage(request, reply, { name, role, fault: inSentences(error) })
   }
@@ -131,11 +131,11 @@ export async function setPassword(request: FastifyRequest, reply: FastifyReply):
   const user = await getShown(request)
   const { password = '' } = fieldsOf(request.body)
   try {
-    if (user.id === sessionOf(request).user.id) throw new CommandError(ownPassword)
+    if (user.id === sessionOf(request).user.id) throw new Refusal(ownPassword)
     await passwd.run(depsOf(request), userActor(request), { user: user.id, password })
     return await goTo(request, reply, home, { tone: 'good', text: `${user.name} has a new password.` })
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     reply.code(422)
     return await userPage(request, reply, user, inSentences(error))
   }
@@ -168,7 +168,7 @@ async function change(
   try {
     return await goTo(request, reply, home, { tone: 'good', text: await work(user) })
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error
+    if (!(error instanceof Refusal)) throw error
     return await goTo(request, reply, home, { tone: 'bad', text: inSentences(error) })
   }
 }

@@ -2,7 +2,7 @@
 // the mail as it came. Everything here is hostile: nothing of it is ever an answer under the policy of our own pages (download-headers.ts,
 // mail-html.ts). The headers are set first, so that a failure is under them, too.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CommandError, MessageError, OperationError } from '../../../errors/errors.ts'
+import { MessageError, OperationError, Refusal } from '../../../errors/errors.ts'
 import { findPictureKey, writePictureKey } from '../../../store/people/sessions.ts'
 import { type FoundFile, findFile, getRawLocation } from '../../../store/tickets/attachment-locations.ts'
 import { findMessageInRaw, findMessageText, findTicket, hasMessage } from '../../../store/tickets/conversation.ts'
@@ -131,7 +131,7 @@ async function bytesOf({ db, raw, config }: Site, file: FoundFile): Promise<Buff
     return await cutAttachment(source, file, config.poll.parseDeadlineMs)
   } catch (error) {
     // It is the mail's fault, not ours.
-    if (error instanceof MessageError) throw new CommandError('this attachment cannot be cut out of its mail', hint)
+    if (error instanceof MessageError) throw new Refusal('this attachment cannot be cut out of its mail', hint)
     throw error
   }
 }
