@@ -29,26 +29,30 @@ export function createProgram(): Command {
       'after',
       `
 Examples:
-  letterlock setup                        from an installed package to a running service
-  letterlock run                          the daemon, as systemd starts it
-  letterlock check                        whether the configuration is valid
-  letterlock migrate                      brings the database's schema up to date
+  letterlock setup                        from the installed package to a running service
+  letterlock run                          run the daemon, as systemd does
+  letterlock check                        check the configuration
+  letterlock migrate                      bring the database schema up to date
   letterlock account add support@example.com --host imap.example.com
   letterlock ticket list
-  letterlock encryption status            whether passwords are sealed, and what to do
-  letterlock backup /backup               database and raw mail; the key has a backup of its own
-  letterlock doctor                       looks at everything and says what to do
+  letterlock encryption status            see whether passwords are sealed, and what to do
+  letterlock backup /backup               back up database and raw mail; back up the key separately
+  letterlock doctor                       check everything and say what to do
 
-Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage, configuration or schema; 75 database or Redis not to be reached.`,
+Exit codes: 0 success; 1 the request failed; 2 wrong usage, configuration or schema; 75 database or Redis not reachable.`,
     )
   addService(program)
-  addAccountCommands(program.command('account').description('mailboxes that tickets come from'))
-  addEncryptionCommands(program.command('encryption').description('keys, and sealed passwords'))
-  addTicketCommands(program.command('ticket').description('reading tickets without a browser'))
-  addSourceCommands(program.command('source').description('every message received, and its outcome'))
-  addQuarantineCommands(program.command('quarantine').description('mails that could not become a ticket'))
-  addRuleCommands(program.command('rule').description('what an admin decides of mails before they become tickets'))
-  addUserCommands(program.command('user').description('people who sign in to the web interface'))
+  addAccountCommands(program.command('account').description('manage the mailboxes that tickets come from'))
+  addEncryptionCommands(program.command('encryption').description('manage keys and sealed passwords'))
+  addTicketCommands(program.command('ticket').description('read tickets without a browser'))
+  addSourceCommands(program.command('source').description('list, export and recover received messages'))
+  addQuarantineCommands(
+    program.command('quarantine').description('read and retry messages that could not become a ticket'),
+  )
+  addRuleCommands(
+    program.command('rule').description('manage rules that drop, hold or tag mail before it becomes a ticket'),
+  )
+  addUserCommands(program.command('user').description('manage the people who sign in to the web interface'))
   addBackupCommands(program)
   addTools(program)
   return program
@@ -64,8 +68,8 @@ function withoutArguments(text: string): string {
 function addService(program: Command): void {
   program
     .command('run')
-    .description('runs the daemon until SIGTERM or Ctrl-C')
-    .option('--demo', 'also starts a private mail server with three sample mailboxes')
+    .description('run the daemon until SIGTERM or Ctrl-C')
+    .option('--demo', 'also start a private mail server with three sample mailboxes')
     .addHelpText('after', examples('letterlock run', 'letterlock run --config /etc/letterlock/letterlock.toml'))
     .action(async (options: { demo?: boolean }, command: Command) => {
       const { loadConfig } = await import('./connect.ts')
@@ -75,14 +79,14 @@ function addService(program: Command): void {
     })
   program
     .command('check')
-    .description('checks the configuration alone; with --monitoring, the state of the running daemon')
-    .option('--json', 'the same as one object')
+    .description('check the configuration, or with --monitoring the state of the running daemon')
+    .option('--json', 'print the result as one JSON object')
     .option(
       '--monitoring',
-      'as a plugin of Nagios or Icinga: one line; exit code 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN',
+      'act as a Nagios or Icinga plugin: one line; exit code 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN',
     )
-    .option('--url <url>', 'with --monitoring: where the daemon answers (default: web.listen)')
-    .option('--textfile <file>', 'with --monitoring: also writes the metrics to a file, for node_exporter')
+    .option('--url <url>', 'with --monitoring: the address of the daemon (default: web.listen)')
+    .option('--textfile <file>', 'with --monitoring: also write the metrics to this file, for node_exporter')
     .addHelpText(
       'after',
       examples(
@@ -105,19 +109,28 @@ function addService(program: Command): void {
     })
   program
     .command('setup')
-    .description('makes the database, writes the settings, checks everything and starts the service')
-    .option('--database <url>', 'as mysql://letterlock@db.example.com/letterlock (default: the server on this host)')
-    .option('--database-password-file <file>', 'of a user that exists (default: user and password are made)')
-    .option('--existing-database', 'the database and its user exist already: only their password is asked for')
-    .option('--admin <url>', 'who makes the database and its user (default: root over the local socket)')
-    .option('--admin-password-file <file>', 'the password of the administrator; a terminal asks for it')
+    .description('create the database, write the settings, check everything and start the service')
+    .option(
+      '--database <url>',
+      'for example mysql://letterlock@db.example.com/letterlock (default: the server on this host)',
+    )
+    .option(
+      '--database-password-file <file>',
+      'the password of an existing database user (default: create user and password)',
+    )
+    .option('--existing-database', 'use a database and user that exist already; only ask for the password')
+    .option(
+      '--admin <url>',
+      'the administrator that creates the database and its user (default: root over the local socket)',
+    )
+    .option('--admin-password-file <file>', 'the password of the administrator (default: ask for it)')
     .option('--redis <url>', 'Redis or Valkey (default: redis://127.0.0.1:6379/0)')
     .option('--redis-password-file <file>', 'the password of Redis')
-    .option('--no-service', 'neither enables nor starts the service')
+    .option('--no-service', 'do not enable and start the service')
     .addHelpText(
       'after',
       `
-A terminal asks for what is not given. It may be run again: what is there already stays.
+On a terminal it asks for what you do not give. You can run it again: it keeps what is there already.
 ${examples(
   'letterlock setup',
   'letterlock setup --database mysql://letterlock@db.example.com/letterlock --admin mysql://root@db.example.com/ \\',
@@ -130,12 +143,12 @@ ${examples(
     })
   program
     .command('migrate')
-    .description('brings the schema up to date')
-    .option('--status', 'only shows what is applied')
-    .option('--json', 'the same, one object a line')
+    .description('bring the database schema up to date')
+    .option('--status', 'only show which migrations are applied')
+    .option('--json', 'print one JSON object a line')
     .option(
       '--fits <version>',
-      'only says whether a program that needs this schema version could work (exit code 2: it could not)',
+      'only check whether a program that needs this schema version can work (exit code 2 if not)',
     )
     .addHelpText('after', examples('letterlock migrate', 'letterlock migrate --status', 'letterlock migrate --fits 9'))
     .action(async (_, command: Command) => {
@@ -148,11 +161,11 @@ function addTools(program: Command): void {
   program
     .command('parse')
     .argument('<file...>', 'raw mails')
-    .description('what the parser makes of raw mails; needs no database')
-    .option('--json', 'one object a line, in the order given')
+    .description('parse raw mails and print the result; needs no database')
+    .option('--json', 'print one JSON object a line, in the order given')
     .option(
       '--authserv-id <name>',
-      "a mail server whose Authentication-Results you trust; repeat it for several; '' for a field without a name, * for any",
+      "a mail server whose Authentication-Results you trust; repeatable; '' for a field without a name, * for any",
       (name: string, before: string[] = []) => [...before, name],
     )
     .addHelpText(
@@ -174,10 +187,10 @@ function addTools(program: Command): void {
     })
   program
     .command('doctor')
-    .description('looks at everything that the daemon needs, and says what to do')
-    .option('--json', 'one object a line')
-    .option('--strict', 'exit code 1 for notes, too')
-    .option('--all', 'compares all raw mail with its rows, instead of for half a minute')
+    .description('check everything that the daemon needs, and say what to do')
+    .option('--json', 'print one JSON object a line')
+    .option('--strict', 'exit with 1 for notes, too')
+    .option('--all', 'compare all raw mail with its rows, not only for half a minute')
     .addHelpText('after', examples('letterlock doctor', 'letterlock doctor --json | jq \'select(.level == "fault")\''))
     .action(async (_, command: Command) => {
       const { runDoctor } = await import('./doctor/doctor.ts')
@@ -185,11 +198,11 @@ function addTools(program: Command): void {
     })
   program
     .command('support-bundle')
-    .argument('[file]', 'what to write (default: letterlock-support-DAY.json)')
+    .argument('[file]', 'the file to write (default: letterlock-support-DAY.json)')
     .description(
-      'collects what somebody who helps you needs, without secrets, names and mail; shows it before it is written',
+      'collect what somebody who helps you needs, without secrets, names or mail text; shows it before writing',
     )
-    .option('--yes', 'writes it without showing it and without asking')
+    .option('--yes', 'write it without showing it and without asking')
     .addHelpText('after', examples('letterlock support-bundle', 'letterlock support-bundle bundle.json --yes'))
     .action(async (file: string | undefined, _, command: Command) => {
       const { writeBundle } = await import('./support/bundle.ts')
@@ -198,8 +211,13 @@ function addTools(program: Command): void {
   program
     .command('completion')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
-    .description('prints a script that completes commands, options, accounts and tickets')
-    .addOption(new Option('--words <list>', 'what the script asks for: the words').choices(['accounts', 'tickets']))
+    .description('print a script that completes commands, options, accounts and tickets')
+    .addOption(
+      new Option('--words <list>', 'print the words of this list, as the script asks for them').choices([
+        'accounts',
+        'tickets',
+      ]),
+    )
     .addHelpText(
       'after',
       examples(

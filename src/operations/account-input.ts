@@ -53,17 +53,17 @@ const host = field(toHost, {
 
 const port = field(toPort, { must: 'must be a number from 1 to 65535' })
   .nullable()
-  .describe('default: 993 with tls, else 143')
+  .describe('the port (default: 993 with tls, else 143)')
 
 const security = field(toSecurity, { must: 'must be tls, starttls or cleartext' }).describe(
-  'tls, starttls or cleartext (default: tls)',
+  'how the connection is protected: tls, starttls or cleartext (default: tls)',
 )
 
 const username = field(toUsername, {
   must: 'must have 1 to 320 characters, none of them a control or invisible one',
 })
   .nullable()
-  .describe('default: the address')
+  .describe('the user name (default: the address)')
 
 const mailboxes = z
   .array(
@@ -71,29 +71,29 @@ const mailboxes = z
     { error: told('must be a list of names') },
   )
   .transform(names => [...new Set(names)])
-  .describe('what to read; may be given several times (default: INBOX)')
+  .describe('a mailbox to read; repeatable (default: INBOX)')
 
 const every = field(toSeconds, { must: 'must be a time from 1s to 24h, as 60s or 5m' }).describe(
-  'from poll to poll, as 60s or 5m (default: 60s)',
+  'the time between polls, for example 60s or 5m (default: 60s)',
 )
 
 const push = field(toSwitch, { must: 'must be on or off' }).describe(
-  'wait for mail between polls, where the server has IDLE (default: on)',
+  'wait for new mail between polls if the server supports IDLE: on or off (default: on)',
 )
 
 const start = field(toStart, { must: 'must be all, new or a day as 2026-11-24' }).describe(
-  'what of the mail already there becomes tickets: all, new or a day as 2026-11-24 (default: all; asks above 500 mails)',
+  'which existing mail becomes tickets: all, new (none of it) or mail since a day, for example 2026-11-24 (default: all; asks above 500 messages)',
 )
 
 const after = field(toAfter, { must: 'must be keep, seen, delete or move:MAILBOX' }).describe(
-  'what happens to a mail on the server once it is ours: keep, seen, move:MAILBOX or delete (default: keep)',
+  'what happens on the server after a message is stored: keep, seen, move:MAILBOX or delete (default: keep)',
 )
 
 const ca = z
   .string()
   .refine(isCertificate, { error: 'must be certificates in PEM form, as they stand in a file' })
   .nullable()
-  .describe('CA certificates of a server of your own (PEM)')
+  .describe('CA certificates of your own mail server (PEM)')
 
 const maxAuthservIds = 20
 
@@ -104,9 +104,7 @@ const authservIds = z
   .max(maxAuthservIds, { error: `must be at most ${maxAuthservIds} names` })
   .transform(names => [...new Set(names)])
   .nullable()
-  .describe(
-    "a mail server whose Authentication-Results you trust; may be given several times; '' for a field without a name",
-  )
+  .describe("a mail server whose Authentication-Results you trust; repeatable; '' for a field without a name")
 
 const secretText = z.string({ error: told('must be text') })
 
@@ -119,7 +117,7 @@ export const password = secretText
   .refine(text => [...text].length <= maxPasswordCharacters, {
     error: `is longer than ${maxPasswordCharacters} characters`,
   })
-  .describe('what it signs in with')
+  .describe('the password of the account')
 
 export const oauth = z
   .strictObject({
@@ -133,7 +131,7 @@ export const oauth = z
     refreshToken: secretText,
     clientSecret: secretText.nullable(),
   })
-  .describe('signs in with OAuth 2 instead of a password')
+  .describe('sign in with OAuth 2 instead of a password')
 
 /** What an account is read with. `null`: what goes with the rest, as for a port, a user name and a CA that are not named. */
 const settings = { host, port, security, username, mailboxes, every, push, after, ca, authservIds }

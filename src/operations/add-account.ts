@@ -12,7 +12,7 @@ import { defineOperation, type Fault, InputError } from './operation.ts'
 export const addAccount = defineOperation({
   name: 'account.add',
   who: 'admin',
-  summary: 'adds an account; an address that was removed comes back as it was',
+  summary: 'add an account; an address that was removed comes back as it was',
   input: newAccount,
   async work({ db, keys }: Pick<Deps, 'db' | 'keys'>, { input, audit }): Promise<{ id: number; isBack: boolean }> {
     return await inTransaction(db, async trx => {
@@ -27,7 +27,7 @@ export const addAccount = defineOperation({
 export const importAccounts = defineOperation({
   name: 'account.import',
   who: 'admin',
-  summary: 'adds many accounts, all or none',
+  summary: 'add many accounts, all or none',
   input: z
     .strictObject({ accounts: z.array(newAccount).min(1, { error: 'has no account' }).describe('the accounts to add') })
     .refine(({ accounts }) => new Set(accounts.map(({ address }) => address)).size === accounts.length, {

@@ -58,12 +58,12 @@ const newRule = z
       .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,49}$/u, {
         error: 'must have 1 to 50 letters, digits, dots, dashes or underscores',
       })
-      .describe('what `source list` shows as the reason, as no-spam'),
+      .describe('the reason that `source list` shows, for example no-spam'),
     from: addressPattern.optional().describe('the sender’s address'),
-    to: addressPattern.optional().describe('some address in To or Cc'),
-    notTo: addressPattern.optional().describe('no address in To or Cc: what was not written to us'),
+    to: addressPattern.optional().describe('an address in To or Cc'),
+    notTo: addressPattern.optional().describe('no address in To or Cc matches: the mail was not written to you'),
     subject: pattern.optional().describe('the subject'),
-    header: header.optional().describe('a field of the header, as "X-Spam-Flag: yes"'),
+    header: header.optional().describe('a header field, for example "X-Spam-Flag: yes"'),
     kind: z
       .enum(kinds, { error: `must be ${kinds.slice(0, -1).join(', ')} or ${kinds.at(-1)}` })
       .optional()
@@ -71,21 +71,21 @@ const newRule = z
     sender: z
       .enum(verdicts, { error: 'must be pass, fail, none or unknown' })
       .optional()
-      .describe('what the mail server says of the sender: pass, fail, none or unknown'),
-    minSize: size.optional().describe('bytes of the mail, at least; as 500K or 10M'),
+      .describe('the verdict of the mail server about the sender: pass, fail, none or unknown'),
+    minSize: size.optional().describe('the minimum size of the mail, for example 500K or 10M'),
     action: z.enum(['drop', 'hold', 'tag'], { error: 'must be given' }).describe('drop, hold or tag'),
     tag: z
       .string()
       .regex(/^\P{Cc}{1,50}$/u, { error: 'must have 1 to 50 characters' })
       .optional()
       .describe('for the action tag: what the ticket is tagged with'),
-    account: whichAccount.optional().describe('only for this account, by id or address; default: every account'),
+    account: whichAccount.optional().describe('only for this account, by id or address; default: all accounts'),
     position: z
       .int(positionRange)
       .min(-999_999, positionRange)
       .max(999_999, positionRange)
       .default(100)
-      .describe('rules are asked in this order'),
+      .describe('the place in the order in which rules are checked'),
   })
   .superRefine((rule, context) => {
     if ((rule.action === 'tag') !== (rule.tag !== undefined))
@@ -101,7 +101,7 @@ const newRule = z
 export const addRule = defineOperation({
   name: 'rule.add',
   who: 'admin',
-  summary: 'adds a rule: conditions, all of which must hold, and what happens then',
+  summary: 'add a rule: conditions, all of which must match, and an action',
   input: newRule,
   async work(
     { db }: Pick<Deps, 'db'>,
@@ -144,7 +144,7 @@ export type ListedRule = Omit<StoredRule, 'conditionsJson'> & { conditions: Cond
 export const listRules = defineOperation({
   name: 'rule.list',
   who: 'admin',
-  summary: 'all rules, in the order in which they are asked',
+  summary: 'list all rules, in the order in which they are checked',
   input: z.strictObject({}),
   async work({ db }: Pick<Deps, 'db'>): Promise<ListedRule[]> {
     return (await findAllRules(db)).map(({ conditionsJson, ...rule }) => ({
@@ -156,12 +156,14 @@ export const listRules = defineOperation({
 
 const nameRange = { error: 'must have 1 to 200 characters' }
 
-const oneRule = z.strictObject({ rule: z.string().min(1, nameRange).max(200, nameRange).describe('its name') })
+const oneRule = z.strictObject({
+  rule: z.string().min(1, nameRange).max(200, nameRange).describe('the name of the rule'),
+})
 
 export const enableRule = defineOperation({
   name: 'rule.enable',
   who: 'admin',
-  summary: 'has it asked again',
+  summary: 'enable a rule again',
   input: oneRule,
   work: (deps: Pick<Deps, 'db'>, call) => setEnabled(deps, call, true),
 })
@@ -169,7 +171,7 @@ export const enableRule = defineOperation({
 export const disableRule = defineOperation({
   name: 'rule.disable',
   who: 'admin',
-  summary: 'keeps it, and no longer asks it',
+  summary: 'disable a rule without removing it',
   input: oneRule,
   work: (deps: Pick<Deps, 'db'>, call) => setEnabled(deps, call, false),
 })
@@ -192,7 +194,7 @@ async function setEnabled(
 export const removeRule = defineOperation({
   name: 'rule.remove',
   who: 'admin',
-  summary: 'removes it; what it decided stays as it is',
+  summary: 'remove a rule; what it decided stays as it is',
   input: oneRule,
   async work({ db }: Pick<Deps, 'db'>, { input, audit }): Promise<void> {
     await inTransaction(db, async trx => {
@@ -225,12 +227,12 @@ export interface RuleTest {
 export const testRules = defineOperation({
   name: 'rule.test',
   who: 'admin',
-  summary: 'which rules would hold for a mail, and why; changes nothing',
+  summary: 'show which rules match a mail, and why; changes nothing',
   input: z.strictObject({
-    mail: z.instanceof(Uint8Array, { error: 'must be a raw mail' }).describe('a raw mail'),
+    mail: z.instanceof(Uint8Array, { error: 'must be a raw mail' }).describe('the raw mail'),
     account: whichAccount
       .optional()
-      .describe('as a mail of this account, by id or address; default: only rules of every account'),
+      .describe('test as mail of this account, by id or address; default: only rules for all accounts'),
   }),
   async work({ db, parse }: Pick<Deps, 'db' | 'parse'>, { input: { mail, account } }): Promise<RuleTest> {
     const ofAccount = account === undefined ? undefined : await getAccount(db, account)

@@ -18,10 +18,10 @@ const day = z.iso.date({ error: 'must be a day as 2026-01-31' }).transform(text 
 export const backfillAccount = defineOperation({
   name: 'account.backfill',
   who: 'admin',
-  summary: 'takes in older mail that the start of the account passed over',
+  summary: 'fetch older mail that was there before the account started',
   input: z.strictObject({
     account: whichAccount,
-    since: day.describe('received on or after this day (UTC), as 2026-01-31'),
+    since: day.describe('fetch mail received on or after this day (UTC), for example 2026-01-31'),
   }),
   /** What was asked for before a failure is read all the same. */
   async work(

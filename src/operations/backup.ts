@@ -12,7 +12,7 @@ import { defineOperation } from './operation.ts'
 export const createBackup = defineOperation({
   name: 'backup.create',
   who: 'admin',
-  summary: 'backs up the database and the raw mail, never the key',
+  summary: 'back up the database and the raw mail, never the key',
   input: z.strictObject({
     directory: z
       .string()

@@ -67,7 +67,7 @@ export function refuseUnconfirmed({ account, needsConfirmation, mark }: ChangePl
 export const changeAccount = defineOperation({
   name: 'account.set',
   who: 'admin',
-  summary: 'changes an account; a new server or user name needs the password again',
+  summary: 'change an account; a new server or user name needs the password again',
   input: accountChange,
   async work({ db, keys }: Pick<Deps, 'db' | 'keys'>, { input, audit }): Promise<{ id: number; changed: string[] }> {
     return await inTransaction(db, async trx => {

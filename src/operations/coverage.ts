@@ -30,7 +30,7 @@ export interface CoverageReport {
 export const coverAccounts = defineOperation({
   name: 'account.coverage',
   who: 'admin',
-  summary: 'compares all mail on the server with what was received, names what is missing and has it read',
+  summary: 'compare the server with what was received, name what is missing and fetch it',
   input: z.strictObject({ account: whichAccount.optional() }),
   async work(deps: Pick<Deps, 'db' | 'openSecret' | 'openSession'>, { input, audit }): Promise<CoverageReport> {
     const report: CoverageReport = { mailboxes: [], failures: [] }

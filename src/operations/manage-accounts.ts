@@ -15,7 +15,7 @@ const oneAccount = z.strictObject({ account: whichAccount })
 export const pauseAccount = defineOperation({
   name: 'account.pause',
   who: 'admin',
-  summary: 'stops polling it',
+  summary: 'stop polling an account',
   input: oneAccount,
   work: (deps: Pick<Deps, 'db'>, call) => setEnabled(deps, call, false),
 })
@@ -23,7 +23,7 @@ export const pauseAccount = defineOperation({
 export const resumeAccount = defineOperation({
   name: 'account.resume',
   who: 'admin',
-  summary: 'polls it again',
+  summary: 'poll a paused account again',
   input: oneAccount,
   work: (deps: Pick<Deps, 'db'>, call) => setEnabled(deps, call, true),
 })
@@ -53,7 +53,7 @@ export type PollRequested = { id: number } & (
 export const pollAccount = defineOperation({
   name: 'account.poll',
   who: 'agent',
-  summary: 'polls it now',
+  summary: 'poll an account now',
   input: oneAccount,
   async work({ db, config, withRedis }: Pick<Deps, 'db' | 'config' | 'withRedis'>, { input, actor, audit }) {
     const { id, owner, dueInSeconds } = await inTransaction(db, async trx => {
@@ -95,7 +95,7 @@ async function ask(redis: Redis | undefined, prefix: string, owner: string, acco
 export const removeAccount = defineOperation({
   name: 'account.remove',
   who: 'admin',
-  summary: 'removes it and its password; its tickets and mails stay',
+  summary: 'remove an account and its password; its tickets and messages stay',
   input: oneAccount,
   async work({ db }: Pick<Deps, 'db'>, { input, audit }) {
     return await inTransaction(db, async trx => {

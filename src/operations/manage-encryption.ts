@@ -31,10 +31,10 @@ function acknowledged(meaning: string) {
 export const enableEncryption = defineOperation({
   name: 'encryption.enable',
   who: 'admin',
-  summary: 'makes a key file and seals every password',
+  summary: 'create a key file and seal every password',
   input: z.strictObject({
-    acceptKeyLoss: acknowledged('who loses the key file loses the sealed passwords'),
-    haveKeyBackup: acknowledged('a secure way of backing up the key file is prepared'),
+    acceptKeyLoss: acknowledged('you accept that without the key file the sealed passwords are lost'),
+    haveKeyBackup: acknowledged('you have prepared a secure backup of the key file'),
   }),
   work: ({ db, keys }: KeyDeps, { actor }): Promise<EnablePlan> => enable(db, keys, auditName(actor)),
 })
@@ -42,7 +42,7 @@ export const enableEncryption = defineOperation({
 export const rotateKey = defineOperation({
   name: 'encryption.rotate',
   who: 'admin',
-  summary: 'makes a new key, reseals every password under it and retires the old one',
+  summary: 'create a new key, reseal every password under it and retire the old key',
   input: z.strictObject({ haveKeyBackup: acknowledged('the new key file will be backed up too') }),
   async work({ db, keys }: KeyDeps, { actor }): Promise<void> {
     await rotate(db, await readCounts({ db, keys }), keys, auditName(actor))
@@ -52,7 +52,7 @@ export const rotateKey = defineOperation({
 export const disableEncryption = defineOperation({
   name: 'encryption.disable',
   who: 'admin',
-  summary: 'puts every password back in plaintext; needs a proof of access to the server’s files',
+  summary: 'turn every password back into plaintext; needs a proof that you can write files on the server',
   input: z.strictObject({}),
   async work({ db, keys }: KeyDeps, { actor }): Promise<void> {
     await disable(db, await readCounts({ db, keys }), keys, auditName(actor))
@@ -71,7 +71,7 @@ export interface VerifyDeps extends KeyDeps {
 export const verifyEncryption = defineOperation({
   name: 'encryption.verify',
   who: 'admin',
-  summary: 'opens every sealed password, and names the accounts of those that do not open',
+  summary: 'open every sealed password, and name the accounts whose password does not open',
   input: z.strictObject({
     limit: z.int().positive().optional().describe('opens the first ones only; all take a while'),
   }),
@@ -91,7 +91,7 @@ export const verifyEncryption = defineOperation({
 export const proveKeyBackup = defineOperation({
   name: 'encryption.prove_backup',
   who: 'admin',
-  summary: 'proves that a copy of the key file is one',
+  summary: 'prove that a file is a copy of the key',
   input: z.strictObject({ copy: z.string().min(1, { error: 'is missing' }).describe('the copy') }),
   async work({ db, keys }: KeyDeps, { input, actor }): Promise<{ keyId: string }> {
     return { keyId: await proveBackup(db, keys, input.copy, auditName(actor)) }
@@ -118,7 +118,7 @@ function markOf({ oauth, ...destination }: AccountDestination): string {
 export const acceptNewDestination = defineOperation({
   name: 'encryption.accept_destination',
   who: 'admin',
-  summary: 'lets a sealed password be sent to the server and user that its account has now',
+  summary: 'allow a sealed password to be sent to the server and user name that its account has now',
   input: z.strictObject({
     account: whichAccount,
     confirm: z
@@ -169,8 +169,10 @@ export async function planRecovery(deps: KeyDeps, oldKeyId: string): Promise<Los
 export const recoverEncryption = defineOperation({
   name: 'encryption.recover',
   who: 'admin',
-  summary: 'when the key is lost for good: goes on with the new key that is in place',
-  input: z.strictObject({ oldKeyId: z.string().max(64).describe('the lost key, as `encryption status` shows it') }),
+  summary: 'after the key is lost for good: continue with the new key that is in place',
+  input: z.strictObject({
+    oldKeyId: z.string().max(64).describe('the id of the lost key, as `encryption status` shows it'),
+  }),
   async work(deps: KeyDeps, { input, actor }): Promise<LostKey & { newKeyId: string }> {
     const plan = await planRecovery(deps, input.oldKeyId)
     const ring = readKeyring(deps.keys)
@@ -187,11 +189,11 @@ export const recoverEncryption = defineOperation({
 export const confirmKeyStates = defineOperation({
   name: 'encryption.confirm_state',
   who: 'admin',
-  summary: 'when the database says of keys what this host does not believe: puts it right, or takes it as right',
+  summary: 'resolve key states in the database that this host does not believe: correct them, or accept them',
   input: z.strictObject({
     by: z
       .enum(['host', 'database'])
-      .describe('an older backup was restored, and the keys of that time are to be used again'),
+      .describe('accept them: an older backup was restored, and its keys are to be used again'),
   }),
   work: ({ db, keys }: KeyDeps, { input, actor }): Promise<Decision[]> =>
     confirmStates(db, readKeyring(keys), input.by, auditName(actor)),
@@ -200,7 +202,7 @@ export const confirmKeyStates = defineOperation({
 export const scrubPlaintext = defineOperation({
   name: 'encryption.scrub',
   who: 'admin',
-  summary: 'rebuilds the table and overwrites the logs of the database, as far as the rights go',
+  summary: 'rebuild the table and overwrite the logs of the database, as far as the database user may',
   input: z.strictObject({}),
   async work({ db, say }: Pick<Deps, 'db' | 'say'>, { audit }): Promise<ScrubReport> {
     const report = await scrub(db, { table: 'credentials', progress: say })

@@ -11,19 +11,19 @@ import { sourceFilter } from './sources.ts'
 export const listQuarantine = defineOperation({
   name: 'quarantine.list',
   who: 'agent',
-  summary: 'mails in quarantine, the latest first',
+  summary: 'list messages in quarantine, the latest first',
   input: sourceFilter,
   async work({ db }: Pick<Deps, 'db'>, { input }): Promise<SourceView[]> {
     return await findSources(db, { ...input, result: 'quarantined' })
   },
 })
 
-const oneMail = z.strictObject({ mail: id.describe('its id, as `source list` shows it') })
+const oneMail = z.strictObject({ mail: id.describe('the id of the message, as `source list` shows it') })
 
 export const showQuarantined = defineOperation({
   name: 'quarantine.show',
   who: 'agent',
-  summary: 'one of them: where it came from, why it is here, what is kept',
+  summary: 'show one message in quarantine: where it came from, why it is here, what is stored',
   input: oneMail,
   async work({ db }: Pick<Deps, 'db'>, { input }): Promise<SourceDetail> {
     return await getQuarantined(db, input.mail)
@@ -39,7 +39,7 @@ async function getQuarantined(db: Deps['db'], mail: number): Promise<SourceDetai
 export const retryQuarantined = defineOperation({
   name: 'quarantine.retry',
   who: 'admin',
-  summary: 'tries again to make a ticket of it; parsing has the deadline that it has in the daemon',
+  summary: 'try again to make a ticket of a message; parsing has the same deadline as in the daemon',
   input: oneMail,
   async work({ db, raw, parse, triage }: Pick<Deps, 'db' | 'raw' | 'parse' | 'triage'>, call): Promise<RetryOutcome> {
     const { mail } = call.input
@@ -53,7 +53,7 @@ export const retryQuarantined = defineOperation({
 export const exportQuarantined = defineOperation({
   name: 'quarantine.export',
   who: 'agent',
-  summary: 'the bytes that are kept of it',
+  summary: 'write the stored bytes of a message in quarantine',
   input: oneMail,
   async work({ db, raw }: Pick<Deps, 'db' | 'raw'>, { input, audit }): Promise<Buffer> {
     const { id, accountId, place } = await getQuarantined(db, input.mail)

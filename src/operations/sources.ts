@@ -30,9 +30,9 @@ const time = z.string().transform((text, context): Date => {
 })
 
 const choice = z.strictObject({
-  account: z.string().max(320).optional().describe('of accounts with this address'),
-  since: time.optional().describe('received at or after, as 2026-11-24 or 2026-11-24T10:00:00Z'),
-  until: time.optional().describe('received before'),
+  account: z.string().max(320).optional().describe('only of accounts with this address'),
+  since: time.optional().describe('received at or after this time, for example 2026-11-24 or 2026-11-24T10:00:00Z'),
+  until: time.optional().describe('received before this time'),
 })
 
 /** Of a list that is read page by page. */
@@ -46,7 +46,7 @@ const results = ['created', 'appended', 'ignored', 'duplicate', 'quarantined'] a
 export const listSources = defineOperation({
   name: 'source.list',
   who: 'admin',
-  summary: 'the newest mails',
+  summary: 'list the newest messages',
   input: sourceFilter.extend({
     result: z
       .enum(results, { error: `must be ${results.join(', ')}` })
@@ -61,8 +61,8 @@ export const listSources = defineOperation({
 export const showSource = defineOperation({
   name: 'source.show',
   who: 'admin',
-  summary: 'one mail: where it came from, its outcome, where it is kept',
-  input: z.strictObject({ mail: id.describe('its id, as `source list` shows it') }),
+  summary: 'show one message: where it came from, its outcome, where it is stored',
+  input: z.strictObject({ mail: id.describe('the id of the message, as `source list` shows it') }),
   async work({ db }: Pick<Deps, 'db'>, { input }): Promise<SourceDetail> {
     return await getSource(db, input.mail)
   },
@@ -77,7 +77,7 @@ export type ExportedMail =
 export const exportSources = defineOperation({
   name: 'source.export',
   who: 'admin',
-  summary: 'the originals of all mails, or of those of an account and a time, one after the other',
+  summary: 'write the originals of all messages, or of those of an account and a time, one after the other',
   input: choice,
   /** It is audited when it begins: what somebody took who stopped half-way counts, too. */
   async work({ db, raw }: Pick<Deps, 'db' | 'raw'>, { input, audit }): Promise<AsyncIterable<ExportedMail>> {
@@ -118,7 +118,7 @@ async function read(raw: RawStore, { id, place }: SourceDetail): Promise<Exporte
 export const recoverSources = defineOperation({
   name: 'source.recover',
   who: 'admin',
-  summary: 'takes in mails that are kept but have no row, after a crash or a restored database',
+  summary: 'ingest stored messages that have no row, after a crash or a restored database',
   input: z.strictObject({}),
   /** Each mail is a transaction of its own; the audit row tells how many there were. */
   async work(
@@ -139,7 +139,7 @@ export const recoverSources = defineOperation({
 export const pruneSources = defineOperation({
   name: 'source.prune',
   who: 'admin',
-  summary: 'removes raw batches of which every mail is kept elsewhere',
+  summary: 'remove raw batches whose messages are all stored elsewhere',
   input: z.strictObject({}),
   async work({ db, raw }: Pick<Deps, 'db' | 'raw'>, { audit }): Promise<Pruned> {
     const store = await raw()

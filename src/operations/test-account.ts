@@ -44,7 +44,7 @@ const wholeSeconds = 50
 export const testAccount = defineOperation({
   name: 'account.test',
   who: 'admin',
-  summary: 'connects, logs in and counts',
+  summary: 'connect, log in and count the messages',
   input: accountTest,
   async work(
     deps: Pick<Deps, 'db' | 'keys' | 'config' | 'withRedis' | 'openSecret' | 'openSession'>,

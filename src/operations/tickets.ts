@@ -47,11 +47,14 @@ export function cursorOf({ updatedAt, id }: PageCursor): string {
 export const listTickets = defineOperation({
   name: 'ticket.list',
   who: 'agent',
-  summary: 'tickets, those with the latest change first',
+  summary: 'list tickets, those with the latest change first',
   input: z.strictObject({
-    status: z.enum(['open', 'closed'], { error: 'must be open or closed' }).optional().describe('open or closed'),
-    account: z.string().max(320).optional().describe('of accounts with this address'),
-    kind: z.enum(kinds).optional().describe('of the mail that opened it'),
+    status: z
+      .enum(['open', 'closed'], { error: 'must be open or closed' })
+      .optional()
+      .describe('only tickets with this status: open or closed'),
+    account: z.string().max(320).optional().describe('only of accounts with this address'),
+    kind: z.enum(kinds).optional().describe('only tickets opened by mail of this kind'),
     before: pageCursor.optional().describe('only tickets that come after this one in the list'),
     after: pageCursor.optional().describe('only tickets that come before this one in the list'),
     limit: listLimit,
@@ -90,7 +93,7 @@ const maxNamed = 50
 export const showTicket = defineOperation({
   name: 'ticket.show',
   who: 'agent',
-  summary: 'one ticket with its messages: all, or a page of them with the beginning of their texts',
+  summary: 'show one ticket with its messages: all, or a page of them with the beginning of their texts',
   input: z.strictObject({
     ticket: whichTicket,
     before: id.optional().describe('only messages before the one with this id'),
@@ -175,7 +178,7 @@ const oneTicket = z.strictObject({ ticket: whichTicket })
 export const closeTicket = defineOperation({
   name: 'ticket.close',
   who: 'agent',
-  summary: 'closes it; thread.closed decides what a later reply does',
+  summary: 'close a ticket; thread.closed decides what a later reply does',
   input: oneTicket,
   work: (deps: Pick<Deps, 'db'>, call) => setStatus(deps, call, 'closed'),
 })
@@ -183,7 +186,7 @@ export const closeTicket = defineOperation({
 export const reopenTicket = defineOperation({
   name: 'ticket.reopen',
   who: 'agent',
-  summary: 'opens it again',
+  summary: 'reopen a ticket',
   input: oneTicket,
   work: (deps: Pick<Deps, 'db'>, call) => setStatus(deps, call, 'open'),
 })

@@ -28,7 +28,7 @@ export interface TraceDeps extends Pick<Deps, 'db' | 'openSecret' | 'openSession
 export const traceAccount = defineOperation({
   name: 'account.trace',
   who: 'admin',
-  summary: 'logs in as a poll does and shows commands and answers, without passwords, tokens or mail text',
+  summary: 'log in as a poll does and show commands and answers, without passwords, tokens or mail text',
   input: z.strictObject({ account: whichAccount }),
   /** Resolves to what the connection failed with, or null: what was traced counts either way. */
   async work(deps: TraceDeps, { input, audit }): Promise<{ failure: IngestError | null }> {

@@ -30,7 +30,7 @@ const userName = z
     )
     return z.NEVER
   })
-  .describe('what the person signs in with')
+  .describe('the name to sign in with')
 
 /** Length is what makes guessing hard; nothing else is asked for. */
 const newPassword = z
@@ -46,7 +46,7 @@ const whichUser = z.union([id, z.string().min(1).max(200)]).describe('id or name
 export const listUsers = defineOperation({
   name: 'user.list',
   who: 'admin',
-  summary: 'who may sign in, and when they last did',
+  summary: 'list who may sign in, and when they last did',
   input: z.strictObject({}),
   async work({ db }: Pick<Deps, 'db'>): Promise<User[]> {
     return await findUsers(db)
@@ -56,7 +56,7 @@ export const listUsers = defineOperation({
 export const addUser = defineOperation({
   name: 'user.add',
   who: 'admin',
-  summary: 'adds a person who may sign in to the web interface',
+  summary: 'add a person who may sign in to the web interface',
   input: z.strictObject({
     name: userName,
     role: role.default('agent').describe('an agent reads tickets; an admin also runs accounts, encryption and users'),
@@ -81,7 +81,7 @@ export const setPassword = defineOperation({
   name: 'user.passwd',
   // Everybody sets their own password; that of somebody else only admins do.
   who: 'agent',
-  summary: 'sets a new password, and ends all sessions of the user',
+  summary: 'set a new password, and end all sessions of the user',
   input: z.strictObject({
     user: whichUser,
     password: newPassword.describe('the new one; it is hashed'),
@@ -109,7 +109,7 @@ const notCurrent: Fault = { path: ['current'], text: 'is not your current passwo
 export const setRole = defineOperation({
   name: 'user.role',
   who: 'admin',
-  summary: 'makes a user an admin or an agent',
+  summary: 'make a user an admin or an agent',
   input: z.strictObject({ user: whichUser, role: role.describe('admin or agent') }),
   async work({ db }: Pick<Deps, 'db'>, { input, audit }): Promise<User> {
     return await inTransaction(db, async trx => {
@@ -125,7 +125,7 @@ export const setRole = defineOperation({
 export const removeUser = defineOperation({
   name: 'user.remove',
   who: 'admin',
-  summary: 'takes the access of a user away, at once',
+  summary: 'remove a user; their sessions end at once',
   input: z.strictObject({ user: whichUser }),
   async work({ db }: Pick<Deps, 'db'>, { input, actor, audit }): Promise<User> {
     return await inTransaction(db, async trx => {
@@ -143,7 +143,7 @@ export const endSession = defineOperation({
   name: 'session.end',
   // Everybody ends their own sessions; those of others only admins do.
   who: 'agent',
-  summary: 'signs a browser out',
+  summary: 'sign a browser out',
   input: z.strictObject({ session: id.describe('as the list of sessions has it') }),
   /** Undefined where there is no such session, or not for this actor. */
   async work({ db }: Pick<Deps, 'db'>, { input, actor, audit }): Promise<{ user: string } | undefined> {

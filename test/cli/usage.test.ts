@@ -137,7 +137,7 @@ test('scripts for zsh and fish know every command', () => {
 test('help and version go to standard output, and the rest stays silent', async () => {
   const [help, version] = await Promise.all([spawnLetterlock(['account', '--help']), spawnLetterlock(['--version'])])
   expect(help).toMatchObject({ code: 0, stderr: '' })
-  expect(help.stdout).toContain('adds many accounts, all or none')
+  expect(help.stdout).toContain('add many accounts, all or none')
   expect(version).toMatchObject({ code: 0, stderr: '' })
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })

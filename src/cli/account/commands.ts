@@ -36,18 +36,24 @@ function addSettings(command: Command): Command {
     .option('--after <what>', meaningOf(shape.after))
     .option('--ca <file>', meaningOf(shape.ca))
     .option('--authserv-id <name>', meaningOf(shape.authservIds), collect)
-    .option('--oauth <provider>', 'signs in with OAuth 2 instead of a password: google, microsoft or an issuer’s URL')
-    .option('--client-id <id>', 'with --oauth: the client that you registered at the provider')
-    .option('--client-secret-file <file>', 'with --oauth: its secret, if it has one')
+    .option(
+      '--oauth <provider>',
+      'sign in with OAuth 2 instead of a password: google, microsoft or the URL of an issuer',
+    )
+    .option('--client-id <id>', 'with --oauth: the id of the client that you registered at the provider')
+    .option('--client-secret-file <file>', 'with --oauth: the file with the secret of the client, if it has one')
     .option(
       '--client-auth <how>',
-      'with --oauth: how the secret is sent, post or basic (default: as the provider says)',
+      'with --oauth: how to send the secret, post or basic (default: as the provider says)',
     )
-    .option('--scope <scope>', 'with --oauth: what to ask for (google and microsoft are known)')
-    .option('--redirect-uri <url>', 'with --oauth: as registered for the client (default: http://localhost/)')
-    .option('--refresh-token-stdin', 'with --oauth: reads a refresh token from standard input; nobody is asked')
-    .option('--password-stdin', 'reads the password from standard input')
-    .option('--password-file <file>', 'reads the password from the first line of a file')
+    .option('--scope <scope>', 'with --oauth: the scope to ask for (default: known for google and microsoft)')
+    .option('--redirect-uri <url>', 'with --oauth: the redirect URL of the client (default: http://localhost/)')
+    .option(
+      '--refresh-token-stdin',
+      'with --oauth: read a refresh token from standard input instead of asking a person to sign in',
+    )
+    .option('--password-stdin', 'read the password from standard input')
+    .option('--password-file <file>', 'read the password from the first line of a file')
 }
 
 function collect(value: string, before: string[] = []): string[] {
@@ -56,7 +62,7 @@ function collect(value: string, before: string[] = []): string[] {
 
 function addAdd(account: Command): void {
   addSettings(account.command('add').argument('<address>', meaningOf(newAccount.shape.address)))
-    .description('adds an account; asks for its password')
+    .description('add an account; asks for its password')
     .option('--start <what>', meaningOf(newAccount.shape.start))
     .addHelpText(
       'after',
@@ -66,7 +72,7 @@ function addAdd(account: Command): void {
         'letterlock account add support@example.com --oauth microsoft --client-id 2f6c…    (docs/oauth.md)',
         'printf %s "$PASSWORD" | letterlock account add a@example.com --host imap.example.com --password-stdin',
       )}\n
-An address that was removed comes back as it was: reading goes on where it stopped.`,
+An address that you removed before comes back as it was: reading continues where it stopped.`,
     )
     .action(async (address: string, _, command: Command) =>
       (await load()).addAccount(address, command.optsWithGlobals()),
@@ -76,8 +82,8 @@ An address that was removed comes back as it was: reading goes on where it stopp
 function addViews(account: Command): void {
   account
     .command('list')
-    .description('all accounts with their state')
-    .option('--json', 'one object a line')
+    .description('list all accounts with their state')
+    .option('--json', 'print one JSON object a line')
     .addHelpText(
       'after',
       examples(
@@ -89,8 +95,8 @@ function addViews(account: Command): void {
   account
     .command('show')
     .argument('<account>', meaningOf(shape.account))
-    .description('everything about one account, but for its password')
-    .option('--json', 'as an object')
+    .description('show everything about one account except its password')
+    .option('--json', 'print a JSON object')
     .addHelpText('after', examples('letterlock account show support@example.com'))
     .action(async (which: string, _, command: Command) =>
       (await loadViews()).showAccount(which, command.optsWithGlobals()),
@@ -98,14 +104,14 @@ function addViews(account: Command): void {
   account
     .command('test')
     .argument('<account>', meaningOf(shape.account))
-    .description('connects, logs in and counts')
+    .description('connect, log in and count the messages')
     .addHelpText('after', examples('letterlock account test support@example.com'))
     .action(async (which: string, _, command: Command) => (await load()).testAccount(which, command.optsWithGlobals()))
   account
     .command('trace')
     .argument('<account>', 'id or address')
-    .description('logs in as a poll does and shows commands and answers, without passwords, tokens or mail text')
-    .option('--json', 'one object a line')
+    .description('log in as a poll does and show commands and answers, without passwords, tokens or mail text')
+    .option('--json', 'print one JSON object a line')
     .addHelpText('after', examples('letterlock account trace support@example.com', 'letterlock account trace 3 --json'))
     .action(async (which: string, _, command: Command) =>
       (await loadTrace()).printTrace(which, command.optsWithGlobals()),
@@ -115,9 +121,9 @@ function addViews(account: Command): void {
 function addCoverage(account: Command): void {
   account
     .command('coverage')
-    .argument('[account]', 'id or address; without it all that are polled')
-    .description('compares all mail on the server with what was received, and has read what is missing')
-    .option('--json', 'one object a mailbox')
+    .argument('[account]', 'id or address (default: all accounts that are polled)')
+    .description('compare the server with what was received, and fetch what is missing')
+    .option('--json', 'print one JSON object a mailbox')
     .addHelpText(
       'after',
       examples('letterlock account coverage', 'letterlock account coverage support@example.com --json | jq .uncovered'),
@@ -132,9 +138,9 @@ function addBackfill(account: Command): void {
   account
     .command('backfill')
     .argument('<account>', meaningOf(shape.account))
-    .description('takes in older mail that the account’s start passed over')
-    .requiredOption('--since <date>', 'received on or after this day (UTC), as 2026-01-31')
-    .option('--json', 'as an object')
+    .description('fetch older mail that was there before the account started')
+    .requiredOption('--since <date>', 'fetch mail received on or after this day (UTC), for example 2026-01-31')
+    .option('--json', 'print a JSON object')
     .addHelpText('after', examples('letterlock account backfill support@example.com --since 2026-01-01'))
     .action(async (which: string, _, command: Command) => {
       const { backfill } = await import('./coverage.ts')
@@ -144,17 +150,17 @@ function addBackfill(account: Command): void {
 
 function addSet(account: Command): void {
   addSettings(account.command('set').argument('<account>', meaningOf(shape.account)))
-    .description('changes an account; a new server or user name needs the password again')
-    .option('--no-ca', 'the system’s CA certificates again')
-    .option('--no-authserv-id', 'trusts no mail server about senders')
-    .option('--ask-password', 'asks for a new password, and says where it will be sent')
-    .option('--yes', 'confirms a destination that was changed in the database, in scripts')
+    .description('change an account; a new server or user name needs the password again')
+    .option('--no-ca', 'use the system’s CA certificates again')
+    .option('--no-authserv-id', 'trust no mail server about senders')
+    .option('--ask-password', 'ask for a new password, and say where it will be sent')
+    .option('--yes', 'accept a destination that was changed in the database, without asking')
     .addHelpText(
       'after',
       examples(
         'letterlock account set 3 --every 5m',
         'letterlock account set 3 --ask-password',
-        'letterlock account set 3 --oauth google    signs in again',
+        'letterlock account set 3 --oauth google    sign in again',
         'letterlock account set 3 --host imap2.example.com --password-file /run/secrets/imap',
       ),
     )
@@ -165,7 +171,7 @@ function addSwitches(account: Command): void {
   account
     .command('pause')
     .argument('<account>', meaningOf(shape.account))
-    .description('stops polling it')
+    .description('stop polling an account')
     .addHelpText('after', examples('letterlock account pause support@example.com'))
     .action(async (which: string, _, command: Command) =>
       (await loadSwitches()).pauseAccount(which, command.optsWithGlobals()),
@@ -173,7 +179,7 @@ function addSwitches(account: Command): void {
   account
     .command('resume')
     .argument('<account>', meaningOf(shape.account))
-    .description('polls it again')
+    .description('poll a paused account again')
     .addHelpText('after', examples('letterlock account resume support@example.com'))
     .action(async (which: string, _, command: Command) =>
       (await loadSwitches()).resumeAccount(which, command.optsWithGlobals()),
@@ -181,7 +187,7 @@ function addSwitches(account: Command): void {
   account
     .command('poll')
     .argument('<account>', meaningOf(shape.account))
-    .description('polls it now')
+    .description('poll an account now')
     .addHelpText('after', examples('letterlock account poll support@example.com'))
     .action(async (which: string, _, command: Command) =>
       (await loadSwitches()).pollNow(which, command.optsWithGlobals()),
@@ -192,8 +198,8 @@ function addRemove(account: Command): void {
   account
     .command('remove')
     .argument('<account>', meaningOf(shape.account))
-    .description('removes it and its password; its tickets and mails stay')
-    .option('--yes', 'does not ask')
+    .description('remove an account and its password; its tickets and messages stay')
+    .option('--yes', 'do not ask')
     .addHelpText('after', examples('letterlock account remove 3', 'letterlock account remove 3 --yes'))
     .action(async (which: string, _, command: Command) =>
       (await loadSwitches()).deleteAccount(which, command.optsWithGlobals()),
@@ -204,7 +210,7 @@ function addImport(account: Command): void {
   account
     .command('import')
     .argument('<file>', 'CSV with a header line')
-    .description('adds many accounts, all or none')
+    .description('add many accounts, all or none')
     .addHelpText(
       'after',
       `

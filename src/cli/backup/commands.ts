@@ -6,15 +6,15 @@ import { examples } from '../terminal.ts'
 export function addBackupCommands(program: Command): void {
   program
     .command('backup')
-    .argument('<dir>', 'the directory of the backups')
-    .description('backs up the database and the raw mail that is new, while the daemon works; never the key')
-    .option('--verify', 'instead checks a backup: all hashes, the whole dump, and every mail that it names')
-    .option('--backup <id>', 'with --verify: this one instead of the newest')
-    .option('--json', 'as an object')
+    .argument('<dir>', 'the directory that holds the backups')
+    .description('back up the database and new raw mail while the daemon runs; never the key')
+    .option('--verify', 'check a backup instead of making one: all hashes, the whole dump, and every mail in it')
+    .option('--backup <id>', 'with --verify: the backup to check (default: the newest)')
+    .option('--json', 'print a JSON object')
     .addHelpText(
       'after',
       `
-The key is not in it: copy the key file apart, and prove the copy with \`letterlock encryption backup --verify FILE\`.
+The key is not part of it: copy the key file to another place, and prove the copy with \`letterlock encryption backup --verify FILE\`.
 ${examples('letterlock backup /var/backups/letterlock', 'letterlock backup --verify /var/backups/letterlock')}`,
     )
     .action(async (directory: string, _, command: Command) => {
@@ -24,12 +24,12 @@ ${examples('letterlock backup /var/backups/letterlock', 'letterlock backup --ver
     })
   program
     .command('restore')
-    .argument('<dir>', 'the directory of the backups')
-    .description('puts a backup into an empty database and its raw mail into the raw store')
-    .option('--check', 'only says what would be done, and whether this installation fits')
-    .option('--backup <id>', 'this one instead of the newest')
-    .option('--paused', 'pauses all accounts, to try a restore without reading mail')
-    .option('--json', 'the same, one object a line')
+    .argument('<dir>', 'the directory that holds the backups')
+    .description('restore a backup into an empty database and an empty raw store')
+    .option('--check', 'only say what would be done, and whether this installation fits')
+    .option('--backup <id>', 'the backup to restore (default: the newest)')
+    .option('--paused', 'pause all accounts, to try a restore without reading mail')
+    .option('--json', 'print one JSON object a line')
     .addHelpText(
       'after',
       examples('letterlock restore --check /var/backups/letterlock', 'letterlock restore /var/backups/letterlock'),

@@ -13,21 +13,21 @@ export function addRuleCommands(rule: Command): void {
 function addAdd(rule: Command): void {
   rule
     .command('add')
-    .argument('<name>', 'what `source list` shows as the reason, as no-spam')
-    .description('adds a rule: conditions, all of which must hold, and what happens then')
+    .argument('<name>', 'the reason that `source list` shows, for example no-spam')
+    .description('add a rule: conditions, all of which must match, and an action')
     .option('--from <pattern>', 'the sender’s address')
-    .option('--to <pattern>', 'some address in To or Cc')
-    .option('--not-to <pattern>', 'no address in To or Cc: what was not written to us')
+    .option('--to <pattern>', 'an address in To or Cc')
+    .option('--not-to <pattern>', 'no address in To or Cc matches: the mail was not written to you')
     .option('--subject <pattern>', 'the subject')
-    .option('--header <field>', 'a field of the header, as "X-Spam-Flag: yes"')
+    .option('--header <field>', 'a header field, for example "X-Spam-Flag: yes"')
     .option('--kind <kind>', 'human, auto-generated, auto-reply, bounce, feedback-report, list or loop')
-    .option('--sender <verdict>', 'what the mail server says of the sender: pass, fail, none or unknown')
-    .option('--min-size <size>', 'bytes of the mail, at least; as 500K or 10M')
-    .option('--drop', 'no ticket: the mail ends as ignored, its original is kept')
-    .option('--hold', 'quarantine: it waits for `letterlock quarantine retry`')
-    .option('--tag <tag>', 'a tag for its ticket; the rules after it are asked as well')
-    .option('--account <account>', 'only for this account, by id or address (default: every account)')
-    .option('--position <n>', 'rules are asked in this order', '100')
+    .option('--sender <verdict>', 'the verdict of the mail server about the sender: pass, fail, none or unknown')
+    .option('--min-size <size>', 'the minimum size of the mail, for example 500K or 10M')
+    .option('--drop', 'open no ticket: the outcome is ignored, and the original stays stored')
+    .option('--hold', 'put the mail into quarantine, until `letterlock quarantine retry`')
+    .option('--tag <tag>', 'tag the ticket; later rules are checked as well')
+    .option('--account <account>', 'only for this account, by id or address (default: all accounts)')
+    .option('--position <n>', 'the place in the order in which rules are checked', '100')
     .addHelpText(
       'after',
       `${examples(
@@ -37,7 +37,7 @@ function addAdd(rule: Command): void {
         'letterlock rule add large --min-size 10M --hold --position 10',
         "letterlock rule add vip --from '*@big-customer.example' --tag vip --position 1",
       )}\n
-In a pattern * stands for anything, everything else for itself, in capital letters or not. It must fit the whole: '*invoice*' finds the word anywhere.`,
+In a pattern, * matches anything; everything else matches itself, in upper or lower case. A pattern must match the whole value: '*invoice*' finds the word anywhere.`,
     )
     .action(async (name: string, _, command: Command) => (await load()).addRule(name, command.optsWithGlobals()))
 }
@@ -45,16 +45,19 @@ In a pattern * stands for anything, everything else for itself, in capital lette
 function addLists(rule: Command): void {
   rule
     .command('list')
-    .description('all rules, in the order in which they are asked')
-    .option('--json', 'one object a line')
+    .description('list all rules, in the order in which they are checked')
+    .option('--json', 'print one JSON object a line')
     .addHelpText('after', examples('letterlock rule list', 'letterlock rule list --json | jq .name'))
     .action(async (_, command: Command) => (await load()).listRules(command.optsWithGlobals()))
   rule
     .command('test')
-    .argument('<file>', 'a raw mail')
-    .description('which rules would hold for a mail, and why; changes nothing')
-    .option('--account <account>', 'as a mail of this account, by id or address (default: only rules of every account)')
-    .option('--json', 'one object a rule, in their order')
+    .argument('<file>', 'the file with the raw mail')
+    .description('show which rules match a mail, and why; changes nothing')
+    .option(
+      '--account <account>',
+      'test as mail of this account, by id or address (default: only rules for all accounts)',
+    )
+    .option('--json', 'print one JSON object a rule, in their order')
     .addHelpText(
       'after',
       examples('letterlock rule test odd.eml', 'letterlock rule test odd.eml --account support@example.com --json'),
@@ -66,7 +69,7 @@ function addSwitches(rule: Command): void {
   rule
     .command('enable')
     .argument('<name>')
-    .description('has it asked again')
+    .description('enable a rule again')
     .addHelpText('after', examples('letterlock rule enable no-spam'))
     .action(async (name: string, _, command: Command) =>
       (await load()).setRuleEnabled(name, true, command.optsWithGlobals()),
@@ -74,7 +77,7 @@ function addSwitches(rule: Command): void {
   rule
     .command('disable')
     .argument('<name>')
-    .description('keeps it, and no longer asks it')
+    .description('disable a rule without removing it')
     .addHelpText('after', examples('letterlock rule disable no-spam'))
     .action(async (name: string, _, command: Command) =>
       (await load()).setRuleEnabled(name, false, command.optsWithGlobals()),
@@ -82,8 +85,8 @@ function addSwitches(rule: Command): void {
   rule
     .command('remove')
     .argument('<name>')
-    .description('removes it; what it decided stays as it is')
-    .option('--yes', 'does not ask')
+    .description('remove a rule; what it decided stays as it is')
+    .option('--yes', 'do not ask')
     .addHelpText('after', examples('letterlock rule remove no-spam', 'letterlock rule remove no-spam --yes'))
     .action(async (name: string, _, command: Command) => (await load()).deleteRule(name, command.optsWithGlobals()))
 }

@@ -7,17 +7,17 @@ const load = () => import('./source.ts')
 
 function addFilter(command: Command): Command {
   return command
-    .option('--account <address>', 'of one account')
-    .option('--since <time>', 'received at or after, as 2026-11-24 or 2026-11-24T10:00:00Z')
-    .option('--until <time>', 'received before')
+    .option('--account <address>', 'only of this account')
+    .option('--since <time>', 'received at or after this time, for example 2026-11-24 or 2026-11-24T10:00:00Z')
+    .option('--until <time>', 'received before this time')
 }
 
 export function addSourceCommands(source: Command): void {
   addFilter(source.command('list'))
-    .description('the newest mails')
-    .option('--json', 'one object a line')
+    .description('list the newest messages')
+    .option('--json', 'print one JSON object a line')
     .option('--result <result>', 'created, appended, ignored, duplicate or quarantined')
-    .option('--limit <n>', 'how many', '100')
+    .option('--limit <n>', 'the maximum number to list', '100')
     .addHelpText(
       'after',
       examples('letterlock source list --result ignored', 'letterlock source list --account a@example.com --json'),
@@ -26,12 +26,12 @@ export function addSourceCommands(source: Command): void {
   source
     .command('show')
     .argument('<id>')
-    .description('one mail: where it came from, how it ended, where it is kept')
-    .option('--json', 'as an object')
+    .description('show one message: where it came from, its outcome, where it is stored')
+    .option('--json', 'print a JSON object')
     .addHelpText('after', examples('letterlock source show 4711'))
     .action(async (id: string, _, command: Command) => (await load()).showSource(id, command.optsWithGlobals()))
-  addFilter(source.command('export').argument('<dir>', 'is made if need be'))
-    .description('writes each original as DIR/<sha256>.eml')
+  addFilter(source.command('export').argument('<dir>', 'the directory to write to; it is created if needed'))
+    .description('write each original as DIR/<sha256>.eml')
     .addHelpText(
       'after',
       examples(
@@ -45,36 +45,36 @@ export function addSourceCommands(source: Command): void {
     })
   source
     .command('recover')
-    .description('takes in mails that are kept but have no row, after a crash or a restored database')
+    .description('ingest stored messages that have no row, after a crash or a restored database')
     .addHelpText('after', examples('letterlock source recover'))
     .action(async (_, command: Command) => (await load()).recoverMails(command.optsWithGlobals()))
   source
     .command('prune')
-    .description('removes raw batches of which every mail is kept elsewhere; the daemon does so each night')
+    .description('remove raw batches whose messages are all stored elsewhere; the daemon does this every night')
     .addHelpText('after', examples('letterlock source prune'))
     .action(async (_, command: Command) => (await load()).pruneRaw(command.optsWithGlobals()))
 }
 
 export function addQuarantineCommands(quarantine: Command): void {
   addFilter(quarantine.command('list'))
-    .description('the newest of them')
-    .option('--json', 'one object a line')
-    .option('--limit <n>', 'how many', '100')
+    .description('list the newest messages in quarantine')
+    .option('--json', 'print one JSON object a line')
+    .option('--limit <n>', 'the maximum number to list', '100')
     .addHelpText('after', examples('letterlock quarantine list', 'letterlock quarantine list --json | jq .reason'))
     .action(async (_, command: Command) => (await load()).listQuarantined(command.optsWithGlobals()))
   quarantine
     .command('show')
     .argument('<id>')
-    .description('one of them')
-    .option('--json', 'as an object')
+    .description('show one message in quarantine')
+    .option('--json', 'print a JSON object')
     .addHelpText('after', examples('letterlock quarantine show 4711'))
     .action(async (id: string, _, command: Command) => (await load()).showOneQuarantined(id, command.optsWithGlobals()))
   quarantine
     .command('retry')
     .argument('[ids...]')
-    .description('tries again to make tickets of them')
-    .option('--all', 'all of them')
-    .option('--reason <reason>', 'all that are there for this reason, as too_large')
+    .description('try again to make tickets of messages')
+    .option('--all', 'all messages in quarantine')
+    .option('--reason <reason>', 'all messages with this reason, for example too_large')
     .addHelpText(
       'after',
       examples('letterlock quarantine retry 4711 4712', 'letterlock quarantine retry --reason too_large'),
@@ -85,7 +85,7 @@ export function addQuarantineCommands(quarantine: Command): void {
   quarantine
     .command('export')
     .argument('<id>')
-    .description('writes what is kept of it to standard output')
+    .description('write the stored bytes of a message to standard output')
     .addHelpText('after', examples('letterlock quarantine export 4711 > odd.eml'))
     .action(async (id: string, _, command: Command) => (await load()).exportQuarantined(id, command.optsWithGlobals()))
 }

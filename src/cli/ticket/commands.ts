@@ -7,11 +7,11 @@ const load = () => import('./ticket.ts')
 export function addTicketCommands(ticket: Command): void {
   ticket
     .command('list')
-    .description('the newest tickets')
-    .option('--json', 'one object a line')
-    .option('--account <address>', 'of one account')
-    .option('--status <status>', 'open or closed')
-    .option('--limit <n>', 'how many', '100')
+    .description('list the newest tickets')
+    .option('--json', 'print one JSON object a line')
+    .option('--account <address>', 'only of this account')
+    .option('--status <status>', 'only tickets with this status: open or closed')
+    .option('--limit <n>', 'the maximum number to list', '100')
     .addHelpText(
       'after',
       examples('letterlock ticket list', 'letterlock ticket list --status open --account support@example.com'),
@@ -20,11 +20,11 @@ export function addTicketCommands(ticket: Command): void {
   ticket
     .command('show')
     .argument('<ticket>', 'id or LL-…')
-    .description('one ticket with its messages')
-    .option('--json', 'as an object')
-    .option('--raw', 'writes an original mail, byte for byte')
-    .option('--message <n>', 'which message --raw writes (default: the first)')
-    .option('--attachment <n>', 'writes the attachment with this number, byte for byte')
+    .description('show one ticket with its messages')
+    .option('--json', 'print a JSON object')
+    .option('--raw', 'write an original mail, byte for byte')
+    .option('--message <n>', 'the message that --raw writes (default: the first)')
+    .option('--attachment <n>', 'write the attachment with this number, byte for byte')
     .addHelpText(
       'after',
       examples(
@@ -45,7 +45,7 @@ export function addTicketCommands(ticket: Command): void {
   ticket
     .command('reopen')
     .argument('<ticket>', 'id or LL-…')
-    .description('opens it again')
+    .description('reopen a ticket')
     .addHelpText('after', examples('letterlock ticket reopen 12'))
     .action(async (which: string, _, command: Command) =>
       (await load()).setTicketStatus(which, 'open', command.optsWithGlobals()),
