@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { sentencesForCommand } from '../errors/hints.ts'
 import type { HtmlNotes } from '../model/parsed-message.ts'
 import { unknownSender } from '../parse/authentication/judge-sender.ts'
+import { getAccountIds } from '../store/accounts/account-addresses.ts'
 import { inTransaction } from '../store/db/database.ts'
 import {
   type Bounced,
@@ -17,7 +18,6 @@ import {
   updateTicketStatus,
 } from '../store/tickets/conversation.ts'
 import {
-  findAccountIds,
   findTicketPage,
   type ListedTicket,
   type PageCursor,
@@ -61,7 +61,7 @@ export const listTickets = defineOperation({
   }),
   async work({ db }: Pick<Deps, 'db'>, { input }): Promise<TicketPage> {
     const { account, status, kind, ...page } = input
-    const accountIds = account === undefined ? undefined : await findAccountIds(db, account)
+    const accountIds = account === undefined ? undefined : await getAccountIds(db, account)
     return await findTicketPage(db, { status, kind, accountIds }, page)
   },
 })

@@ -1,15 +1,11 @@
 // Lists of tickets and mails: what is in them, in which order, and that they cost what they show, however much there is.
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findAccountIds } from '../../src/store/accounts/account-addresses.ts'
 import { findSourceDetails, findSources, getSource } from '../../src/store/ingest/source-rows.ts'
 import { findUsedBatches } from '../../src/store/raw/raw-rows.ts'
 import { findMessageId, findMessageInRaw, findMessages, getTicket } from '../../src/store/tickets/conversation.ts'
-import {
-  findAccountIds,
-  findTicketPage,
-  type ListedTicket,
-  type TicketFilter,
-} from '../../src/store/tickets/ticket-list.ts'
+import { findTicketPage, type ListedTicket, type TicketFilter } from '../../src/store/tickets/ticket-list.ts'
 import { createTestDatabase, type TestDatabase } from '../support/servers.ts'
 
 const many = 4_000

@@ -111,7 +111,7 @@ async function checkContent(db: Knex): Promise<Finding> {
   return fault(
     'database',
     'is not empty',
-    'drop and create it first: CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci',
+    'restore into an empty database: create one (CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci), and name it in database.url',
   )
 }
 

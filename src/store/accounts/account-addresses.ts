@@ -33,3 +33,15 @@ export async function findRemoved(db: Knex, address: string): Promise<number | u
     .first('id')
   return row?.id
 }
+
+/** All accounts that have this address or had it until they were removed. */
+export async function findAccountIds(db: Knex, address: string): Promise<number[]> {
+  return await db('accounts').where({ address }).pluck('id')
+}
+
+/** The same; throws OperationError where there is none: a misspelt address must not look like an empty list. */
+export async function getAccountIds(db: Knex, address: string): Promise<number[]> {
+  const ids = await findAccountIds(db, address)
+  if (ids.length === 0) throw new OperationError('account.not_found', { which: address })
+  return ids
+}

@@ -3,6 +3,7 @@
 import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
+import { getAccountIds } from '../accounts/account-addresses.ts'
 
 /** As `source list --json` prints it. */
 export interface SourceView {
@@ -148,9 +149,7 @@ export async function findSourceDetails(db: Knex, filter: SourceFilter): Promise
 
 async function narrow(db: Knex, query: Knex.QueryBuilder, filter: SourceFilter): Promise<unknown[]> {
   query.orderBy('sources.id', 'desc').limit(filter.limit)
-  if (filter.account !== undefined) {
-    query.whereIn('sources.account_id', await db('accounts').where({ address: filter.account }).pluck('id'))
-  }
+  if (filter.account !== undefined) query.whereIn('sources.account_id', await getAccountIds(db, filter.account))
   if (filter.result !== undefined) query.where('sources.result', filter.result)
   if (filter.since !== undefined) query.where('sources.received_at', '>=', filter.since)
   if (filter.until !== undefined) query.where('sources.received_at', '<', filter.until)

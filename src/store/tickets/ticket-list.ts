@@ -198,8 +198,3 @@ function toListed(row: Row, undelivered: boolean): ListedTicket {
 export async function findAccountAddresses(db: Knex, limit: number): Promise<string[]> {
   return await db('accounts').distinct('address').orderBy('address').limit(limit).pluck('address')
 }
-
-/** Several accounts may have one address. */
-export async function findAccountIds(db: Knex, address: string): Promise<number[]> {
-  return await db('accounts').where({ address }).pluck('id')
-}

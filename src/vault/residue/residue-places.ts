@@ -73,16 +73,10 @@ function judgeUndo(facts: ServerFacts, { scrubbed, sealed }: Moment): Judgement 
   const statements = undoStatements(facts, sealed)
   if (facts.flavour === 'MariaDB') {
     if (scrubbed) return clean('it was overwritten since')
-    const why =
-      'the undo log keeps what was overwritten, also after it is of no more use, until its pages are used again'
+    const why = 'the undo log keeps overwritten values until its pages are used again'
     if (sealed) return found('dirty', 'we', why, statements)
-    if (facts.scrubsFreedPages === true) return found('unknown', 'we', `${why}; here freed pages are zeroed`, [])
-    return found(
-      'dirty',
-      'database-admin',
-      `${why}; let the server zero freed pages before the rows are sealed`,
-      statements,
-    )
+    if (facts.scrubsFreedPages === true) return found('unknown', 'we', `${why}; this server zeroes freed pages`, [])
+    return found('dirty', 'database-admin', `${why}; have the server zero freed pages before you seal`, statements)
   }
   if (!sealed)
     return found(

@@ -2,9 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Kind } from '../../../model/parsed-message.ts'
 import { cursorOf, listTickets, pageCursor } from '../../../operations/tickets.ts'
+import { findAccountIds } from '../../../store/accounts/account-addresses.ts'
 import {
   findAccountAddresses,
-  findAccountIds,
   findListMark,
   type ListedTicket,
   type TicketFilter,
