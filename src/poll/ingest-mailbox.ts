@@ -46,7 +46,7 @@ const sliceMails = 2 * windowSize
 
 /**
  * Ingests everything past the cursor and returns true, or ingests a slice of it and returns false because other accounts wait. `settle` is
- * called between windows, while no fetch is open.
+ * called while no fetch is open and nothing waits to be committed.
  */
 export async function ingestMailbox(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<boolean> {
   const inFlight = inFlightOf(poll, box)
@@ -54,26 +54,9 @@ export async function ingestMailbox(poll: Poll, box: OpenMailbox, settle: () => 
     await ingestCautiously(poll, box, inFlight)
     await settle()
   }
-  const before = { bytes: poll.report.bytes, mails: mailsOf(poll) }
-  const startedAt = performance.now()
-  const isLong = () => poll.deps.isCrowded() && performance.now() - startedAt >= poll.deps.sliceMs
-  const isSlice = () => poll.report.bytes - before.bytes >= sliceBytes || mailsOf(poll) - before.mails >= sliceMails
-  for (;;) {
-    poll.signal.throwIfAborted()
-    const listed = await box.mailbox.list(box.cursor.lastUid + 1, windowSize)
-    if (listed.length === 0) return true
-    if (isSlice() && poll.deps.isCrowded()) return false
-    const { lastUid } = box.cursor
-    const whole = await ingestWindow(poll, box, listed, isLong)
-    await settle()
-    if (!whole) return false
-    // What is listed past UIDNEXT and does not come is not there: if it is, UIDNEXT says so at the next poll.
-    if (box.cursor.lastUid === lastUid) return true
-  }
-}
-
-function mailsOf({ report }: Poll): number {
-  return report.created + report.appended + report.ignored + report.duplicate + report.quarantined
+  const whole = await ingestBacklog(poll, box, settle)
+  await settle()
+  return whole
 }
 
 /** The bytes to reserve for a batch. Many small mails cost as much work as few large ones. */
@@ -113,38 +96,105 @@ async function fetchWithin(
   }
 }
 
-/** Returns false if the slice was over before the whole window was fetched. */
-async function ingestWindow(
-  poll: Poll,
-  box: OpenMailbox,
-  listed: readonly MessageMeta[],
-  isLong: () => boolean,
-): Promise<boolean> {
-  const batches = plan(poll, box, listed, poll.deps.limits.messages)
-  await markInFlight(poll, box, toInFlight(batches[0]))
+/** Batch after batch without a pause. Returns false if the slice was over before the backlog was. */
+async function ingestBacklog(poll: Poll, box: OpenMailbox, settle: () => Promise<void>): Promise<boolean> {
+  const planned = createPlan(poll, box)
+  const slice = createSlice(poll)
+  /** The cursor once everything that was fetched is committed. */
+  let { lastUid } = box.cursor
+  let batch = await planned.next(lastUid)
+  if (batch === undefined) return true
+  await markInFlight(poll, box, toInFlight(batch))
   const pipeline = createPipeline(poll, box)
-  let whole = true
+  // A slow database or store is no silence of the server.
+  const commitAll = () => box.mailbox.keepAwake(pipeline.end())
+  let isOver = false
   try {
-    for (const [i, batch] of batches.entries()) {
-      whole = i === 0 || !isLong()
-      if (!whole) break
+    while (batch !== undefined && !isOver) {
+      poll.signal.throwIfAborted()
       const reservation = await reserve(poll, box, batch, pipeline)
       const fetched = await fetchWithin(poll, box, batch, reservation).catch(error => {
         reservation[Symbol.dispose]()
         throw error
       })
-      const inFlight = fetched.failure === null ? toInFlight(batches[i + 1]) : suspect(fetched)
+      lastUid = Math.max(lastUid, fetched.lastUid)
+      slice.add(fetched)
+      const { following, failure } = await planned.after(fetched, lastUid)
+      isOver = following !== undefined && slice.isOver()
+      const inFlight = fetched.failure === null ? toInFlight(isOver ? undefined : following) : suspect(fetched)
       await box.mailbox.keepAwake(pipeline.add(fetched, { lastUid: fetched.lastUid, inFlight }, reservation))
-      if (fetched.failure !== null) throw fetched.failure
+      if (failure !== null) throw failure
+      if (following !== undefined && planned.isNewWindow() && poll.account.afterIngest.kind !== 'keep') {
+        await commitAll()
+        await settle()
+      }
+      batch = following
     }
-    // A slow database or store is no silence of the server.
-    await box.mailbox.keepAwake(pipeline.end())
+    await commitAll()
   } finally {
     await pipeline.end()
   }
-  // The next batch was not fetched.
-  if (!whole) await markInFlight(poll, box, null)
-  return whole
+  return !isOver
+}
+
+interface Plan {
+  /** The next batch; undefined: nothing is left. A window of UIDs is listed whenever the last one is used up. */
+  next(lastUid: number): Promise<PlannedBatch | undefined>
+  /**
+   * The one after a batch that was fetched. It is known before that batch is committed, so that the server lists the next window while the last
+   * batches are parsed and stored. `failure`: why the batch did not come whole, or the next window was not listed.
+   */
+  after(fetched: FetchedBatch, lastUid: number): Promise<{ following: PlannedBatch | undefined; failure: unknown }>
+  /** True if the batch that was given last is the first of its window. */
+  isNewWindow(): boolean
+}
+
+function createPlan(poll: Poll, box: OpenMailbox): Plan {
+  let window: PlannedBatch[] = []
+  let [given, listedAfter] = [0, -1]
+  const next = async (lastUid: number): Promise<PlannedBatch | undefined> => {
+    if (given === window.length) {
+      // What is listed past UIDNEXT and does not come is not there: if it is, UIDNEXT says so at the next poll.
+      if (lastUid === listedAfter) return undefined
+      listedAfter = lastUid
+      window = plan(poll, box, await box.mailbox.list(lastUid + 1, windowSize), poll.deps.limits.messages)
+      given = 0
+    }
+    return window[given++]
+  }
+  return {
+    next,
+    async after(fetched, lastUid) {
+      if (fetched.failure !== null) return { following: undefined, failure: fetched.failure }
+      try {
+        return { following: await next(lastUid), failure: null }
+      } catch (failure) {
+        return { following: undefined, failure }
+      }
+    },
+    isNewWindow: () => given === 1,
+  }
+}
+
+interface Slice {
+  add(fetched: FetchedBatch): void
+  /** True if it is the turn of other accounts. */
+  isOver(): boolean
+}
+
+function createSlice({ deps }: Poll): Slice {
+  const startedAt = performance.now()
+  let [bytes, mails] = [0, 0]
+  return {
+    add(fetched) {
+      mails += fetched.mails.length
+      for (const { source } of fetched.mails) bytes += source.length
+    },
+    isOver() {
+      const isLong = bytes >= sliceBytes || mails >= sliceMails || performance.now() - startedAt >= deps.sliceMs
+      return isLong && deps.isCrowded()
+    },
+  }
 }
 
 function plan(poll: Poll, box: OpenMailbox, listed: readonly MessageMeta[], messages: number): PlannedBatch[] {
