@@ -34,6 +34,13 @@ test('a bill is forgotten with time, so that nobody waits for ever', () => {
   expect(billAt(bill, 990_000 + 40_000)).toBe(0)
 })
 
+test('a backlog of ordinary mail has no bill, however long it is', () => {
+  let bill: Bill | undefined
+  for (let mail = 0; mail < 10_000; mail++) bill = charged(bill, 2, mail * 2)
+  expect(billAt(bill, 20_000)).toBe(0)
+  expect(billAt(charged(bill, 2_000, 20_000), 20_000)).toBeGreaterThan(1_000)
+})
+
 test('small mails travel together, within the bounds', () => {
   const waiting = [mail(1, 200_000), mail(2, 50_000), mail(1, 100_000), mail(3, 10)]
   expect(nextTurn(waiting, most, { billOf: () => 0, reserved: false })).toEqual([0, 1])

@@ -1,6 +1,7 @@
-// PURE. Whose mail is parsed next. Mail that costs much delays the mail of its own account: what an account's mails have cost lately is its
-// bill, which is forgotten with time. Mail of an account with a high bill, and large mail of which nobody knows what it costs, comes
-// after the others and never has all threads; since bills shrink while it waits, its turn comes.
+// PURE. Whose mail is parsed next. Mail that costs much delays the mail of its own account: what an account's mails have cost lately, beyond what
+// any mail may cost, is its bill, which is forgotten with time. Mail of an account with a high bill, and large mail of which nobody knows what
+// it costs, comes after the others and never has all threads; since bills shrink while it waits, its turn comes. A backlog of ordinary mail owes
+// nothing, however long it is.
 
 /** An account's bill: milliseconds, at a time. */
 export interface Bill {
@@ -14,6 +15,8 @@ export interface Waiting {
   bytes: number
 }
 
+/** What any mail may cost: a thread that has a group of such mails in hand is soon free again. */
+const ordinaryMs = 30
 /** What a mail cost is forgotten at this rate, so that a costly one of a second weighs for four. */
 const forgottenPerMs = 0.25
 /** Nobody waits much longer than it takes to forget this. */
@@ -28,7 +31,7 @@ export function billAt(bill: Bill | undefined, now: number): number {
 
 /** The bill with another mail on it. */
 export function charged(bill: Bill | undefined, ms: number, now: number): Bill {
-  return { ms: Math.min(maxBillMs, billAt(bill, now) + ms), at: now }
+  return { ms: Math.min(maxBillMs, billAt(bill, now) + Math.max(0, ms - ordinaryMs)), at: now }
 }
 
 /** How mails are handed to a thread. */
