@@ -1,7 +1,7 @@
 // `letterlock parse`: what the parser makes of raw mails, without a database. Mails are parsed in threads as the daemon does it, so that a
 // mail that takes too long or breaks the parser costs its own line only; a few are read ahead, bounded by number and bytes.
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { harmless, toJsonLine } from '../foreign-text.ts'
 import type { Address, WholeMessage } from '../model/parsed-message.ts'
@@ -9,6 +9,8 @@ import { judgeSender } from '../parse/authentication/judge-sender.ts'
 import { openParsePool, type ParsePool } from '../parse/pool/parse-pool.ts'
 
 const deadlineMs = 60_000
+/** Until a thread has loaded and compiled what mails need, it has cost as much as so many mails. */
+const mailsPerThread = 1_500
 const maxAhead = 32
 const maxBytesAhead = 67_108_864
 
@@ -21,7 +23,7 @@ export async function parseFiles(
   options: { json: boolean; authservIds?: readonly string[] },
   out: NodeJS.WritableStream,
 ): Promise<0 | 1> {
-  const threads = Math.min(availableParallelism(), Math.ceil(paths.length / 8))
+  const threads = Math.min(availableParallelism(), Math.ceil(paths.length / mailsPerThread))
   await using pool = openParsePool({ threads: Math.max(1, threads), deadlineMs })
   let exitCode: 0 | 1 = 0
   for await (const { path, result } of parsedInOrder(paths, pool)) {
@@ -41,7 +43,7 @@ async function* parsedInOrder(
 ): AsyncGenerator<{ path: string; result: Result }> {
   const ahead: { path: string; bytes: number; result: Promise<Result> }[] = []
   for (const path of paths) {
-    const source = await readFile(path).catch((error: unknown) => toFailure(error))
+    const source = read(path)
     const result = Buffer.isBuffer(source) ? parse(source, pool) : Promise.resolve(source)
     ahead.push({ path, bytes: Buffer.isBuffer(source) ? source.length : 0, result })
     const bytes = () => ahead.reduce((sum, next) => sum + next.bytes, 0)
@@ -51,6 +53,15 @@ async function* parsedInOrder(
     }
   }
   for (const { path, result } of ahead) yield { path, result: await result }
+}
+
+/** Threads parse meanwhile: nobody waits for this one. */
+function read(path: string): Buffer | Result {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    return toFailure(error)
+  }
 }
 
 /** Never rejects. */

@@ -5,12 +5,13 @@ import { isVisible } from '../foreign-text.ts'
 import type { Destination } from '../model/destination.ts'
 import type { AccountChange, NewAccount } from '../store/accounts/account-changes.ts'
 import { isCertificate, portOf, toHost, toPort, toSecurity, toUsername } from '../store/accounts/account-settings.ts'
+import { meanings } from './account-meanings.ts'
 
 /** Which account: by its id or its address. */
 export const whichAccount = z
   .union([z.int().positive(), z.string().min(1).max(320)], { error: told('must be an id or an address') })
   .transform(String)
-  .describe('id or address')
+  .describe(meanings.account)
 
 /** The text of a fault; what is absent is missing, which is another fault. */
 function told(must: string, missing = 'is missing') {
@@ -44,26 +45,22 @@ const address = z
   .refine(text => /^[^\s@]+@[^\s@]+$/.test(text) && isVisible(text) && text.length <= 320, {
     error: 'must be an address, as support@example.com',
   })
-  .describe('the address that customers write to')
+  .describe(meanings.address)
 
 const host = field(toHost, {
   must: 'must be a host name or an IP address, without a scheme or a port',
   missing: 'is missing: the name of the IMAP server, as imap.example.com',
-}).describe('the IMAP server')
+}).describe(meanings.host)
 
-const port = field(toPort, { must: 'must be a number from 1 to 65535' })
-  .nullable()
-  .describe('the port (default: 993 with tls, else 143)')
+const port = field(toPort, { must: 'must be a number from 1 to 65535' }).nullable().describe(meanings.port)
 
-const security = field(toSecurity, { must: 'must be tls, starttls or cleartext' }).describe(
-  'how the connection is protected: tls, starttls or cleartext (default: tls)',
-)
+const security = field(toSecurity, { must: 'must be tls, starttls or cleartext' }).describe(meanings.security)
 
 const username = field(toUsername, {
   must: 'must have 1 to 320 characters, none of them a control or invisible one',
 })
   .nullable()
-  .describe('the user name (default: the address)')
+  .describe(meanings.username)
 
 const mailboxes = z
   .array(
@@ -71,29 +68,21 @@ const mailboxes = z
     { error: told('must be a list of names') },
   )
   .transform(names => [...new Set(names)])
-  .describe('a mailbox to read; repeatable (default: INBOX)')
+  .describe(meanings.mailboxes)
 
-const every = field(toSeconds, { must: 'must be a time from 1s to 24h, as 60s or 5m' }).describe(
-  'the time between polls, for example 60s or 5m (default: 60s)',
-)
+const every = field(toSeconds, { must: 'must be a time from 1s to 24h, as 60s or 5m' }).describe(meanings.every)
 
-const push = field(toSwitch, { must: 'must be on or off' }).describe(
-  'wait for new mail between polls if the server supports IDLE: on or off (default: on)',
-)
+const push = field(toSwitch, { must: 'must be on or off' }).describe(meanings.push)
 
-const start = field(toStart, { must: 'must be all, new or a day as 2026-11-24' }).describe(
-  'which existing mail becomes tickets: all, new (none of it) or mail since a day, for example 2026-11-24 (default: all; asks above 500 messages)',
-)
+const start = field(toStart, { must: 'must be all, new or a day as 2026-11-24' }).describe(meanings.start)
 
-const after = field(toAfter, { must: 'must be keep, seen, delete or move:MAILBOX' }).describe(
-  'what happens on the server after a message is stored: keep, seen, move:MAILBOX or delete (default: keep)',
-)
+const after = field(toAfter, { must: 'must be keep, seen, delete or move:MAILBOX' }).describe(meanings.after)
 
 const ca = z
   .string()
   .refine(isCertificate, { error: 'must be certificates in PEM form, as they stand in a file' })
   .nullable()
-  .describe('CA certificates of your own mail server (PEM)')
+  .describe(meanings.ca)
 
 const maxAuthservIds = 20
 
@@ -104,7 +93,7 @@ const authservIds = z
   .max(maxAuthservIds, { error: `must be at most ${maxAuthservIds} names` })
   .transform(names => [...new Set(names)])
   .nullable()
-  .describe("a mail server whose Authentication-Results you trust; repeatable; '' for a field without a name")
+  .describe(meanings.authservIds)
 
 const secretText = z.string({ error: told('must be text') })
 

@@ -107,14 +107,6 @@ export function checkInput<Input extends z.ZodType>(schema: Input, given: unknow
   )
 }
 
-/** What a field means, in a clause: `.describe()` of its schema. Options of commands and the reference are made of it. */
-export function meaningOf(field: z.ZodType): string {
-  if (field.description !== undefined) return field.description
-  // `.optional()`, `.nullable()` and `.default()` stand around the field that was described.
-  if ('unwrap' in field && typeof field.unwrap === 'function') return meaningOf(field.unwrap())
-  throw new Error('a field of an operation has no meaning: add .describe()')
-}
-
 /** A row's id. */
 const idRange = { error: 'must be a number, as 17' }
 export const id = z.int(idRange).positive(idRange)

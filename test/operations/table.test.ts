@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { z } from 'zod'
 import { createProgram } from '../../src/cli/program.ts'
 import { operations } from '../../src/operations/all.ts'
-import { type Actor, InputError, meaningOf, NotAllowed } from '../../src/operations/operation.ts'
+import { type Actor, InputError, NotAllowed } from '../../src/operations/operation.ts'
 import { routes } from '../../src/web/routes.ts'
 import { accountRows } from './account-rows.ts'
 import { encryptionRows } from './encryption-rows.ts'
@@ -131,3 +131,10 @@ describe.each(rows.map(row => [row.operation.name, row] as const))('%s', (name, 
     await expect(asked).rejects.toMatchObject({ faults: [{ path: ['colour'], text: 'is unknown' }], exitCode: 2 })
   })
 })
+
+/** What a field means: `.optional()`, `.nullable()` and `.default()` stand around the field that was described. */
+function meaningOf(field: z.ZodType): string {
+  if (field.description !== undefined) return field.description
+  if ('unwrap' in field && typeof field.unwrap === 'function') return meaningOf(field.unwrap())
+  throw new Error('a field of an operation has no meaning: add .describe()')
+}

@@ -1,7 +1,6 @@
 // `letterlock account …`: options and help.
 import type { Command } from 'commander'
-import { accountChange, newAccount } from '../../operations/account-input.ts'
-import { meaningOf } from '../../operations/operation.ts'
+import { meanings } from '../../operations/account-meanings.ts'
 import { commandContext } from '../command-context.ts'
 import { examples } from '../terminal.ts'
 
@@ -22,20 +21,18 @@ export function addAccountCommands(account: Command): void {
   addImport(account)
 }
 
-const { shape } = accountChange
-
 function addSettings(command: Command): Command {
   return command
-    .option('--host <host>', meaningOf(shape.host))
-    .option('--port <n>', meaningOf(shape.port))
-    .option('--security <kind>', meaningOf(shape.security))
-    .option('--username <name>', meaningOf(shape.username))
-    .option('--mailbox <name>', meaningOf(shape.mailboxes), collect)
-    .option('--every <time>', meaningOf(shape.every))
-    .option('--push <on|off>', meaningOf(shape.push))
-    .option('--after <what>', meaningOf(shape.after))
-    .option('--ca <file>', meaningOf(shape.ca))
-    .option('--authserv-id <name>', meaningOf(shape.authservIds), collect)
+    .option('--host <host>', meanings.host)
+    .option('--port <n>', meanings.port)
+    .option('--security <kind>', meanings.security)
+    .option('--username <name>', meanings.username)
+    .option('--mailbox <name>', meanings.mailboxes, collect)
+    .option('--every <time>', meanings.every)
+    .option('--push <on|off>', meanings.push)
+    .option('--after <what>', meanings.after)
+    .option('--ca <file>', meanings.ca)
+    .option('--authserv-id <name>', meanings.authservIds, collect)
     .option(
       '--oauth <provider>',
       'sign in with OAuth 2 instead of a password: google, microsoft or the URL of an issuer',
@@ -61,9 +58,9 @@ function collect(value: string, before: string[] = []): string[] {
 }
 
 function addAdd(account: Command): void {
-  addSettings(account.command('add').argument('<address>', meaningOf(newAccount.shape.address)))
+  addSettings(account.command('add').argument('<address>', meanings.address))
     .description('add an account; asks for its password')
-    .option('--start <what>', meaningOf(newAccount.shape.start))
+    .option('--start <what>', meanings.start)
     .addHelpText(
       'after',
       `${examples(
@@ -94,7 +91,7 @@ function addViews(account: Command): void {
     .action(async (_, command: Command) => (await loadViews()).listAccounts(command.optsWithGlobals()))
   account
     .command('show')
-    .argument('<account>', meaningOf(shape.account))
+    .argument('<account>', meanings.account)
     .description('show everything about one account except its password')
     .option('--json', 'print a JSON object')
     .addHelpText('after', examples('letterlock account show support@example.com'))
@@ -103,7 +100,7 @@ function addViews(account: Command): void {
     )
   account
     .command('test')
-    .argument('<account>', meaningOf(shape.account))
+    .argument('<account>', meanings.account)
     .description('connect, log in and count the messages')
     .addHelpText('after', examples('letterlock account test support@example.com'))
     .action(async (which: string, _, command: Command) => (await load()).testAccount(which, command.optsWithGlobals()))
@@ -137,7 +134,7 @@ function addCoverage(account: Command): void {
 function addBackfill(account: Command): void {
   account
     .command('backfill')
-    .argument('<account>', meaningOf(shape.account))
+    .argument('<account>', meanings.account)
     .description('fetch older mail that was there before the account started')
     .requiredOption('--since <date>', 'fetch mail received on or after this day (UTC), for example 2026-01-31')
     .option('--json', 'print a JSON object')
@@ -149,7 +146,7 @@ function addBackfill(account: Command): void {
 }
 
 function addSet(account: Command): void {
-  addSettings(account.command('set').argument('<account>', meaningOf(shape.account)))
+  addSettings(account.command('set').argument('<account>', meanings.account))
     .description('change an account; a new server or user name needs the password again')
     .option('--no-ca', 'use the system’s CA certificates again')
     .option('--no-authserv-id', 'trust no mail server about senders')
@@ -170,7 +167,7 @@ function addSet(account: Command): void {
 function addSwitches(account: Command): void {
   account
     .command('pause')
-    .argument('<account>', meaningOf(shape.account))
+    .argument('<account>', meanings.account)
     .description('stop polling an account')
     .addHelpText('after', examples('letterlock account pause support@example.com'))
     .action(async (which: string, _, command: Command) =>
@@ -178,7 +175,7 @@ function addSwitches(account: Command): void {
     )
   account
     .command('resume')
-    .argument('<account>', meaningOf(shape.account))
+    .argument('<account>', meanings.account)
     .description('poll a paused account again')
     .addHelpText('after', examples('letterlock account resume support@example.com'))
     .action(async (which: string, _, command: Command) =>
@@ -186,7 +183,7 @@ function addSwitches(account: Command): void {
     )
   account
     .command('poll')
-    .argument('<account>', meaningOf(shape.account))
+    .argument('<account>', meanings.account)
     .description('poll an account now')
     .addHelpText('after', examples('letterlock account poll support@example.com'))
     .action(async (which: string, _, command: Command) =>
@@ -197,7 +194,7 @@ function addSwitches(account: Command): void {
 function addRemove(account: Command): void {
   account
     .command('remove')
-    .argument('<account>', meaningOf(shape.account))
+    .argument('<account>', meanings.account)
     .description('remove an account and its password; its tickets and messages stay')
     .option('--yes', 'do not ask')
     .addHelpText('after', examples('letterlock account remove 3', 'letterlock account remove 3 --yes'))

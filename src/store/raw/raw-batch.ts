@@ -2,7 +2,7 @@
 // then a footer of 16 bytes: the index's length (8, big-endian) and the mark `LLRAW1\r\n`. Its name is `<day>/<time>-<random>`,
 // so that names are in the order of time and nobody can overwrite another's.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { ServiceError } from '../../errors/errors.ts'
 import type { RawLocation } from '../../model/mail.ts'
 import type { RawIndexEntry, RawMail } from './raw-store.ts'
@@ -49,7 +49,7 @@ function toIndex(mails: readonly RawMail[]): RawIndexEntry[] {
 }
 
 function sha256Of(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return hash('sha256', bytes)
 }
 
 /** The bytes themselves if they are the mail's. Throws `raw.damaged`. */
