@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The process: arguments → the daemon or one command of cli/. Commands load what they need when they run, so that --help is quick.
 import './shut-debugger.ts'
+import './heap-bounds.ts'
 import { runCommand } from './cli/run-command.ts'
 
 // A reader that has seen enough (| head) is no fault.
