@@ -138,6 +138,16 @@ export const schema = z.strictObject({
       error: 'names an S3 service without a bucket: set s3_bucket too',
     })
     .prefault({}),
+  dns: z
+    .strictObject({
+      servers: z
+        .string()
+        .refine(value => listOf(value).every(isDnsServer), {
+          error: 'must be addresses as 10.0.0.53, 127.0.0.1:5353 or [::1]:53, separated by commas',
+        })
+        .default(''),
+    })
+    .prefault({}),
   worker: z
     .strictObject({
       name: z
@@ -186,6 +196,12 @@ export function listOf(text: string): string[] {
 
 function isHostName(name: string): boolean {
   return /^([a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*|\[[0-9a-f:.]+\])$/i.test(name)
+}
+
+function isDnsServer(text: string): boolean {
+  const [, address = text, port = '53'] =
+    /^\[(.*)\](?::(\d{1,5}))?$/.exec(text) ?? /^([\d.]+):(\d{1,5})$/.exec(text) ?? []
+  return isIP(address) !== 0 && +port > 0 && +port <= 65_535
 }
 
 function isNetwork(text: string): boolean {

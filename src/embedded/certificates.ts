@@ -15,6 +15,8 @@ export interface CertificateOptions {
   directory: string
   /** Makes one whose time is over. */
   expired?: boolean
+  /** Names of the server beside localhost. */
+  names?: readonly string[]
 }
 
 /** Writes `ca.pem`, `server.pem` and `server.key` into the directory; those that are there and good for another month are kept. */
@@ -41,7 +43,8 @@ async function issue(options: CertificateOptions, at: (name: string) => string):
   const caName = ['-subj', '/CN=letterlock private CA', '-addext', 'keyUsage=critical,keyCertSign,cRLSign']
   await run(['req', '-x509', ...newKey, ...caName, '-days', '3650', '-keyout', at('ca.key'), '-out', at('ca.pem')])
   await run(['req', ...newKey, '-subj', '/CN=localhost', '-keyout', at('server.key'), '-out', at('server.csr')])
-  writeFileSync(at('server.ext'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n')
+  const names = ['localhost', ...(options.names ?? [])].map(name => `DNS:${name}`)
+  writeFileSync(at('server.ext'), `subjectAltName=${names.join()},IP:127.0.0.1\nextendedKeyUsage=serverAuth\n`)
   const from = ['-in', at('server.csr'), '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial']
   const days = options.expired ? '-1' : '3650'
   await run(['x509', '-req', ...from, '-days', days, '-extfile', at('server.ext'), '-out', at('server.new')])

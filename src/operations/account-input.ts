@@ -40,7 +40,7 @@ export const accountDefaults = {
   mailboxes: ['INBOX'],
 } as const
 
-const address = z
+export const address = z
   .string({ error: told('must be an address, as support@example.com') })
   .refine(text => /^[^\s@]+@[^\s@]+$/.test(text) && isVisible(text) && text.length <= 320, {
     error: 'must be an address, as support@example.com',

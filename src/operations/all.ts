@@ -7,6 +7,7 @@ import { createBackup } from './backup.ts'
 import { changeAccount } from './change-account.ts'
 import { coverAccounts } from './coverage.ts'
 import type { Deps } from './deps.ts'
+import { discoverServer } from './discover-server.ts'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from './manage-accounts.ts'
 import {
   acceptNewDestination,
@@ -31,7 +32,7 @@ export type AnyOperation = Operation<z.ZodType, Deps, unknown>
 
 export const operations: readonly AnyOperation[] = [
   ...[addAccount, changeAccount, testAccount, pauseAccount, resumeAccount, pollAccount, removeAccount, traceAccount],
-  ...[coverAccounts, backfillAccount],
+  ...[coverAccounts, backfillAccount, discoverServer],
   importAccounts,
   ...[listTickets, showTicket, closeTicket, reopenTicket],
   ...[listQuarantine, showQuarantined, retryQuarantined, exportQuarantined],

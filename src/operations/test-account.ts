@@ -50,7 +50,7 @@ export const testAccount = defineOperation({
     deps: Pick<Deps, 'db' | 'keys' | 'config' | 'withRedis' | 'openSecret' | 'openSession'>,
     { input, actor, audit },
   ): Promise<Tested> {
-    using _place = await takePlace(deps, actor)
+    using _place = await takeTestPlace(deps, actor)
     const subject = await toSubject(deps, input)
     const tested = await tryOut(deps, subject)
     const { host, port } = subject.destination
@@ -62,7 +62,10 @@ export const testAccount = defineOperation({
 })
 
 /** Whoever may name a host and a port could look around in the network behind this server, unless they have the server anyway. */
-async function takePlace({ config, withRedis }: Pick<Deps, 'config' | 'withRedis'>, actor: Actor): Promise<Disposable> {
+export async function takeTestPlace(
+  { config, withRedis }: Pick<Deps, 'config' | 'withRedis'>,
+  actor: Actor,
+): Promise<Disposable> {
   if (actor.kind === 'command') return { [Symbol.dispose]() {} }
   const place = await withRedis(redis => countTest(redis, config.redis.prefix, actor.id))
   if (place === undefined) throw new OperationError('account.too_many_tests', {})

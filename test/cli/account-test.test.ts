@@ -6,6 +6,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Destination } from '../../src/model/destination.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
+import { startDnsServer } from '../support/dns-server.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { rawMail } from '../support/messages.ts'
 import { createTestDatabase, type TestDatabase, writeWithoutKey } from '../support/servers.ts'
@@ -134,4 +135,64 @@ test('an account of one’s own server is added with its CA, works, and can go b
   expect(await letterlock([...without, '--password-file', password], { env })).toMatchObject({ code: 0 })
   expect(await letterlock(['account', 'test', 'own@example.com'], { env })).toMatchObject({ code: 1 })
   rmSync(directory, { recursive: true })
+})
+
+test('an account is added by its address alone: the server is found, shown, agreed to, tested and saved', async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'letterlock-discovery-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const ca = path.join(directory, 'ca.pem')
+  writeFileSync(ca, dovecot.caPem)
+  await using dns = await startDnsServer()
+  const { port, username } = dovecot.destination('tls')
+  const record = { priority: 0, weight: 0, port, name: 'localhost' }
+  dns.records.set('_imaps._tcp.shop.test', { SRV: [record] })
+  const env = { LETTERLOCK_DATABASE_URL: database.url, LETTERLOCK_DNS_SERVERS: dns.address }
+  const found = await letterlock(['account', 'discover', 'help@shop.test', '--json'], { env })
+  expect(found).toMatchObject({ code: 0, stderr: '' })
+  expect(JSON.parse(found.stdout)).toEqual({
+    ...{ host: 'localhost', port, security: 'tls', username: 'help@shop.test', provider: null, wants: null },
+    sources: ['SRV record _imaps._tcp.shop.test'],
+  })
+  const add = (address: string, stdin: string, ...more: string[]) =>
+    letterlock(['account', 'add', address, '--username', username, '--ca', ca, '--password-stdin', ...more], {
+      env,
+      stdin,
+    })
+  // A script that does not agree sends nothing anywhere.
+  expect(await add('help@shop.test', user.password)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--host is missing'),
+  })
+  const wrong = await add('help@shop.test', 'a wrong Passw0rd', '--yes')
+  expect(wrong).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('nothing was saved') })
+  expect(await database.db('accounts').where({ address: 'help@shop.test' })).toEqual([])
+  const added = await add('help@shop.test', user.password, '--yes')
+  expect(added).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^logged in to localhost:.*\naccount \d+ added: /s),
+  })
+  expect(added.stderr).toContain(`found localhost:${port} with tls: SRV record _imaps._tcp.shop.test`)
+  const row = await database.db('accounts').where({ address: 'help@shop.test' }).first()
+  expect(row).toMatchObject({ host: 'localhost', port, security: 'tls', username })
+  expect(await add('help@shop.test', user.password, '--yes')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`the address is account ${row.id} already`),
+  })
+})
+
+test('nothing is sent to a provider that takes no passwords, and where nothing is found it is said what to give', async () => {
+  await using dns = await startDnsServer()
+  dns.records.set('office.test', { MX: [{ priority: 0, exchange: 'office-test.mail.protection.outlook.com' }] })
+  const env = { LETTERLOCK_DATABASE_URL: database.url, LETTERLOCK_DNS_SERVERS: dns.address }
+  const add = (address: string) =>
+    letterlock(['account', 'add', address, '--yes', '--password-stdin'], { env, stdin: 'a Passw0rd' })
+  expect(await add('help@office.test')).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/wants OAuth 2.*\nhint: .*account add help@office\.test --oauth microsoft/s),
+  })
+  expect(await add('help@nowhere.test')).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/no mail server was found for help@nowhere\.test.*\nhint: .*--host HOST/s),
+  })
+  expect(await database.db('accounts').whereLike('address', 'help@%.test').whereNot({ host: 'localhost' })).toEqual([])
 })

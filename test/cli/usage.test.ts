@@ -32,6 +32,7 @@ test('the commands are the ones that scripts of operators know', () => {
       'test',
       'trace',
       'coverage',
+      'discover',
       'backfill',
       'set',
       'pause',

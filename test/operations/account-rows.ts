@@ -2,6 +2,7 @@ import { addAccount, importAccounts } from '../../src/operations/add-account.ts'
 import { backfillAccount } from '../../src/operations/backfill.ts'
 import { changeAccount } from '../../src/operations/change-account.ts'
 import { coverAccounts } from '../../src/operations/coverage.ts'
+import { discoverServer } from '../../src/operations/discover-server.ts'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from '../../src/operations/manage-accounts.ts'
 import { testAccount } from '../../src/operations/test-account.ts'
 import { traceAccount } from '../../src/operations/trace-account.ts'
@@ -89,6 +90,12 @@ export const accountRows: readonly Row[] = [
     command: { name: 'account remove', fields: { account: '<account>' } },
     web: { none: 'it cannot be taken back, so it is left to those who have the server' },
     input: oneAccount,
+  },
+  {
+    operation: discoverServer,
+    command: { name: 'account discover', fields: { address: '<address>' } },
+    web: { route: 'POST /accounts/new' },
+    input: () => ({ address: 'somebody@gmail.com' }),
   },
   {
     operation: traceAccount,

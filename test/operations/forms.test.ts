@@ -40,7 +40,7 @@ interface Form {
 }
 
 const inPath = 'the address of the page'
-const choice = 'whether it is tested, saved or both'
+const choice = 'whether its server is found, or it is tested, saved or both'
 const settings = { moveTo: 'the mailbox of `after`: move', do: choice }
 const session = { none: 'a session belongs to one browser and its cookie: no command and no program can ask for it' }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
 import { openChromium } from '../support/chromium.ts'
 import { createWorld, until, type World } from '../support/daemon.ts'
+import { startDnsServer, type TestDnsServer } from '../support/dns-server.ts'
 import { startTestDovecot, type TestDovecot, user } from '../support/dovecot.ts'
 import { startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
@@ -15,6 +16,7 @@ let world: World
 let daemon: Daemon
 let dovecot: TestDovecot
 let browser: Browser
+let dns: TestDnsServer
 let admin: WebClient
 let agent: WebClient
 
@@ -22,7 +24,8 @@ beforeAll(async () => {
   dovecot = await startTestDovecot()
   dovecot.deliver(user.name, 'INBOX', [rawMail(), rawMail()])
   world = await createWorld()
-  daemon = await world.start()
+  dns = await startDnsServer()
+  daemon = await world.start({ LETTERLOCK_DNS_SERVERS: dns.address })
   await addUser(world, 'ada', 'admin')
   await addUser(world, 'alan', 'agent')
   admin = await signedIn('ada')
@@ -33,6 +36,7 @@ afterAll(async () => {
   await browser.close()
   await world[Symbol.asyncDispose]()
   await dovecot[Symbol.asyncDispose]()
+  await dns[Symbol.asyncDispose]()
 })
 
 async function signedIn(name: string): Promise<WebClient> {
@@ -131,6 +135,27 @@ test.each<[string, Record<string, string>, string[]]>([
   expect(await world.db('accounts').count({ n: '*' })).toEqual(before)
 })
 
+test('the server is found by the address, filled in, and nothing is sent there until somebody has seen it', async () => {
+  const record = { priority: 0, weight: 0, port: dovecot.ports.tls, name: 'localhost' }
+  dns.records.set('_imaps._tcp.shop.test', { SRV: [record] })
+  const typed = { ...goodForm('help@shop.test'), host: '', port: '' }
+  const found = await admin.post('/accounts/new', { ...typed, password: '', start: '', do: 'find' })
+  expect(found.status).toBe(200)
+  expect(found.text).toContain('SRV record _imaps._tcp.shop.test')
+  expect(found.text).toMatch(/name="host"[^>]*value="localhost"/)
+  expect(found.text).toMatch(new RegExp(`name="port"[^>]*value="${dovecot.ports.tls}"`))
+  expect(found.text).not.toContain('class="fault"')
+  for (const does of ['test-save', 'test', 'save']) {
+    const shown = await admin.post('/accounts/new', { ...typed, do: does })
+    expect(shown).toMatchObject({ status: 422, text: expect.stringContaining('Your password was not sent there yet') })
+    expect(stepsIn(shown.text)).toEqual([])
+  }
+  const nothing = await admin.post('/accounts/new', { ...typed, address: 'help@nowhere.test', do: 'find' })
+  expect(nothing).toMatchObject({ status: 422, text: expect.stringContaining('No mail server was found') })
+  expect(await world.db('accounts').whereLike('address', 'help@%')).toEqual([])
+  expect((await agent.post('/accounts/new', { ...typed, do: 'find' })).status).toBe(403)
+})
+
 test('what the server says is not shown, and STARTTLS that is not there is told at the step of TLS', async () => {
   await using server = await startScriptedServer({ login: 'NO [AUTHENTICATIONFAILED] go away, mallory@example.net' })
   const { host, port } = server.destination
@@ -162,9 +187,9 @@ test('faults of a form are told at their fields, all at once, and nobody is aske
   const faults = [...text.matchAll(/<p class="fault"[^>]*>([^<]+)</g)].map(([, words = '']) => words)
   expect(faults.map(words => words.replace(/&[^;]+;/g, '"'))).toEqual([
     expect.stringContaining('ust be an address'),
+    'The password is missing.',
     expect.stringContaining('ust be a host name'),
     expect.stringContaining('from 1 to 65535'),
-    'The password is missing.',
     expect.stringContaining('Choose what becomes'),
     expect.stringContaining('ust be keep, seen, delete'),
     expect.stringContaining('from 1s to 24h'),

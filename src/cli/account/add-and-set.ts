@@ -7,6 +7,7 @@ import type { Login } from '../../fetch/mailbox.ts'
 import type { Destination } from '../../model/destination.ts'
 import {
   accountChange,
+  type accountTest,
   newAccount,
   password as passwordField,
   toNewAccount,
@@ -29,6 +30,7 @@ import { commandContext } from '../command-context.ts'
 import { type GlobalOptions, withDeps } from '../connect.ts'
 import { inWords } from '../faults.ts'
 import { ask, askSecret, confirm, isInteractive, paint, print, readSecretFromStdin, remark } from '../terminal.ts'
+import { chooseServer } from './discover.ts'
 import { readCa, readPasswordFile } from './files.ts'
 import { type OAuthOptions, readKnown, readProvider, type SignedIn, signIn } from './oauth.ts'
 
@@ -103,27 +105,69 @@ const optionNames: Readonly<Record<string, string>> = {
   ),
 }
 
-export async function addAccount(address: string, options: AccountOptions): Promise<void> {
+export async function addAccount(address: string, options: AccountOptions & { yes?: boolean }): Promise<void> {
   const provider = readProvider(options)
   const faults: Fault[] = []
   const fields = toFields(options, faults)
-  const given = { address, ...(options.host === undefined ? provider?.server : {}), ...fields }
+  const isSought = options.host === undefined && provider === undefined && (options.yes === true || isInteractive())
+  // Stands for what is found later.
+  const server = isSought ? { host: 'unknown.invalid' } : options.host === undefined ? provider?.server : {}
+  const given = { address, ...server, ...fields }
   const settings = toNewAccount(checkOptions(newAccount, given, options, faults))
   warnOfCleartext(settings)
+  if (isSought) return await addFound(address, options, fields)
   const way = provider ?? (await passwordOf(options, address))
   await withDeps(options, async deps => {
-    const { secrets, login } = 'issuer' in way ? await signInFirst(deps, way, options, address) : way
-    const isBack = (await findRemoved(deps.db, address)) !== undefined
-    const asksStart = options.start === undefined && !isBack && isInteractive() && login !== undefined
-    const start = asksStart ? { start: await askStart(deps, settings, login) } : {}
-    const added = await add.run(deps, commandActor(), { ...given, ...secrets, ...start } as z.input<typeof newAccount>)
-    const { id } = added
-    await print(
-      `account ${id} ${added.isBack ? 'is back' : 'added'}: ${address}, polled every ${settings.everySeconds} s`,
-    )
-    if (added.isBack) await print('reading goes on where it stopped; --start decides of mailboxes that were never read')
-    await print(`test it with: letterlock account test ${id}`)
+    const signedIn = 'issuer' in way ? await signInFirst(deps, way, options, address) : way
+    await save(deps, given, signedIn, options)
   })
+}
+
+/** Adds an account whose server is found by its address. It is tested before it is saved: a suggestion may be wrong. */
+async function addFound(
+  address: string,
+  options: AccountOptions & { yes?: boolean },
+  fields: Record<string, unknown>,
+): Promise<void> {
+  const password = await givenPassword(options)
+  await withDeps(options, async deps => {
+    await refuseTaken(deps, address)
+    const server = await chooseServer(deps, address, options, fields)
+    const given = { address, ...fields, ...server }
+    const way = password === undefined ? await passwordOf(options, address) : withPassword(password)
+    await refuseFailing(deps, { ...given, ...way.secrets })
+    await save(deps, given, way, options)
+  })
+}
+
+/** Throws why the server does not let the account in: nothing is saved then. */
+async function refuseFailing(deps: Deps, given: Record<string, unknown>): Promise<void> {
+  const { start: _, every: __, push: ___, ...asked } = given
+  const tested = await test.run(deps, commandActor(), asked as z.input<typeof accountTest>)
+  const failure = tested.steps.find(({ error }) => error !== undefined)?.error
+  if (failure === undefined) return await printTested(tested)
+  remark('nothing was saved; with --host it is saved without a test')
+  throw failure
+}
+
+async function save(
+  deps: Deps,
+  given: Record<string, unknown>,
+  { secrets, login }: { secrets: object; login: Login | undefined },
+  options: AccountOptions,
+): Promise<void> {
+  const settings = toNewAccount(checkInput(newAccount, { ...given, ...secrets }))
+  const { address } = settings
+  const isBack = (await findRemoved(deps.db, address)) !== undefined
+  const asksStart = options.start === undefined && !isBack && isInteractive() && login !== undefined
+  const start = asksStart ? { start: await askStart(deps, settings, login) } : {}
+  const added = await add.run(deps, commandActor(), { ...given, ...secrets, ...start } as z.input<typeof newAccount>)
+  const { id } = added
+  await print(
+    `account ${id} ${added.isBack ? 'is back' : 'added'}: ${address}, polled every ${settings.everySeconds} s`,
+  )
+  if (added.isBack) await print('reading goes on where it stopped; --start decides of mailboxes that were never read')
+  await print(`test it with: letterlock account test ${id}`)
 }
 
 /** What an account signs in with: to be stored, and to look at the mailboxes with now. */
@@ -131,7 +175,10 @@ async function passwordOf(
   options: AccountOptions,
   address: string,
 ): Promise<{ secrets: { password: string }; login: Login }> {
-  const password = (await givenPassword(options)) ?? (await askPassword(`Password for ${address}: `))
+  return withPassword((await givenPassword(options)) ?? (await askPassword(`Password for ${address}: `)))
+}
+
+function withPassword(password: string): { secrets: { password: string }; login: Login } {
   return { secrets: { password }, login: { kind: 'password', value: Buffer.from(password) } }
 }
 
@@ -142,9 +189,13 @@ async function signInFirst(
   options: AccountOptions,
   address: string,
 ): Promise<SignedIn> {
+  await refuseTaken({ db }, address)
+  return await signIn(provider, options, options.username ?? address)
+}
+
+async function refuseTaken({ db }: Pick<Deps, 'db'>, address: string): Promise<void> {
   const [same] = await findAddresses(db, [address])
   if (same !== undefined) throw addressTaken(same.id)
-  return await signIn(provider, options, options.username ?? address)
 }
 
 function usage(message: string, hint: string): CommandError {
@@ -207,13 +258,17 @@ async function countMails({ openSession }: Deps, account: NewAccount, login: Log
 
 /** Connects, logs in and counts. Throws what went wrong. */
 export async function testAccount(account: string, options: GlobalOptions): Promise<void> {
-  const { steps, destination, mailboxes } = await withDeps(options, deps => test.run(deps, commandActor(), { account }))
+  const tested = await withDeps(options, deps => test.run(deps, commandActor(), { account }))
+  await printTested(tested)
+  const failure = tested.steps.find(({ error }) => error !== undefined)?.error
+  if (failure !== undefined) throw failure
+  await print(paint('green', 'all is well'))
+}
+
+async function printTested({ steps, destination, mailboxes }: Tested): Promise<void> {
   if (hasLoggedIn(steps))
     await print(`logged in to ${destination.host}:${destination.port} with ${destination.security}`)
   for (const { name, messages } of mailboxes) if (messages !== undefined) await print(`${name}: ${messages} mails`)
-  const failure = steps.find(({ error }) => error !== undefined)?.error
-  if (failure !== undefined) throw failure
-  await print(paint('green', 'all is well'))
 }
 
 function hasLoggedIn(steps: Tested['steps']): boolean {

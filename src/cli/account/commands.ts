@@ -12,6 +12,7 @@ const loadViews = () => import('./views.ts')
 
 export function addAccountCommands(account: Command): void {
   addAdd(account)
+  addDiscover(account)
   addViews(account)
   addCoverage(account)
   addBackfill(account)
@@ -61,19 +62,42 @@ function addAdd(account: Command): void {
   addSettings(account.command('add').argument('<address>', meanings.address))
     .description('add an account; asks for its password')
     .option('--start <what>', meanings.start)
+    .option('--yes', 'without --host: send the password to the server that is found without asking')
     .addHelpText(
       'after',
       `${examples(
+        'letterlock account add support@example.com    finds the server, shows it and asks',
         'letterlock account add support@example.com --host imap.example.com',
         'letterlock account add sales@example.com --host mail.example.com --security starttls --start new --after move:Done',
         'letterlock account add support@example.com --oauth microsoft --client-id 2f6c…    (docs/oauth.md)',
         'printf %s "$PASSWORD" | letterlock account add a@example.com --host imap.example.com --password-stdin',
       )}\n
+Without --host, the mail server is found by the address (\`letterlock account discover\`). A terminal shows it and asks before the password is sent
+there; a script passes --yes. The account is saved once the server lets it in.
 An address that you removed before comes back as it was: reading continues where it stopped.`,
     )
     .action(async (address: string, _, command: Command) =>
       (await load()).addAccount(address, command.optsWithGlobals()),
     )
+}
+
+function addDiscover(account: Command): void {
+  account
+    .command('discover')
+    .argument('<address>', meanings.address)
+    .description('find the mail server of an address, by DNS and autoconfig; no password is sent')
+    .option('--json', 'one object a server, the best one first')
+    .addHelpText(
+      'after',
+      examples(
+        'letterlock account discover support@example.com',
+        'letterlock account discover support@example.com --json | head -1 | jq -r .host',
+      ),
+    )
+    .action(async (address: string, _, command: Command) => {
+      const { printDiscovery } = await import('./discover.ts')
+      await printDiscovery(address, command.optsWithGlobals())
+    })
 }
 
 function addViews(account: Command): void {

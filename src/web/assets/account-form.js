@@ -1,4 +1,4 @@
-// A test of an account's form leaves the page where it is: what was typed, the password too, is there still when the test fails. What passes
+// Finding a server or testing it leaves the page where it is: what was typed, the password too, is there still when the test fails. What passes
 // is then saved as without this script.
 const busy = () => document.getElementById('busy')
 
@@ -9,10 +9,10 @@ document.addEventListener('submit', async event => {
   event.preventDefault()
   if (form.ariaBusy === 'true') return
   form.ariaBusy = 'true'
-  busy().textContent = 'Asking the mail server …'
+  busy().textContent = does === 'find' ? 'Looking for the mail server …' : 'Asking the mail server …'
   try {
     const body = new URLSearchParams(new FormData(form))
-    body.set('do', 'test')
+    body.set('do', does === 'find' ? 'find' : 'test')
     const answer = await fetch(form.action, { method: 'POST', body })
     if (answer.ok && does === 'test-save') return save(form)
     show(await answer.text(), form)

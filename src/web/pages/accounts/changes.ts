@@ -3,13 +3,16 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { findWellKnown, wellKnown } from '../../../discovery/well-known-providers.ts'
 import { OperationError, Refusal } from '../../../errors/errors.ts'
 import { accountChange, type accountTest, newAccount } from '../../../operations/account-input.ts'
 import { addAccount as add } from '../../../operations/add-account.ts'
 import { type ChangePlan, changeAccount as change, planChange } from '../../../operations/change-account.ts'
+import { discoverServer } from '../../../operations/discover-server.ts'
 import { checkInput, type Fault, InputError } from '../../../operations/operation.ts'
 import { type Tested, testAccount as test } from '../../../operations/test-account.ts'
 import { findAddresses } from '../../../store/accounts/account-addresses.ts'
+import { portOf } from '../../../store/accounts/account-settings.ts'
 import type { AccountDetail } from '../../../store/accounts/accounts.ts'
 import { getDestination } from '../../../store/accounts/destinations.ts'
 import { destinationWords } from '../../../vault/secrets/destination-words.ts'
@@ -24,7 +27,6 @@ import { changeOf } from './difference.ts'
 import { accountForm, type ConfirmShown, type FormShown } from './form.ts'
 import { providerSection } from './provider-choice.ts'
 import { atFields, emptyForm, formOf, type Typed, toFields, typedOf } from './typed.ts'
-import { findWellKnown, wellKnown } from './well-known-providers.ts'
 
 export async function showNewAccount(request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const provider = findWellKnown(fieldsOf(request.query).provider)
@@ -46,12 +48,14 @@ interface Asked {
   password: string
   /** The destination that somebody said yes to. */
   confirmed: string
-  does: 'test' | 'test-save' | 'save'
+  does: 'find' | 'test' | 'test-save' | 'save'
 }
+
+const ways = ['find', 'test', 'save'] as const
 
 function readForm(request: FastifyRequest): Asked {
   const fields = fieldsOf(request.body)
-  const does = fields.do === 'test' || fields.do === 'save' ? fields.do : 'test-save'
+  const does = ways.find(way => way === fields.do) ?? 'test-save'
   return { typed: typedOf(fields), password: fields.password ?? '', confirmed: fields.confirm ?? '', does }
 }
 
@@ -77,6 +81,10 @@ export async function addAccount(request: FastifyRequest, reply: FastifyReply): 
   if (typed.start === '') faults.start = 'Choose what becomes of the mail that is there already.'
   const [same] = faults.address === undefined ? await findAddresses(siteOf(request).db, [address]) : []
   if (same !== undefined) faults.address = `This address is account ${same.id} already.`
+  if (does === 'find' && faults.address !== undefined)
+    return await newPage(reply.code(422), { typed, faults: { address: faults.address } })
+  if (faults.address === undefined && (does === 'find' || typed.host === ''))
+    return await findServer(request, reply.code(does === 'find' ? 200 : 422), typed)
   if (Object.keys(faults).length > 0) return await again(422, {})
   return await testAndSave(request, {
     does,
@@ -90,6 +98,31 @@ export async function addAccount(request: FastifyRequest, reply: FastifyReply): 
       return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
     },
   })
+}
+
+/** Fills the form in with the server that is found. Nothing is sent there yet: a person looks at it first. */
+async function findServer(request: FastifyRequest, reply: FastifyReply, typed: Typed): Promise<string> {
+  const { address } = typed
+  try {
+    const found = await discoverServer.run(depsOf(request), userActor(request), { address })
+    const [best] = found.servers
+    if (best === undefined) {
+      const faults = {
+        host: 'No mail server was found for this address. Ask whoever runs its mail for the IMAP server.',
+      }
+      return await newPage(reply.code(422), { typed, faults, found })
+    }
+    const { host, port, security, username, provider } = best
+    const filled = {
+      ...{ ...typed, host, security },
+      port: port === portOf(security) ? '' : String(port),
+      username: username === address ? '' : username,
+    }
+    return await newPage(reply, { typed: filled, faults: {}, provider, found })
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.code !== 'account.too_many_tests') throw error
+    return await newPage(reply.code(429), { typed, faults: {}, fault: tooManyTests })
+  }
 }
 
 /** Tests and saves, as the form asks for; whatever is refused is told at the form. */

@@ -1,5 +1,7 @@
 // The form of an account: what was typed, what is wrong with it, what a test found. A password is never among what it shows.
 import type { FastifyReply } from 'fastify'
+import type { Discovery } from '../../../discovery/find-servers.ts'
+import type { WellKnown } from '../../../discovery/well-known-providers.ts'
 import type { StepName, Tested } from '../../../operations/test-account.ts'
 import type { AccountDetail } from '../../../store/accounts/accounts.ts'
 import { assetPath } from '../../assets.ts'
@@ -7,7 +9,6 @@ import { attributes, type Content, type Html, html } from '../../layout/html.ts'
 import { badge, checkbox, field, form, prose, type Tone } from '../../layout/parts.ts'
 import { type ShownStep, shownSteps } from './connection-test.ts'
 import type { Faults, Typed } from './typed.ts'
-import type { WellKnown } from './well-known-providers.ts'
 
 export interface FormShown {
   /** Undefined: a new one. */
@@ -17,6 +18,8 @@ export interface FormShown {
   /** What is wrong as a whole. */
   fault?: string | undefined
   tested?: Tested | undefined
+  /** What the address led to. */
+  found?: Discovery | undefined
   provider?: WellKnown | undefined
   confirm?: ConfirmShown | undefined
 }
@@ -29,7 +32,8 @@ export interface ConfirmShown {
 }
 
 export function accountForm(reply: FastifyReply, shown: FormShown): Html {
-  const { account, typed, faults, fault, tested, provider, confirm } = shown
+  const { account, typed, faults, fault, tested, found, provider, confirm } = shown
+  const isNew = account === undefined
   const action = account === undefined ? '/accounts/new' : `/accounts/${account.id}/edit`
   return html`<div id="outcome" tabindex="-1">
 ${outcome(faults, fault)}${tested !== undefined && html`<section><h2>Test result</h2>${stepList(tested)}</section>`}</div>
@@ -37,8 +41,14 @@ ${form(
   reply,
   action,
   html`<section><h2>The mailbox</h2>
-${account === undefined && addressField(typed, faults)}
-${field({ name: 'host', label: 'Host', value: typed.host, required: true, fault: faults.host, hint: 'The IMAP server, for example imap.example.com' })}
+${
+  isNew &&
+  html`${addressField(typed, faults)}
+${passwordField(account, faults, provider)}
+<p class="actions"><button name="do" value="find" formnovalidate>Find the server</button></p>
+${found !== undefined && foundServers(found)}`
+}
+${field({ name: 'host', label: 'Host', value: typed.host, required: !isNew, fault: faults.host, hint: hostHint(isNew) })}
 ${choice('security', 'Security', typed.security, faults.security, [
   ['tls', 'TLS'],
   ['starttls', 'STARTTLS'],
@@ -46,7 +56,7 @@ ${choice('security', 'Security', typed.security, faults.security, [
 ])}
 ${field({ name: 'port', label: 'Port', value: typed.port, fault: faults.port, hint: 'Leave empty for the default: 993 with TLS, otherwise 143' })}
 ${field({ name: 'username', label: 'User name', value: typed.username, fault: faults.username, autocomplete: 'off', hint: 'Leave empty to use the address' })}
-${passwordField(account, faults, provider)}
+${!isNew && passwordField(account, faults, provider)}
 ${confirm !== undefined && confirmField(confirm)}</section>
 <section><h2>What is read and when</h2>
 ${textarea('mailboxes', 'Mailboxes', typed.mailboxes, faults.mailboxes, 'One on each line.', 3)}
@@ -78,6 +88,23 @@ function outcome(faults: Faults, fault: string | undefined): Html {
   const wrong = Object.keys(faults).length
   const text = fault ?? (wrong > 0 ? 'Nothing is saved yet: look at what is marked below.' : undefined)
   return html`${text !== undefined && html`<p class="flash bad" role="alert">${prose(text)}</p>`}`
+}
+
+function hostHint(isNew: boolean): string {
+  return `The IMAP server, for example imap.example.com${isNew ? '. Leave empty to have it found by the address' : ''}`
+}
+
+/** The form holds the first of them; nothing was sent there. */
+function foundServers({ servers, asked }: Discovery): Html {
+  if (servers.length === 0)
+    return html`<div role="status"><p>Nothing was found:</p>
+<ul>${asked.map(({ what }) => html`<li>${what}</li>`)}</ul></div>`
+  return html`<div role="status"><p>Check that this is your mail server. Your password was not sent there yet.</p>
+<ul>${servers.map(
+    ({ host, port, security, sources }, i) =>
+      html`<li><b>${host}</b>, port ${port}, ${security === 'tls' ? 'TLS' : 'STARTTLS'}${i === 0 && ' (filled in below)'}: ${sources.join(', ')}</li>
+`,
+  )}</ul></div>`
 }
 
 function addressField({ address }: Typed, faults: Faults): Html {

@@ -1,7 +1,8 @@
 // Well-known providers, to have a form filled in by one, and what it wants.
+
+import { type WellKnown, wellKnown } from '../../../discovery/well-known-providers.ts'
 import { type Html, html } from '../../layout/html.ts'
 import { prose, table } from '../../layout/parts.ts'
-import { type WellKnown, wellKnown } from './well-known-providers.ts'
 
 /** `chosen` says what it wants. */
 export function providerSection(chosen: WellKnown | undefined): Html {

@@ -1,11 +1,12 @@
 // What stands in the form of an account, between its rows and the settings that they are changed by. A password is never part of it.
+
+import type { WellKnown } from '../../../discovery/well-known-providers.ts'
 import { sentence } from '../../../errors/entry.ts'
 import { accountDefaults } from '../../../operations/account-input.ts'
 import type { Fault } from '../../../operations/operation.ts'
 import { portOf } from '../../../store/accounts/account-settings.ts'
 import { type AccountDetail, readMailboxes } from '../../../store/accounts/accounts.ts'
 import type { AccountDestination } from '../../../store/accounts/destinations.ts'
-import type { WellKnown } from './well-known-providers.ts'
 
 /** As it stands in the form, without the password. */
 export interface Typed {

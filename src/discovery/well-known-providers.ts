@@ -1,9 +1,13 @@
-// PURE. Where the mail servers of well-known providers are, and what they want to be logged in with. What is not here is asked of whoever
-// runs the server.
+// PURE. Where the mail servers of well-known providers are, and what they want to be logged in with. What is not here is found by DNS and
+// autoconfig (find-servers.ts), or asked of whoever runs the server.
 export interface WellKnown {
   /** In addresses of pages. */
   id: string
   name: string
+  /** What their own addresses end in. */
+  domains: readonly string[]
+  /** What the names of the hosts end in that take mail for domains of their customers (MX). */
+  exchangers: readonly string[]
   host: string
   port: number
   security: 'tls'
@@ -21,6 +25,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'gmail',
     name: 'Gmail, Google Workspace',
+    domains: ['gmail.com', 'googlemail.com'],
+    exchangers: ['google.com', 'googlemail.com'],
     host: 'imap.gmail.com',
     ...tls,
     wants: 'app password',
@@ -30,6 +36,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'microsoft',
     name: 'Microsoft 365, Outlook.com',
+    domains: ['outlook.com', 'hotmail.com', 'live.com', 'msn.com'],
+    exchangers: ['mail.protection.outlook.com', 'mx.microsoft'],
     host: 'outlook.office365.com',
     ...tls,
     wants: 'OAuth 2',
@@ -39,6 +47,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'yahoo',
     name: 'Yahoo',
+    domains: ['yahoo.com', 'ymail.com', 'rocketmail.com'],
+    exchangers: ['yahoodns.net'],
     host: 'imap.mail.yahoo.com',
     ...tls,
     wants: 'app password',
@@ -47,6 +57,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'icloud',
     name: 'iCloud',
+    domains: ['icloud.com', 'me.com', 'mac.com'],
+    exchangers: ['mail.icloud.com'],
     host: 'imap.mail.me.com',
     ...tls,
     wants: 'app password',
@@ -55,6 +67,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'fastmail',
     name: 'Fastmail',
+    domains: ['fastmail.com', 'fastmail.fm'],
+    exchangers: ['messagingengine.com'],
     host: 'imap.fastmail.com',
     ...tls,
     wants: 'app password',
@@ -63,6 +77,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'gmx-net',
     name: 'GMX (gmx.net, gmx.de)',
+    domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch'],
+    exchangers: ['gmx.net'],
     host: 'imap.gmx.net',
     ...tls,
     wants: 'password',
@@ -71,6 +87,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'gmx-com',
     name: 'GMX (gmx.com)',
+    domains: ['gmx.com', 'gmx.us'],
+    exchangers: ['gmx.com'],
     host: 'imap.gmx.com',
     ...tls,
     wants: 'password',
@@ -79,6 +97,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'web-de',
     name: 'web.de',
+    domains: ['web.de'],
+    exchangers: ['web.de'],
     host: 'imap.web.de',
     ...tls,
     wants: 'password',
@@ -87,6 +107,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'ionos-de',
     name: 'IONOS (Germany)',
+    domains: [],
+    exchangers: ['ionos.de', 'kundenserver.de'],
     host: 'imap.ionos.de',
     ...tls,
     wants: 'password',
@@ -95,6 +117,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'ionos-com',
     name: 'IONOS (elsewhere)',
+    domains: [],
+    exchangers: ['ionos.com', 'perfora.net'],
     host: 'imap.ionos.com',
     ...tls,
     wants: 'password',
@@ -103,6 +127,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'zoho-eu',
     name: 'Zoho (Europe)',
+    domains: ['zohomail.eu'],
+    exchangers: ['zoho.eu'],
     host: 'imap.zoho.eu',
     ...tls,
     wants: 'app password',
@@ -111,6 +137,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'zoho-com',
     name: 'Zoho (elsewhere)',
+    domains: ['zohomail.com'],
+    exchangers: ['zoho.com'],
     host: 'imap.zoho.com',
     ...tls,
     wants: 'app password',
@@ -119,15 +147,28 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'mailbox-org',
     name: 'mailbox.org',
+    domains: ['mailbox.org'],
+    exchangers: ['mailbox.org'],
     host: 'imap.mailbox.org',
     ...tls,
     wants: 'password',
     note: 'With two-factor sign-in it takes an app password.',
   },
-  { id: 'posteo', name: 'Posteo', host: 'posteo.de', ...tls, wants: 'password', note: 'The mailbox’s password.' },
+  {
+    id: 'posteo',
+    name: 'Posteo',
+    domains: ['posteo.de', 'posteo.net'],
+    exchangers: ['posteo.de'],
+    host: 'posteo.de',
+    ...tls,
+    wants: 'password',
+    note: 'The mailbox’s password.',
+  },
   {
     id: 't-online',
     name: 'T-Online',
+    domains: ['t-online.de', 'magenta.de'],
+    exchangers: ['t-online.de'],
     host: 'secureimap.t-online.de',
     ...tls,
     wants: 'app password',
@@ -136,6 +177,8 @@ export const wellKnown: readonly WellKnown[] = [
   {
     id: 'strato',
     name: 'STRATO',
+    domains: [],
+    exchangers: ['rzone.de', 'strato.de'],
     host: 'imap.strato.de',
     ...tls,
     wants: 'password',
@@ -145,4 +188,19 @@ export const wellKnown: readonly WellKnown[] = [
 
 export function findWellKnown(id: string | undefined): WellKnown | undefined {
   return wellKnown.find(provider => provider.id === id)
+}
+
+/** The provider whose own domain this is; undefined: none that is known. */
+export function providerOfDomain(domain: string): WellKnown | undefined {
+  return wellKnown.find(({ domains }) => domains.includes(domain))
+}
+
+/** The provider that takes a domain's mail at this host. */
+export function providerOfExchanger(host: string): WellKnown | undefined {
+  return wellKnown.find(({ exchangers }) => exchangers.some(name => host === name || host.endsWith(`.${name}`)))
+}
+
+/** The provider that runs this IMAP server. */
+export function providerOfHost(host: string): WellKnown | undefined {
+  return wellKnown.find(provider => provider.host === host)
 }
