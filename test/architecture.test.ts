@@ -55,7 +55,7 @@ const mayUse: Record<string, readonly string[]> = {
   operations: ['discovery', 'schedule', 'poll', 'fetch', 'parse', 'thread', 'store', 'vault'],
   web: ['operations', 'discovery', 'schedule', 'parse', 'thread', 'store', 'vault'],
   embedded: ['store', 'vault'],
-  cli: ['operations', 'schedule', 'poll', 'fetch', 'parse', 'thread', 'store', 'vault', 'embedded'],
+  cli: ['operations', 'discovery', 'schedule', 'poll', 'fetch', 'parse', 'thread', 'store', 'vault', 'embedded'],
 }
 
 test('every folder of src has its rule', () => {

@@ -194,5 +194,5 @@ test('nothing is sent to a provider that takes no passwords, and where nothing i
     code: 1,
     stderr: expect.stringMatching(/no mail server was found for help@nowhere\.test.*\nhint: .*--host HOST/s),
   })
-  expect(await database.db('accounts').whereLike('address', 'help@%.test').whereNot({ host: 'localhost' })).toEqual([])
+  expect(await database.db('accounts').whereIn('address', ['help@office.test', 'help@nowhere.test'])).toEqual([])
 })

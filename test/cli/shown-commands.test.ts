@@ -12,6 +12,7 @@ const inBlocks = commands.filter(({ isBlock }) => isBlock)
 
 /** Shown in a block, and not run here. */
 const notRun: Readonly<Record<string, string>> = {
+  'account discover': 'asks the DNS of the internet; test/cli/account-test.test.ts has a server of its own',
   'account add': 'dials a server of the internet; test/cli/account-test.test.ts adds accounts of a real server',
   'account set': 'asks for a password on a terminal; test/cli/terminal.test.ts does',
   'support-bundle': 'asks on a terminal; test/flow/monitoring.test.ts runs it',

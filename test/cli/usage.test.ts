@@ -27,12 +27,12 @@ test('the commands are the ones that scripts of operators know', () => {
     'letterlock migrate',
     ...[
       'add',
+      'discover',
       'list',
       'show',
       'test',
       'trace',
       'coverage',
-      'discover',
       'backfill',
       'set',
       'pause',

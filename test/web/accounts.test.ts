@@ -152,7 +152,7 @@ test('the server is found by the address, filled in, and nothing is sent there u
   }
   const nothing = await admin.post('/accounts/new', { ...typed, address: 'help@nowhere.test', do: 'find' })
   expect(nothing).toMatchObject({ status: 422, text: expect.stringContaining('No mail server was found') })
-  expect(await world.db('accounts').whereLike('address', 'help@%')).toEqual([])
+  expect(await world.db('accounts').whereIn('address', ['help@shop.test', 'help@nowhere.test'])).toEqual([])
   expect((await agent.post('/accounts/new', { ...typed, do: 'find' })).status).toBe(403)
 })
 
