@@ -15,6 +15,7 @@ import { answerOf, type Failure, toAccountError } from './imap-errors.ts'
 import { openMailbox } from './imap-mailbox.ts'
 import type { ImapSession, Login, MailboxState } from './mailbox.ts'
 import { type Namespaces, wholeNames } from './namespaces.ts'
+import { trustOf } from './secure-context.ts'
 import { type Trace, traceSession } from './trace-session.ts'
 import { createWatch, isSame } from './watch.ts'
 import { toState, type Wire } from './wire.ts'
@@ -140,7 +141,7 @@ function toOptions(
     secure: security === 'tls',
     ...(security === 'tls' ? {} : { doSTARTTLS: security === 'starttls' }),
     auth: { user: username, ...toAuth(login) },
-    tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2', ...(caPem === null ? {} : { ca: caPem }) },
+    tls: { rejectUnauthorized: true, ...trustOf(caPem) },
     logger: createLogger(notes),
     clientInfo: { name: 'Letterlock', version, vendor: 'Letterlock', 'support-url': '' },
     connectionTimeout: Math.min(connectMs, options.timeoutMs ?? connectMs),
