@@ -33,6 +33,11 @@ CREATE TABLE accounts (
   oauth_scope varchar(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
   cause_json text DEFAULT NULL COMMENT 'code, its values and what the mail server said, as JSON; of another code than the row has, or null: an older version wrote the row',
   authserv_ids varchar(2000) DEFAULT NULL COMMENT 'names in Authentication-Results to believe, as a JSON list; NULL: nobody said',
+  canary_every_s int unsigned NOT NULL DEFAULT 0 COMMENT 'from canary to canary; 0: none',
+  canary_from datetime(3) DEFAULT NULL COMMENT 'since when canaries are expected',
+  canary_sent_at datetime(3) DEFAULT NULL COMMENT 'when the last one was appended',
+  canary_seen_at datetime(3) DEFAULT NULL COMMENT 'when the last one was received',
+  canary_ms int unsigned DEFAULT NULL COMMENT 'how long it took',
   PRIMARY KEY (id),
   KEY accounts_address (address),
   KEY accounts_lease (lease_owner),
@@ -86,6 +91,16 @@ CREATE TABLE awaited_ids (
   KEY awaited_ids_ticket (ticket_id),
   CONSTRAINT awaited_ids_account FOREIGN KEY (account_id) REFERENCES accounts (id),
   CONSTRAINT awaited_ids_of_ticket FOREIGN KEY (ticket_id) REFERENCES tickets (id) ON DELETE CASCADE
+);
+
+-- canaries that were sent and not yet received
+CREATE TABLE canaries (
+  token_hash binary(32) NOT NULL COMMENT 'SHA-256 of the token in its Message-ID',
+  account_id bigint unsigned NOT NULL,
+  sent_at datetime(3) NOT NULL DEFAULT utc_timestamp(3),
+  PRIMARY KEY (token_hash),
+  KEY canaries_account (account_id),
+  CONSTRAINT canaries_account FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE
 );
 
 -- secrets to log in with

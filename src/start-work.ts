@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Config } from './config/config.ts'
+import { AccountError } from './errors/errors.ts'
 import { createHostGate } from './fetch/host-gate.ts'
 import { openSession } from './fetch/imap-session.ts'
 import { createSeenCertificates, type SeenCertificates } from './fetch/seen-certificates.ts'
@@ -16,17 +17,20 @@ import type { IngestDeps, TriagePolicy } from './poll/ingest/ingest-batch.ts'
 import { createTriagePolicy, triageSettings } from './poll/ingest/triage-policy.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
+import { type CanaryDeps, startCanaries } from './schedule/send-canaries.ts'
 import { startMeasuring } from './schedule/measure.ts'
 import { startNightly } from './schedule/nightly.ts'
 import { openQueue } from './schedule/queue.ts'
 import { claimAccounts, removeQueues } from './schedule/scheduler.ts'
 import { type Sealing, startSealing } from './schedule/sealing-job.ts'
 import { type PollWorker, startWorker } from './schedule/worker.ts'
+import { getDestination } from './store/accounts/destinations.ts'
 import { removeWorker, type WorkerIdentity } from './store/accounts/leases.ts'
 import { openDatabase } from './store/db/database.ts'
 import { archiveOnce } from './store/ingest/archive-once.ts'
 import type { RawStore } from './store/raw/raw-store.ts'
 import { keysOf } from './vault/keys/keyring.ts'
+import { withSecret } from './vault/secrets/open-secret.ts'
 import { openThreadSecret } from './vault/secrets/thread-secret.ts'
 import { openVault, type Vault } from './vault/vault.ts'
 
@@ -124,6 +128,12 @@ export async function startWork(
     }),
   )
   running.sealing = sealing
+  stack.use(
+    startCanaries({
+      ...{ db, workerId: worker.id, events, sessions: pool },
+      append: appender({ base, db, gate, certificates, openSecret: vault.openSecret }),
+    }),
+  )
   running.beat = stack.use(
     startBeat({
       ...deps,
@@ -151,6 +161,30 @@ export async function startWork(
       running.polls?.setConcurrency(next.poll.concurrency)
       Object.assign(ingest.triage, triageSettings(next))
     },
+  }
+}
+
+interface AppenderParts {
+  base: Base
+  db: Knex
+  gate: ReturnType<typeof createHostGate>
+  certificates: SeenCertificates
+  openSecret: Vault['openSecret']
+}
+
+/** Appends over a connection of its own, which counts at its host like any other. */
+function appender({ base, db, gate, certificates, openSecret }: AppenderParts): CanaryDeps['append'] {
+  const dial = watchingCertificates(base, certificates)
+  const timeoutMs = base.config.poll.timeoutSeconds * 1000
+  return async (id, mailbox, mail, signal) => {
+    const { oauth, ...destination } = await getDestination(db, id)
+    await using session = await withSecret({ id, destination, oauth }, openSecret, secret =>
+      gate.connect({ id }, destination, signal, () => dial({ id }, destination, secret, { signal, timeoutMs })),
+    )
+    // Without it a canary could not be removed again.
+    if (!session.capabilities.has('UIDPLUS'))
+      throw new AccountError('imap.refused', { account: id, during: 'APPEND' }, { temporary: true })
+    await session.append(mailbox, mail)
   }
 }
 

@@ -290,6 +290,10 @@ function createSession(wire: Wire): ImapSession {
       const mailbox = await openMailbox(wire, whole(name), access)
       return { ...mailbox, name, settle: (uids, action) => mailbox.settle(uids, toWhole(action, whole)) }
     },
+    async append(name, mail) {
+      const done = await wire.run('APPEND', () => client.append(whole(name), mail, ['\\Seen']))
+      if (!done) throw wire.refusal('APPEND')
+    },
     watch(names, news) {
       wire.answers.rest()
       return watch.begin(names.map(whole), news)

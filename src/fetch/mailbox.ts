@@ -65,6 +65,8 @@ export interface ImapSession extends AsyncDisposable {
   status(mailbox: string): Promise<MailboxState>
   /** SELECT (or EXAMINE if nothing will be changed). `name` is UTF-8; the wire form is the adapter's business. */
   select(mailbox: string, access: 'read-only' | 'read-write'): Promise<Mailbox>
+  /** APPEND, marked as read. Throws `imap.mailbox_missing` if there is no such mailbox. */
+  append(mailbox: string, mail: Buffer): Promise<void>
   /** Names of all mailboxes (LIST), UTF-8. */
   mailboxes(): Promise<string[]>
   /**

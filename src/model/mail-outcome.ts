@@ -1,7 +1,10 @@
-// What becomes of a mail, and what it changes of its ticket: decided in poll/ingest, written by store/ingest.
+// PURE. What becomes of a mail, and what it changes of its ticket: decided in poll/ingest, written by store/ingest.
 import type { FetchedMessage, RawLocation } from './mail.ts'
 import type { Address, Kind, StorableMessage } from './parsed-message.ts'
 import type { SenderVerdict } from './sender-verdict.ts'
+
+/** The reason of a canary: it is removed from the server, whatever becomes of other mail there. */
+export const canaryReason = 'canary'
 
 /** A mail whose bytes are archived: parsed, or with the reason why it could not be. */
 export interface ArchivedMail {

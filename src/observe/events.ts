@@ -23,6 +23,8 @@ export interface Events {
   jobDropped(): void
   /** A connection that waits for mail told of some, broke, or let mail come without a word. */
   push(what: 'news' | 'lost' | 'missed'): void
+  /** A canary was sent; also although those before have not come. Or it could not be sent. */
+  canary(account: number, end: 'sent' | 'late' | 'failed', error?: unknown): void
   connections(counts: { open: number; kept: number; waiting: number }): void
   accountRecovered(account: number, code: string): void
   /** A beat ended: so many accounts are this worker's, and so many of them fail. Undefined: the database could not say. */
@@ -100,6 +102,12 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
     help: 'Jobs in Redis that were dropped because Letterlock did not write them',
     registers,
   })
+  const canaries = new Counter({
+    name: 'letterlock_canaries_total',
+    help: 'Canaries, by whether they could be sent, and whether the one before was late',
+    labelNames: ['end'],
+    registers,
+  })
   const connections = new Gauge({
     name: 'letterlock_imap_connections',
     help: 'Connections to mail servers: open, kept between polls, waiting for mail',
@@ -154,6 +162,7 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
   let droppedBefore = false
   for (const result of results) mails.inc({ result }, 0)
   for (const what of ['news', 'lost', 'missed']) pushes.inc({ what }, 0)
+  for (const end of ['sent', 'late', 'failed']) canaries.inc({ end }, 0)
   for (const end of ['done', 'failed', 'aborted']) polls.inc({ end }, 0)
 
   return {
@@ -201,6 +210,13 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
     },
     pollLate: ms => late.observe(ms / 1000),
     push: what => pushes.inc({ what }),
+    canary(account, end, error) {
+      canaries.inc({ end })
+      if (end === 'sent') log.debug({ event: 'canary', account }, 'sent')
+      else if (end === 'late')
+        log.error({ event: 'canary', account }, 'a canary did not come back: mail may not be received')
+      else log.warn({ event: 'canary', account, error }, 'not sent')
+    },
     connections(counts) {
       for (const [state, count] of Object.entries(counts)) connections.set({ state }, count)
     },

@@ -10,6 +10,8 @@ export interface Gauges {
   /** Accounts by state, those in trouble by code, and those that should have been read long ago. */
   accounts(figures: AccountFigures): void
   quarantined(mails: number): void
+  /** Accounts whose canary is late, and the time that the slowest of the last ones took. */
+  canaries(figures: { late: number; slowestSeconds: number | undefined }): void
   /** Versions of the workers whose leases hold. */
   workers(versions: readonly string[]): void
   secrets(figures: SecretFigures): void
@@ -52,6 +54,11 @@ export function createGauges(registry: Registry, health: Pick<Health, 'problems'
     troubles: gauge('accounts_in_trouble', 'Accounts that are failing or waiting, by code', ['code']),
     behind: gauge('accounts_behind', 'Accounts whose last successful poll is more than 15 minutes overdue'),
     quarantined: gauge('quarantined_mails', 'Mails in quarantine; counted up to 100000'),
+    canariesLate: gauge('canaries_late', 'Accounts whose canary was not received in time'),
+    canarySeconds: gauge(
+      'canary_seconds',
+      'How long the last canary of the slowest account took until it was received',
+    ),
     workers: gauge('workers', 'Workers whose leases hold'),
     versions: gauge('worker_versions', 'Different versions among these workers'),
     plaintext: gauge('plaintext_secrets', 'Secrets with a plaintext in the database; counted up to 100000'),
@@ -80,6 +87,10 @@ export function createGauges(registry: Registry, health: Pick<Health, 'problems'
       made.behind.set(behind)
     },
     quarantined: mails => made.quarantined.set(mails),
+    canaries({ late, slowestSeconds }) {
+      made.canariesLate.set(late)
+      setOrRemove(made.canarySeconds, slowestSeconds)
+    },
     workers(versions) {
       made.workers.set(versions.length)
       made.versions.set(new Set(versions).size)

@@ -34,6 +34,7 @@ function field<T>(convert: (text: string) => T | undefined, { must, missing }: {
 export const accountDefaults = {
   security: 'tls',
   every: 60,
+  canary: 0,
   push: true,
   start: 'all',
   after: 'keep',
@@ -73,6 +74,8 @@ const mailboxes = z
 const every = field(toSeconds, { must: 'must be a time from 1s to 24h, as 60s or 5m' }).describe(meanings.every)
 
 const push = field(toSwitch, { must: 'must be on or off' }).describe(meanings.push)
+
+const canary = field(toCanary, { must: 'must be off or a time from 1m to 24h, as 10m' }).describe(meanings.canary)
 
 const start = field(toStart, { must: 'must be all, new or a day as 2026-11-24' }).describe(meanings.start)
 
@@ -123,7 +126,7 @@ export const oauth = z
   .describe('sign in with OAuth 2 instead of a password')
 
 /** What an account is read with. `null`: what goes with the rest, as for a port, a user name and a CA that are not named. */
-const settings = { host, port, security, username, mailboxes, every, push, after, ca, authservIds }
+const settings = { host, port, security, username, mailboxes, every, push, canary, after, ca, authservIds }
 
 /** What a password may be sent to: the answer to the question that shows it (`destinationMark`). */
 const confirm = z
@@ -141,6 +144,7 @@ export const newAccount = z
     mailboxes: mailboxes.default([...accountDefaults.mailboxes]),
     every: every.default(accountDefaults.every),
     push: push.default(accountDefaults.push),
+    canary: canary.default(accountDefaults.canary),
     start: start.default(accountDefaults.start),
     after: after.default(accountDefaults.after),
     ca: ca.default(null),
@@ -181,8 +185,22 @@ type Settings = Omit<z.output<typeof accountChange>, 'account' | 'password' | 'o
 
 /** The row of a new account. */
 export function toNewAccount(input: z.output<typeof newAccount>): NewAccount {
-  const { address, host, port, security, username, mailboxes, every, push, start, after, ca, authservIds, ...secret } =
-    input
+  const {
+    address,
+    host,
+    port,
+    security,
+    username,
+    mailboxes,
+    every,
+    push,
+    canary,
+    start,
+    after,
+    ca,
+    authservIds,
+    ...secret
+  } = input
   return {
     address,
     host,
@@ -193,6 +211,7 @@ export function toNewAccount(input: z.output<typeof newAccount>): NewAccount {
     authservIds,
     everySeconds: every,
     push,
+    canarySeconds: canary,
     afterIngest: after,
     startFrom: start,
     mailboxes,
@@ -204,7 +223,7 @@ export function toNewAccount(input: z.output<typeof newAccount>): NewAccount {
 
 /** What of an account's row is changed, as it was asked for. */
 export function toChange(
-  { host, port, security, username, mailboxes, every, push, after, ca, authservIds }: Settings,
+  { host, port, security, username, mailboxes, every, push, canary, after, ca, authservIds }: Settings,
   { address, before }: { address: string; before: Destination },
 ): AccountChange {
   const isNamedSo = username === null && before.username === address
@@ -215,6 +234,7 @@ export function toChange(
     username: isNamedSo ? undefined : username === null ? '' : username,
     everySeconds: every,
     push,
+    canarySeconds: canary,
     afterIngest: after,
     caPem: ca,
     authservIds,
@@ -236,6 +256,13 @@ function toSeconds(text: string): number | undefined {
   const [, number, unit = 's'] = /^(\d{1,5})\s*(s|m|h)?$/.exec(text) ?? []
   const seconds = Number(number) * (unit === 'h' ? 3600 : unit === 'm' ? 60 : 1)
   return seconds >= 1 && seconds <= 86_400 ? seconds : undefined
+}
+
+/** 0: off. */
+function toCanary(text: string): number | undefined {
+  if (text === 'off' || text === '0') return 0
+  const seconds = toSeconds(text)
+  return seconds !== undefined && seconds >= 60 ? seconds : undefined
 }
 
 function toSwitch(text: string): boolean | undefined {

@@ -10,6 +10,8 @@ export const meanings = {
   mailboxes: 'a mailbox to read; repeatable (default: INBOX)',
   every: 'the time between polls, for example 60s or 5m (default: 60s)',
   push: 'wait for new mail between polls if the server supports IDLE: on or off (default: on)',
+  canary:
+    'how often a marked message is put into the mailbox to prove that it is received, for example 10m, or off (default: off)',
   start:
     'which existing mail becomes tickets: all, new (none of it) or mail since a day, for example 2026-11-24 (default: all; asks above 500 messages)',
   after: 'what happens on the server after a message is stored: keep, seen, move:MAILBOX or delete (default: keep)',

@@ -124,7 +124,7 @@ async function findWork(
 const listAgainSeconds = 900
 
 function changesMail(account: PolledAccount): boolean {
-  return account.afterIngest.kind !== 'keep'
+  return account.afterIngest.kind !== 'keep' || account.canary
 }
 
 /** The cursor to go on from; a new one (first poll, UIDVALIDITY changed, UIDs taken back) is written down before it is used. */

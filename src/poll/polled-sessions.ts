@@ -54,6 +54,7 @@ export function createPolledSessions(deps: SessionDeps): PollDeps['openSession']
       certificateUntil: session.certificateUntil,
       status: name => session.status(name),
       select: (name, access) => session.select(name, access),
+      append: (name, mail) => session.append(name, mail),
       mailboxes: () => session.mailboxes(),
       watch: (names, news) => session.watch(names, news),
       close,

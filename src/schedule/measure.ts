@@ -10,6 +10,7 @@ import type { SeenCertificates } from '../fetch/seen-certificates.ts'
 import type { Events } from '../observe/events.ts'
 import type { Gauges } from '../observe/gauges.ts'
 import { countAccounts, countTroubles } from '../store/accounts/accounts.ts'
+import { countCanaries } from '../store/accounts/canaries.ts'
 import { findLiveWorkers } from '../store/accounts/leases.ts'
 import { readDatabaseBytes } from '../store/db/database-size.ts'
 import { countQuarantined } from '../store/ingest/quarantine-rows.ts'
@@ -93,6 +94,7 @@ async function secondsOf(request: () => Promise<unknown>): Promise<number> {
 async function measureRows(db: Knex, gauges: Gauges): Promise<void> {
   gauges.accounts({ byState: await countAccounts(db), ...(await countTroubles(db, lateSeconds)) })
   gauges.quarantined(await countQuarantined(db, maxCounted))
+  gauges.canaries(await countCanaries(db))
   gauges.workers((await findLiveWorkers(db)).map(({ version }) => version))
 }
 

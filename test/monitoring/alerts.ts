@@ -61,6 +61,7 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
     { every: 5, series: { letterlock_quarantined_mails: '3+0x24 4+0x30' }, fires: 30, clears: 45 },
   ],
   LetterlockMailUncovered: [swinging({ letterlock_uncovered_messages: swing(0, 1) })],
+  LetterlockCanaryLate: [{ ...swinging({ letterlock_canaries_late: swing(0, 1) }), fires: phase }],
   LetterlockIgnoredMailGrows: [
     {
       // One in ten minutes for two days; then three a minute for two hours.

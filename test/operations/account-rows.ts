@@ -18,6 +18,7 @@ const settings = {
   mailboxes: '--mailbox',
   every: '--every',
   push: '--push',
+  canary: '--canary',
   after: '--after',
   ca: '--ca',
   authservIds: '--authserv-id',

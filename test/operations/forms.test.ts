@@ -101,6 +101,7 @@ const forms: readonly Form[] = [
           'mailboxes',
           'every',
           'push',
+          'canary',
           'after',
           'ca',
           'authservIds',

@@ -121,6 +121,7 @@ test('a mail on which a rule breaks does not take the others of its batch along'
     trusted: null,
     own: new Set<string>(),
     histories: new Map(),
+    canaries: new Set<string>(),
   }
   const ends = decideOutcomes(mails, known, { rereadBeforeUid: 0, startBeforeUid: 99, released: false }, policy)
   expect(ends.map(({ result, reason }) => (result === 'created' ? result : reason))).toEqual([

@@ -47,6 +47,8 @@ export interface Script {
   unlisted: Set<number>
   /** While false, IDLE is a promise that is not kept: nothing is told. */
   tells: boolean
+  /** While true, what is appended is taken and not shown: the server is deaf. */
+  hidesAppended: boolean
   /** What IDLE is answered with in place of waiting, all lines at once. */
   idle: ((tag: string) => string[]) | undefined
   /** Sent as NIL, as servers do for a mail that somebody else just removed. */
@@ -109,6 +111,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     sentBodies: new Map(),
     internalDate: '"24-Nov-2026 10:00:00 +0000"',
     form: 'literal',
+    hidesAppended: false,
     chatter: [],
     ...script,
   }
@@ -116,6 +119,11 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
   const sockets = new Set<Socket>()
   const idling = new Map<Socket, string>()
   let [accepted, most] = [0, 0]
+  const deliver = (source: Buffer): void => {
+    const uid = Math.max(0, ...full.mails.map(mail => mail.uid)) + 1
+    full.mails.push({ uid, source })
+    if (full.tells) for (const socket of idling.keys()) socket.write(`* ${full.mails.length} EXISTS\r\n`)
+  }
   const server = createServer(socket => {
     accepted += 1
     sockets.add(socket)
@@ -134,6 +142,18 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
       rest += data.toString('utf8')
       for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
         const line = rest.slice(0, end)
+        const [, bytes, now] = /^\S+ APPEND .*\{(\d+)(\+?)\}$/.exec(line) ?? []
+        if (bytes !== undefined) {
+          const whole = end + 2 + Number(bytes)
+          if (rest.length === end + 2 && now === '') socket.write('+ go on\r\n')
+          // The mail itself, which is ASCII here, and the end of the line.
+          if (rest.length < whole + 2) return
+          if (!full.hidesAppended) deliver(Buffer.from(rest.slice(end + 2, whole)))
+          rest = rest.slice(whole + 2)
+          commands.push('APPEND')
+          socket.write(`${line.split(' ', 1)} OK appended\r\n`)
+          continue
+        }
         rest = rest.slice(end + 2)
         commands.push(line.replace(/^\S+ /, ''))
         const [, tag, command] = /^(\S+) (\S+)/.exec(line) ?? []
@@ -155,11 +175,7 @@ export async function startScriptedServer(script: Partial<Script> = {}): Promise
     maxConnections: () => most,
     accepted: () => accepted,
     idling: () => idling.size,
-    deliver(source) {
-      const uid = Math.max(0, ...full.mails.map(mail => mail.uid)) + 1
-      full.mails.push({ uid, source })
-      if (full.tells) for (const socket of idling.keys()) socket.write(`* ${full.mails.length} EXISTS\r\n`)
-    },
+    deliver,
     drop() {
       for (const socket of sockets) socket.destroy()
     },

@@ -196,6 +196,7 @@ export class StoryWorld {
       ),
       own: new Set(own.values()),
       histories: this.histories(),
+      canaries: new Set(),
     }
   }
 

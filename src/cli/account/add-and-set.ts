@@ -43,6 +43,7 @@ export interface AccountOptions extends GlobalOptions, OAuthOptions {
   mailbox?: readonly string[]
   every?: string
   push?: string
+  canary?: string
   start?: string
   after?: string
   /** A file; false: the system's CAs again. */
@@ -56,7 +57,7 @@ export interface AccountOptions extends GlobalOptions, OAuthOptions {
 
 /** The fields of an operation that options name; what was not given is left out. */
 function toFields(options: AccountOptions, faults: Fault[]): Record<string, unknown> {
-  const { host, port, security, username, mailbox, every, push, start, after, ca, authservId } = options
+  const { host, port, security, username, mailbox, every, push, canary, start, after, ca, authservId } = options
   const pem =
     typeof ca === 'string' ? readCa(ca, text => faults.push({ path: ['ca'], text })) : ca === false ? null : ca
   const fields = {
@@ -67,6 +68,7 @@ function toFields(options: AccountOptions, faults: Fault[]): Record<string, unkn
     mailboxes: mailbox,
     every,
     push,
+    canary,
     start,
     after,
     ca: pem,
@@ -101,7 +103,10 @@ const optionNames: Readonly<Record<string, string>> = {
   mailboxes: '--mailbox',
   authservIds: '--authserv-id',
   ...Object.fromEntries(
-    ['host', 'port', 'security', 'username', 'every', 'push', 'start', 'after', 'ca'].map(name => [name, `--${name}`]),
+    ['host', 'port', 'security', 'username', 'every', 'push', 'canary', 'start', 'after', 'ca'].map(name => [
+      name,
+      `--${name}`,
+    ]),
   ),
 }
 
@@ -142,7 +147,7 @@ async function addFound(
 
 /** Throws why the server does not let the account in: nothing is saved then. */
 async function refuseFailing(deps: Deps, given: Record<string, unknown>): Promise<void> {
-  const { start: _, every: __, push: ___, ...asked } = given
+  const { start: _, ...asked } = given
   const tested = await test.run(deps, commandActor(), asked as z.input<typeof accountTest>)
   const failure = tested.steps.find(({ error }) => error !== undefined)?.error
   if (failure === undefined) return await printTested(tested)

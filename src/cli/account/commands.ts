@@ -31,6 +31,7 @@ function addSettings(command: Command): Command {
     .option('--mailbox <name>', meanings.mailboxes, collect)
     .option('--every <time>', meanings.every)
     .option('--push <on|off>', meanings.push)
+    .option('--canary <time>', meanings.canary)
     .option('--after <what>', meanings.after)
     .option('--ca <file>', meanings.ca)
     .option('--authserv-id <name>', meanings.authservIds, collect)
@@ -180,6 +181,7 @@ function addSet(account: Command): void {
       'after',
       examples(
         'letterlock account set 3 --every 5m',
+        'letterlock account set 3 --canary 10m',
         'letterlock account set 3 --ask-password',
         'letterlock account set 3 --oauth google    sign in again',
         'letterlock account set 3 --host imap2.example.com --password-file /run/secrets/imap',

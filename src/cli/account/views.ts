@@ -1,6 +1,12 @@
 // `letterlock account list` and `account show`.
 import { visible } from '../../foreign-text.ts'
-import { type AccountDetail, type AccountState, findAccounts, getAccount } from '../../store/accounts/accounts.ts'
+import {
+  type AccountDetail,
+  type AccountState,
+  type AccountView,
+  findAccounts,
+  getAccount,
+} from '../../store/accounts/accounts.ts'
 import { type GlobalOptions, withDatabase } from '../connect.ts'
 import { paint, print, printJson, printTable, type Style, time } from '../terminal.ts'
 
@@ -11,8 +17,18 @@ export async function listAccounts(options: GlobalOptions & { json?: boolean }):
     const accounts = await findAccounts(db)
     if (options.json) return await printJson(accounts)
     if (accounts.length === 0) return await print('no accounts yet: letterlock account add ADDRESS --host HOST')
+    const isAnyProven = accounts.some(({ canary }) => canary !== undefined)
     await printTable(
-      ['ID', 'ADDRESS', 'SERVER', 'STATE', 'LAST SUCCESS', 'BEHIND', 'WHAT TO DO'],
+      [
+        'ID',
+        'ADDRESS',
+        'SERVER',
+        'STATE',
+        'LAST SUCCESS',
+        'BEHIND',
+        ...(isAnyProven ? ['LAST PROVEN'] : []),
+        'WHAT TO DO',
+      ],
       accounts.map(account => [
         String(account.id),
         account.address,
@@ -20,11 +36,35 @@ export async function listAccounts(options: GlobalOptions & { json?: boolean }):
         account.state,
         time(account.lastSuccessAt),
         account.behindSeconds === 0 ? '-' : duration(account.behindSeconds),
-        account.state === 'active' ? '' : [account.code, account.hint].filter(Boolean).join(': '),
+        ...(isAnyProven ? [provenOf(account)] : []),
+        account.canary?.isLate
+          ? lateCanary
+          : account.state === 'active'
+            ? ''
+            : [account.code, account.hint].filter(Boolean).join(': '),
       ]),
       (cell, column) => (column === 3 ? colours[cell as AccountState] : undefined),
     )
   })
+}
+
+const lateCanary = 'its canary did not come: mail may not be received; docs/canary.md says what to look at'
+
+/** When a canary last came. */
+function provenOf({ canary }: AccountView): string {
+  if (canary === undefined) return '-'
+  return `${canary.provenAt === null ? 'never' : time(canary.provenAt)}${canary.isLate ? ' (late)' : ''}`
+}
+
+function canaryFacts(account: AccountView): [string, string][] {
+  const { canary } = account
+  if (canary === undefined) return [['canary', 'off']]
+  const took = canary.seconds === null ? '' : `, received after ${canary.seconds} s`
+  return [
+    ['canary', `every ${duration(canary.everySeconds)}${took}`],
+    ['last proven', provenOf(account)],
+    ...(canary.isLate ? ([['what to do', lateCanary]] as [string, string][]) : []),
+  ]
 }
 
 function signInOf({ oauth, hasPassword }: AccountDetail): [string, string][] {
@@ -70,6 +110,7 @@ function factsOf(account: AccountDetail): [string, string][] {
     ['mailboxes', boxes.join(', ') || 'INBOX'],
     ['every', `${account.everySeconds} s`],
     ['push', account.push ? 'on' : 'off'],
+    ...canaryFacts(account),
     ['start', account.startFrom],
     ['after', account.afterIngest],
     ['trusts', trustOf(account)],

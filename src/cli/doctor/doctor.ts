@@ -303,10 +303,19 @@ async function checkCoverage(db: Knex): Promise<Finding[]> {
     )
 }
 
-function toTrouble({ id, state, code, hint, behindSeconds }: AccountView): Finding[] {
+function toTrouble({ id, state, code, hint, behindSeconds, canary }: AccountView): Finding[] {
   if (state === 'failing' || state === 'waiting')
     return [fault('accounts', `account ${id} is ${state} (${code})`, hint ?? `letterlock account test ${id}`)]
-  if (state === 'paused' || behindSeconds <= lateSeconds) return []
+  if (state === 'paused') return []
+  if (canary?.isLate)
+    return [
+      fault(
+        'accounts',
+        `account ${id} is active, and its canary did not come: mail may not be received`,
+        `letterlock account test ${id}; docs/canary.md says what to look at`,
+      ),
+    ]
+  if (behindSeconds <= lateSeconds) return []
   const message = `account ${id} is behind: its last good poll should have been ${duration(behindSeconds)} ago`
   return [fault('accounts', message, 'does the daemon run? its log says more')]
 }

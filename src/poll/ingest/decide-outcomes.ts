@@ -3,7 +3,13 @@
 
 import { createHash } from 'node:crypto'
 import type { FetchedMessage } from '../../model/mail.ts'
-import type { ArchivedMail, BatchTicket, MailOutcome, Original } from '../../model/mail-outcome.ts'
+import {
+  type ArchivedMail,
+  type BatchTicket,
+  canaryReason,
+  type MailOutcome,
+  type Original,
+} from '../../model/mail-outcome.ts'
 import type { MessageFacts } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
 import type { Rule, SenderHistory } from '../../model/rule.ts'
@@ -35,6 +41,8 @@ export interface Known {
   awaited: Map<string, BatchTicket[]>
   /** What the tokens in the mails prove: a ticket of this account, nothing (`forged`), or another account's ticket. */
   tokens: Map<string, BatchTicket | 'forged' | 'elsewhere'>
+  /** Message-IDs of our own canaries that are under way. */
+  canaries: ReadonlySet<string>
   /** Mail servers whose word on a sender the account believes; null: nobody said. */
   trusted: readonly string[] | null
   /** Addresses of our own accounts, as personKey() has them. */
@@ -93,6 +101,7 @@ function decideOutcome(
   if (rewritten !== undefined) return { ...none, result: 'duplicate', reason: 'rewritten', original: rewritten }
   if (archived.parsed === null || sender === null || archived.fault !== null)
     return { ...none, result: 'quarantined', reason: archived.fault ?? 'unparseable' }
+  if (known.canaries.has(archived.parsed.messageId)) return { ...none, result: 'ignored', reason: canaryReason }
   return { ...none, ...triageMessage(archived.parsed, sender, archived, known, cursor, policy) }
 }
 

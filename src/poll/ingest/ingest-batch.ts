@@ -5,10 +5,11 @@
 import type { Knex } from 'knex'
 import { MessageError, ServiceError } from '../../errors/errors.ts'
 import type { FetchedMessage, IngestTarget } from '../../model/mail.ts'
-import type { ArchivedMail, BatchTicket, MailOutcome } from '../../model/mail-outcome.ts'
+import { type ArchivedMail, type BatchTicket, canaryReason, type MailOutcome } from '../../model/mail-outcome.ts'
 import type { MessageFacts, StorableMessage } from '../../model/parsed-message.ts'
 import { personKey, spellingsOf } from '../../model/person-key.ts'
 import { decodeText, type Headers, parseHeaders } from '../../parse/mime/headers.ts'
+import { findCanaries, takeCanaries } from '../../store/accounts/canaries.ts'
 import { lockLease } from '../../store/accounts/leases.ts'
 import { type MailboxChange, updateMailbox } from '../../store/accounts/mailboxes.ts'
 import type { PolledAccount } from '../../store/accounts/polled-account.ts'
@@ -167,6 +168,12 @@ function messagesOf(archived: readonly ArchivedMail[]): MessageFacts[] {
   return archived.flatMap(({ parsed }) => parsed ?? [])
 }
 
+function messageIdsOf(archived: readonly ArchivedMail[]): string[] {
+  return messagesOf(archived)
+    .map(message => message.messageId)
+    .filter(id => id !== '')
+}
+
 /**
  * The part inside the transaction: looks up what is known, decides the outcomes, inserts the rows. A mail that already has its row is skipped,
  * unless a retry was asked for, by `released` or in the row.
@@ -197,6 +204,8 @@ export async function triageMails(
   const rules = await findRules(trx, target.accountId, toConditions)
   const outcomes = decideOutcomes(fresh, known, target, { ...triage, rules, header: createHeaderReader() })
   await insertMails(trx, target, outcomes, replaced)
+  const canaries = outcomes.filter(({ reason }) => reason === canaryReason)
+  await takeCanaries(trx, target.accountId, messageIdsOf(canaries.map(({ archived }) => archived)))
   return outcomes
 }
 
@@ -240,7 +249,7 @@ async function findKnown(
   const prints = reread.flatMap(({ parsed }) => (parsed === null ? [] : (fingerprintOf(parsed) ?? [])))
   const hashes = mails.filter(({ mail }) => mail.complete).map(({ location: { sha256 } }) => sha256)
   const live = mails.filter(mail => isLive(mail, target))
-  const ownIds = messages.map(message => message.messageId).filter(id => id !== '')
+  const ownIds = messageIdsOf(mails)
   const named = await findByRefs(
     trx,
     [...new Set(refs.values())].filter(ref => ref !== undefined),
@@ -262,6 +271,7 @@ async function findKnown(
         return [token, found.accountId === target.accountId ? tickets.one(found.ticket) : 'elsewhere']
       }),
     ),
+    canaries: await findCanaries(trx, target.accountId, ownIds),
     trusted: await findTrustedServers(trx, target.accountId),
     own: await findOwn(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
     histories: await findLately(trx, target.accountId, live),

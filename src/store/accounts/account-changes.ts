@@ -23,6 +23,8 @@ export interface NewAccount {
   everySeconds: number
   /** Has a kept connection wait for mail between polls. */
   push: boolean
+  /** From canary to canary; 0: none. */
+  canarySeconds?: number
   afterIngest: string
   startFrom: string
   mailboxes: readonly string[]
@@ -92,6 +94,10 @@ function asNew(trx: Knex): Record<string, unknown> {
     last_success_at: null,
     next_attempt_at: null,
     created_at: trx.raw('UTC_TIMESTAMP(3)'),
+    canary_from: null,
+    canary_sent_at: null,
+    canary_seen_at: null,
+    canary_ms: null,
   }
 }
 
@@ -135,7 +141,11 @@ export async function updateAccount(
     }
     await trx('accounts')
       .where({ id })
-      .update({ ...columnsOf(change), next_attempt_at: soonestAttempt(trx) })
+      .update({
+        ...columnsOf(change),
+        ...(change.canarySeconds === undefined ? {} : canaryFrom(trx)),
+        next_attempt_at: soonestAttempt(trx),
+      })
     if (change.mailboxes !== undefined) await replaceMailboxes(trx, id, change.mailboxes)
     await storeSecrets(trx, id, change, writeSecret)
   })
@@ -166,6 +176,7 @@ function columnsOf(change: AccountChange): Record<string, unknown> {
     authserv_ids: change.authservIds && JSON.stringify(change.authservIds),
     poll_every_s: change.everySeconds,
     push: change.push,
+    canary_every_s: change.canarySeconds,
     after_ingest: change.afterIngest,
     enabled: change.enabled,
     ...oauthColumnsOf(change),
@@ -219,11 +230,16 @@ async function storeSecrets(
   await trx('accounts').where({ id: accountId }).update({ next_attempt_at: null })
 }
 
+/** A canary is expected from now on, and the first is sent at once; one that was not asked for cannot be late. */
+function canaryFrom(db: Knex): Record<string, unknown> {
+  return { canary_from: db.raw('UTC_TIMESTAMP(3)'), canary_sent_at: null }
+}
+
 /** Pauses or resumes. */
 export async function updateEnabled(db: Knex, id: number, enabled: boolean): Promise<void> {
   await db('accounts')
     .where({ id })
-    .update({ enabled, next_attempt_at: soonestAttempt(db) })
+    .update({ enabled, ...canaryFrom(db), next_attempt_at: soonestAttempt(db) })
 }
 
 export interface DueAccount {

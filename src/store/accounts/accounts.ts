@@ -4,6 +4,7 @@ import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { Destination, OAuthClient } from '../../model/destination.ts'
 import { readAuthservIds } from '../db/json-columns.ts'
+import { isCanaryLate } from './canaries.ts'
 import { type OAuthRow, oauthColumns, toOAuthClient } from './destinations.ts'
 
 export type AccountState = 'active' | 'failing' | 'waiting' | 'paused'
@@ -27,6 +28,19 @@ export interface AccountView {
   failures: number
   /** Seconds since the last poll that worked (or since it was added) beyond its interval; 0 if it is in time. */
   behindSeconds: number
+  /** Only where canaries are sent. */
+  canary?: CanaryView
+}
+
+/** What canaries prove of an account. */
+export interface CanaryView {
+  everySeconds: number
+  /** When the last one was received; null: none yet. */
+  provenAt: Date | null
+  /** How long it took. */
+  seconds: number | null
+  /** None was received in time: mail may not come in. */
+  isLate: boolean
 }
 
 /** What `account show` adds. */
@@ -61,6 +75,10 @@ interface Row extends OAuthRow {
   next_at: Date | null
   failures: number
   behind: number
+  canary_every_s: number
+  canary_seen_at: Date | null
+  canary_ms: number | null
+  canary_late: number
   poll_every_s: number
   push: number
   after_ingest: string
@@ -96,6 +114,10 @@ function selectAccounts(db: Knex): Knex.QueryBuilder {
       'authserv_ids',
       ...oauthColumns,
       'created_at',
+      'canary_every_s',
+      'canary_seen_at',
+      'canary_ms',
+      db.raw(`${isCanaryLate} AS canary_late`),
       db.raw('COALESCE(next_attempt_at, last_attempt_at + INTERVAL poll_every_s SECOND) AS next_at'),
       db.raw(
         'GREATEST(0, TIMESTAMPDIFF(SECOND, COALESCE(last_success_at, created_at), UTC_TIMESTAMP(3)) - CAST(poll_every_s AS SIGNED)) AS behind',
@@ -121,6 +143,16 @@ function toView(row: Row): AccountView {
     nextAttemptAt: enabled ? row.next_at : null,
     failures: row.failures,
     behindSeconds: enabled ? Number(row.behind) : 0,
+    ...(row.canary_every_s > 0 ? { canary: toCanaryView(row) } : {}),
+  }
+}
+
+function toCanaryView({ canary_every_s, canary_seen_at, canary_ms, canary_late }: Row): CanaryView {
+  return {
+    everySeconds: canary_every_s,
+    provenAt: canary_seen_at,
+    seconds: canary_ms === null ? null : canary_ms / 1000,
+    isLate: canary_late === 1,
   }
 }
 

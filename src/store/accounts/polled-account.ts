@@ -20,6 +20,8 @@ export interface PolledAccount {
   pollEveryS: number
   /** True: a kept connection waits for mail. */
   push: boolean
+  /** Marked mails are put into a mailbox, and removed once they were received. */
+  canary: boolean
   /** Another one once another password is stored; says nothing of it, and nothing outside this process. */
   passwordMark: string
   /** Polls that failed since the last one that worked. */
@@ -46,6 +48,7 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
       'start_from',
       'poll_every_s',
       'push',
+      'canary_every_s',
       'failures',
       'code',
       'fence',
@@ -62,6 +65,7 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
     createdAt: row.created_at,
     pollEveryS: row.poll_every_s,
     push: row.push === 1,
+    canary: row.canary_every_s > 0,
     passwordMark: row.password_mark,
     failures: row.failures,
     code: row.code,

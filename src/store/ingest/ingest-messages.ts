@@ -3,7 +3,7 @@
 
 import type { Knex } from 'knex'
 import type { AfterIngest, IngestTarget, MessageMeta } from '../../model/mail.ts'
-import type { MailOutcome } from '../../model/mail-outcome.ts'
+import { canaryReason, type MailOutcome } from '../../model/mail-outcome.ts'
 import type { Address, StorableMessage } from '../../model/parsed-message.ts'
 import type { SenderVerdict } from '../../model/sender-verdict.ts'
 import { cut, insertRows, type Row } from '../db/insert-rows.ts'
@@ -68,8 +68,8 @@ async function insertSources(
     batch_offset: archived.location.offset,
     stored_size: archived.location.size,
     received_at: archived.mail.receivedAt,
-    after_ingest: toText(target.afterIngest),
-    settled_at: target.afterIngest.kind,
+    after_ingest: toText(reason === canaryReason ? { kind: 'delete' } : target.afterIngest),
+    settled_at: reason === canaryReason ? 'delete' : target.afterIngest.kind,
   }))
   await insertRows(trx, 'sources', rows, {
     expressions: { settled_at: "IF(? = 'keep', UTC_TIMESTAMP(3), NULL)" },

@@ -11,7 +11,7 @@ import {
   resumeAccount as resume,
 } from '../../../operations/manage-accounts.ts'
 import { testAccount as test } from '../../../operations/test-account.ts'
-import { type AccountDetail, findPollingHost } from '../../../store/accounts/accounts.ts'
+import { type AccountDetail, type CanaryView, findPollingHost } from '../../../store/accounts/accounts.ts'
 import { findCauses } from '../../../store/accounts/poll-results.ts'
 import { findUncovered, type UncoveredMailbox } from '../../../store/accounts/uids-to-read.ts'
 import { providerName } from '../../../vault/oauth/providers.ts'
@@ -54,6 +54,7 @@ ${facts([
   ['Failures in a row', account.failures === 0 ? '' : account.failures],
   ['Next poll', nextPoll(account)],
   ['Behind', behind(account.behindSeconds)],
+  ['Last proven', account.canary === undefined ? '' : proven(account.canary)],
   ['Missing', missing.length === 0 ? '' : missingMail(id, missing)],
   ['Polled by', host ?? (account.state === 'paused' ? '' : 'no worker yet')],
 ])}</section>
@@ -79,6 +80,14 @@ ${facts([
   ['Mail that was there', starts.get(account.startFrom) ?? `only mail since ${account.startFrom}`],
 ])}</section>`,
   })
+}
+
+/** What canaries prove; docs/canary.md says what to do about a late one. */
+function proven({ provenAt, seconds, isLate }: CanaryView): Content {
+  const last = provenAt === null ? 'never' : html`${time(provenAt)}${seconds !== null && ` (after ${seconds} s)`}`
+  return isLate
+    ? html`${badge('late', 'bad')} a test mail did not come back: mail may not be received. Last: ${last}`
+    : last
 }
 
 /** What the last comparison with the server found. */

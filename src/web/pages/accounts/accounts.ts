@@ -7,6 +7,7 @@ import {
   type AccountFilter,
   type AccountState,
   type AccountView,
+  type CanaryView,
   countAccounts,
   findSomeAccounts,
   getAccount,
@@ -98,6 +99,7 @@ const columnsFor = (causes: ReadonlyMap<number, Cause>, forWhom: 'all' | 'admins
     cell: (account: AccountView) => reason(account, causes.get(account.id), forWhom, 'briefly'),
   },
   { title: 'Last success', cell: ({ lastSuccessAt }: AccountView) => time(lastSuccessAt) },
+  { title: 'Last proven', cell: ({ canary }: AccountView) => lastProven(canary) },
   { title: 'Next poll', cell: nextPoll },
   { title: 'Behind', cell: ({ behindSeconds }: AccountView) => behind(behindSeconds), align: 'right' as const },
 ]
@@ -120,6 +122,13 @@ export function reason(
 export function nextPoll({ state, nextAttemptAt }: AccountView): Content {
   if (state === 'paused') return html`<span class="none">never</span>`
   return nextAttemptAt === null || nextAttemptAt.getTime() <= Date.now() ? 'now' : time(nextAttemptAt)
+}
+
+/** When a canary last came back. */
+function lastProven(canary: CanaryView | undefined): Content {
+  if (canary === undefined) return html`<span class="none">–</span>`
+  const last = canary.provenAt === null ? 'never' : time(canary.provenAt)
+  return canary.isLate ? html`${last} ${badge('late', 'bad')}` : last
 }
 
 export function behind(seconds: number): Content {

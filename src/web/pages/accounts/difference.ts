@@ -19,6 +19,7 @@ export function changeOf(account: AccountDetail, before: AccountDestination, set
     mailboxes: readMailboxes(account),
     every: account.everySeconds,
     push: account.push,
+    canary: account.canary?.everySeconds ?? 0,
     after: account.afterIngest,
     ca: before.caPem,
     authservIds: account.authservIds,

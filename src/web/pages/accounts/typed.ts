@@ -18,6 +18,8 @@ export interface Typed {
   mailboxes: string
   every: string
   push: boolean
+  /** Empty: off. */
+  canary: string
   after: string
   moveTo: string
   start: string
@@ -40,6 +42,7 @@ export function emptyForm(provider: WellKnown | undefined): Typed {
     mailboxes: accountDefaults.mailboxes.join('\n'),
     every: `${accountDefaults.every}s`,
     push: accountDefaults.push,
+    canary: '',
     after: accountDefaults.after,
     moveTo: '',
     start: '',
@@ -61,6 +64,7 @@ export function formOf(account: AccountDetail, { caPem }: AccountDestination): T
     mailboxes: readMailboxes(account).join('\n'),
     every: `${account.everySeconds}s`,
     push: account.push,
+    canary: account.canary === undefined ? '' : `${account.canary.everySeconds}s`,
     after: moves ? 'move' : afterIngest,
     moveTo: moves ? afterIngest.slice('move:'.length) : '',
     start: account.startFrom,
@@ -81,6 +85,7 @@ export function typedOf(fields: Readonly<Record<string, string>>): Typed {
     mailboxes: text('mailboxes'),
     every: text('every'),
     push: fields.push === 'yes',
+    canary: text('canary'),
     after: text('after'),
     moveTo: text('moveTo'),
     start: text('start'),
@@ -92,7 +97,7 @@ export function typedOf(fields: Readonly<Record<string, string>>): Typed {
 
 /** As fields of an operation's input. What is left empty goes with the rest: the usual port, the address as user name, the system's CAs. */
 export function toFields(typed: Typed) {
-  const { host, port, security, username, every, push, after, moveTo, start, since, ca } = typed
+  const { host, port, security, username, every, push, canary, after, moveTo, start, since, ca } = typed
   const mailboxes = typed.mailboxes
     .split(/\r?\n/)
     .map(name => name.trim())
@@ -105,6 +110,7 @@ export function toFields(typed: Typed) {
     mailboxes: mailboxes.length === 0 ? [...accountDefaults.mailboxes] : mailboxes,
     every,
     push,
+    canary: canary === '' ? 'off' : canary,
     start: start === 'since' ? since : start,
     after: after === 'move' ? `move:${moveTo}` : after,
     ca: ca === '' ? null : `${ca}\n`,
