@@ -13,6 +13,9 @@ const onlyScenes = process.env.TEST_SCENES !== undefined
 /** What boots a Debian of its own: `npm run test:system` runs these alone, one after another. */
 const system = 'test/system/**/*.test.ts'
 const onlySystem = process.env.TEST_SYSTEM !== undefined
+/** What runs on other database servers and relatives of Redis, which are downloaded once: `npm run test:servers` runs these alone. */
+const servers = 'test/servers/**/*.test.ts'
+const onlyServers = process.env.TEST_SERVERS_MATRIX !== undefined
 
 /** What takes longest, most of it waiting, is begun first: else the end of the run waits for it alone. */
 const longest = [
@@ -22,6 +25,8 @@ const longest = [
   '/outages.test.ts',
   '/sealing-kills.test.ts',
 ]
+
+const only = onlySystem ? system : onlyServers ? servers : onlyScenes ? scenes : undefined
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -34,9 +39,10 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: withoutServers ? unit : [onlySystem ? system : onlyScenes ? scenes : 'test/**/*.test.ts'],
+    include: withoutServers ? unit : [only ?? 'test/**/*.test.ts'],
     exclude: [
       ...(onlySystem ? [] : [system]),
+      ...(onlyServers ? [] : [servers]),
       ...(process.env.TEST_LONG ? [] : ['test/long/**', ...(onlyScenes ? [] : [scenes])]),
     ],
     pool: 'forks',

@@ -1,6 +1,8 @@
 // Every setting with its type, its limits and its default, by the names of the file. `config/default.toml` tells the same to people.
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { parseDatabaseUrl } from './database-url.ts'
+import { parseSentinelUrl } from './sentinel-url.ts'
 
 const file = z.string()
 const url = (schemes: readonly string[]) =>
@@ -20,7 +22,10 @@ export const schema = z.strictObject({
   database: z
     .strictObject({
       url: url(['mysql://'])
-        .refine(value => value === '' || hasDatabase(value), {
+        .refine(value => !value.startsWith('mysql://') || parseDatabaseUrl(value) !== undefined, {
+          error: 'must be mysql://user@host:port/database, with several hosts separated by commas',
+        })
+        .refine(value => parseDatabaseUrl(value)?.database !== '', {
           error: 'must name the database, as mysql://letterlock@localhost/letterlock',
         })
         .default(''),
@@ -31,7 +36,11 @@ export const schema = z.strictObject({
     .prefault({}),
   redis: z
     .strictObject({
-      url: url(['redis://', 'rediss://', 'unix://']).default(''),
+      url: url(['redis://', 'rediss://', 'unix://', 'redis-sentinel://', 'rediss-sentinel://'])
+        .refine(value => !/^rediss?-sentinel:/.test(value) || parseSentinelUrl(value) !== undefined, {
+          error: 'must be redis-sentinel://host:port,host:port/0#NAME, with the name of the monitored Redis',
+        })
+        .default(''),
       password_file: file.default(''),
       ca_file: file.default(''),
       prefix: z
@@ -171,11 +180,7 @@ export const schema = z.strictObject({
 })
 
 function hasPassword(value: string): boolean {
-  return URL.canParse(value) && new URL(value).password !== ''
-}
-
-function hasDatabase(value: string): boolean {
-  return !URL.canParse(value) || new URL(value).protocol !== 'mysql:' || new URL(value).pathname.length > 1
+  return (URL.canParse(value) && new URL(value).password !== '') || /^[\w-]+:\/\/[^@/]*:[^@/]+@/.test(value)
 }
 
 /** What is read and written there is mail: off the host only under TLS. */

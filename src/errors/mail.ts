@@ -388,12 +388,24 @@ export const accountEntries = {
     advise: () => `${retried} If it goes on, raise poll.host_connections as far as the mail server allows.`,
     examples: [{ account: 4 }],
   }),
-  'imap.host_not_found': entry<About>({
+  'imap.host_not_found': entry<About<{ reason?: 'no_resolver' }>>({
     title: 'Host not found',
-    explain: ({ account }) => `${at(account)}the mail server’s name is not in the DNS`,
-    advise: () => 'If the host is right, check the resolver of the machine that runs Letterlock.',
-    remedies: ({ account }) => forAccount(account, id => [{ action: 'edit-account', account: id, fields: ['host'] }]),
-    examples: [{ account: 4, during: 'login' }],
+    explain: ({ account, reason }) =>
+      reason === 'no_resolver'
+        ? `${at(account)}no DNS server answers for the mail server’s name`
+        : `${at(account)}the mail server’s name is not in the DNS`,
+    advise: ({ reason }) =>
+      reason === 'no_resolver'
+        ? `Check the resolver of the machine that runs Letterlock (/etc/resolv.conf). ${retried}`
+        : 'If the host is right, check the resolver of the machine that runs Letterlock.',
+    remedies: ({ account, reason }) =>
+      reason === 'no_resolver'
+        ? []
+        : forAccount(account, id => [{ action: 'edit-account', account: id, fields: ['host'] }]),
+    examples: [
+      { account: 4, during: 'login' },
+      { account: 4, during: 'login', reason: 'no_resolver' },
+    ],
   }),
   'imap.host_unreachable': entry<About>({
     title: 'No route to host',

@@ -1,5 +1,6 @@
 // PURE. The catalogue's codes of what everybody needs: configuration, database, Redis, raw mail, the embedded servers, the web interface.
 import { entry } from './entry.ts'
+import { adviceForShortage, type Shortage } from './shortage.ts'
 
 /** ` at HOST:PORT`, where it is known. */
 function where(place: string | undefined): string {
@@ -139,14 +140,38 @@ function rawWords(verb: 'read' | 'written', params: RawParams): string {
   return `raw mail cannot be ${verb} in ${params.where ?? 'its store'}: ${what}`
 }
 
-function rawAdvice({ reason = 'unknown_answer', where: directory }: RawParams): string {
-  if (reason === 'disk') return `Check the free space and the permissions of ${directory}.`
+function diskAdvice(why: string | undefined, directory: string | undefined): string {
+  if (why === 'ENOSPC' || why === 'EDQUOT') return `Free space on the disk of ${directory}.`
+  if (why === 'EROFS')
+    return `The file system of ${directory} is mounted read-only: look for disk errors in the log of the kernel, and mount it writable again.`
+  if (why === 'EIO') return `The disk of ${directory} fails: look at the log of the kernel, and replace it.`
+  return `Check the free space and the permissions of ${directory}.`
+}
+
+function rawAdvice({ reason = 'unknown_answer', where: directory, why }: RawParams): string {
+  if (reason === 'disk') return `${adviceForShortage(why) ?? diskAdvice(why, directory)} ${mailWaits}`
   if (reason === 'directory') return 'Check that the directory exists and belongs to the service user (data.directory).'
   if (reason === 'changed_on_the_way')
     return 'Something between this host and the service changes what is sent, or the service is at fault.'
   if (reason === 'removed_meanwhile') return 'The next poll fetches the mail again and archives it anew.'
   return s3Faults[reason].advice
 }
+
+const redisRefusals = {
+  replica: {
+    what: 'takes no writes: it is a replica',
+    advice: 'Name the primary in redis.url, or the Sentinels: redis-sentinel://host:26379,host:26379/0#NAME.',
+  },
+  memory: {
+    what: 'takes no writes: it has used all memory that it may (maxmemory)',
+    advice: 'Raise maxmemory, or find out what else fills it.',
+  },
+  disk: {
+    what: 'takes no writes: it cannot write to its disk',
+    advice: 'Free space on the disk of Redis; its log says more.',
+  },
+  loading: { what: 'takes no writes yet: it starts, or waits for its replicas', advice: 'Wait until it is ready.' },
+} as const
 
 /** The schema's statement as the log shows it: verb and table. */
 type DatabaseParams = { where?: string; why?: string; statement?: string }
@@ -242,6 +267,14 @@ export const serviceEntries = {
       'Free space on the disk of the database server (its data, temporary files and binary logs), or give it more memory. All mail waits on its servers and comes in automatically then.',
     examples: [{ why: 'ER_DISK_FULL' }],
   }),
+  'db.read_only': entry<DatabaseParams>({
+    title: 'Database read-only',
+    explain: ({ where: place, why, statement = '' }) =>
+      `the database${where(place)} takes no writes: it is read-only (${why ?? 'unknown'}${statement})`,
+    advise: () =>
+      'Is it a replica, or was it made read-only (`SELECT @@read_only`)? Make it writable, or name the primary in database.url, or all servers of the cluster: mysql://letterlock@db1,db2/letterlock. Mail waits on its servers and comes in automatically then.',
+    examples: [{ why: 'ER_OPTION_PREVENTS_STATEMENT' }],
+  }),
   'db.schema_new': entry<{ found: number; worksFrom: number; needed: number }>({
     title: 'Schema too new',
     explain: ({ found, worksFrom, needed }) =>
@@ -261,8 +294,12 @@ export const serviceEntries = {
   'db.unreachable': entry<DatabaseParams>({
     title: 'Database unreachable',
     explain: ({ where: place, why }) => `the database${where(place)} cannot be reached${inBrackets(why)}`,
-    advise: () => 'Check that it runs and that database.url names its host and port or its socket.',
-    examples: [{ where: 'db.example.com:3306', why: 'ECONNREFUSED' }],
+    advise: ({ why }) =>
+      adviceForShortage(why) ?? 'Check that it runs and that database.url names its host and port or its socket.',
+    examples: [
+      { where: 'db.example.com:3306', why: 'ECONNREFUSED' },
+      { where: 'db.example.com:3306', why: 'EMFILE' },
+    ],
   }),
   'db.unsupported': entry<{ version?: string; reason?: 'logs_statements' }>({
     title: 'Database server unsupported',
@@ -341,6 +378,12 @@ export const serviceEntries = {
     remedies: ({ packages }) => [{ action: 'install-packages', packages }],
     examples: [{ programs: ['mariadbd'], packages: ['mariadb-server'] }],
   }),
+  'host.exhausted': entry<{ why: Shortage }>({
+    title: 'Host exhausted',
+    explain: ({ why }) => `this host has nothing left to open a connection with (${why})`,
+    advise: ({ why }) => `${adviceForShortage(why)} Mail waits on its servers and comes in later.`,
+    examples: [{ why: 'EMFILE' }, { why: 'ENFILE' }, { why: 'ENOMEM' }],
+  }),
   internal: entry<Record<string, never>>({
     title: 'Fault of Letterlock',
     explain: () => 'something unexpected failed',
@@ -376,6 +419,9 @@ export const serviceEntries = {
     advise: rawAdvice,
     examples: [
       { where: '/var/lib/letterlock/raw', reason: 'disk', why: 'ENOSPC' },
+      { where: '/var/lib/letterlock/raw', reason: 'disk', why: 'EROFS' },
+      { where: '/var/lib/letterlock/raw', reason: 'disk', why: 'EIO' },
+      { where: '/var/lib/letterlock/raw', reason: 'disk', why: 'EACCES' },
       { where: '/var/lib/letterlock/raw', reason: 'directory', why: 'EACCES' },
       { where: 's3://mail/raw/', reason: 'no_bucket' },
       { where: 's3://mail/raw/', reason: 'access_denied' },
@@ -423,6 +469,12 @@ export const serviceEntries = {
     explain: ({ server }) => `the Redis server is ${server}`,
     advise: () => 'Letterlock needs Redis 6.2 or Valkey 7.2, or newer.',
     examples: [{ server: 'Redis 5.0.14' }],
+  }),
+  'redis.unwritable': entry<{ where?: string; reason: 'replica' | 'memory' | 'disk' | 'loading' }>({
+    title: 'Redis takes no writes',
+    explain: ({ where: place, reason }) => `Redis${where(place)} ${redisRefusals[reason].what}`,
+    advise: ({ reason }) => `${redisRefusals[reason].advice} Mail comes in meanwhile, if later.`,
+    examples: [{ reason: 'replica' }, { reason: 'memory' }, { reason: 'disk' }, { reason: 'loading' }],
   }),
   'vault.locked': entry<{ file?: string }>({
     title: 'Sealed passwords cannot be opened',

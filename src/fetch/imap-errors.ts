@@ -3,8 +3,9 @@
 // INUSE, LIMIT, CONTACTADMIN …): nobody is locked out by our insisting, nobody is given up for an outage. Providers that want something else than
 // another password say so in words only; those of the large ones are known here.
 import type { Told } from '../errors/catalogue.ts'
-import { AccountError, type AccountErrorCode, IngestError } from '../errors/errors.ts'
+import { AccountError, type AccountErrorCode, IngestError, ServiceError } from '../errors/errors.ts'
 import type { CertificateFault, LoginRefusal, TlsFault } from '../errors/mail.ts'
+import { isShortage } from '../errors/shortage.ts'
 
 /** The fields by which imapflow and Node tell their failures apart. */
 export interface Failure {
@@ -34,6 +35,8 @@ const permanent = { temporary: false }
 export function toAccountError(error: unknown, accountId: number, during: string): IngestError {
   if (error instanceof IngestError) return error
   const failure = (error ?? {}) as Failure
+  if (isShortage(failure.code))
+    return new ServiceError('host.exhausted', { why: failure.code }, { temporary: true, cause: error })
   const [code, params, detail] = meaningOf(failure)
   const retryAfterMs = failure.throttleReset
   const told = [code, { ...params, account: accountId, during }] as Told<AccountErrorCode>
@@ -200,7 +203,6 @@ const ofNetwork: ReadonlyMap<
 
 const sameAs: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    EAI_AGAIN: 'ENOTFOUND',
     ENODATA: 'ENOTFOUND',
     ENETUNREACH: 'EHOSTUNREACH',
     EADDRNOTAVAIL: 'EHOSTUNREACH',
@@ -213,6 +215,8 @@ const sameAs: ReadonlyMap<string, string> = new Map(
 )
 
 function network({ code = '' }: Failure): Meaning | undefined {
+  // The resolver did not answer, which says nothing of the name.
+  if (code === 'EAI_AGAIN') return ['imap.host_not_found', { reason: 'no_resolver' }, temporary]
   const found = ofNetwork.get(sameAs.get(code) ?? code)
   return found && [found, {}, temporary]
 }

@@ -42,6 +42,8 @@ export interface Events {
   nightlyFailed(error: unknown): void
   /** A worker died without giving its accounts back; another one buried it. */
   workerLost(worker: string): void
+  /** The clock of this host was set, forward or back (negative), by so many seconds. */
+  clockSet(seconds: number): void
   /** A server that will not renew its certificate in time fails on that day. Told once for each certificate. */
   certificateEnding(account: number, until: Date): void
   /** Something could not be measured for /metrics. */
@@ -258,6 +260,8 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
       lost.inc()
       log.warn({ event: 'worker', worker }, 'died; its accounts are taken over')
     },
+    clockSet: seconds =>
+      log.warn({ event: 'clock', seconds }, 'the clock of this host was set; schedules are made anew'),
     certificateEnding: (account, until) =>
       log.warn({ event: 'certificate', account, until }, 'the certificate of its mail server expires soon'),
     notMeasured(what, error) {

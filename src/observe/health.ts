@@ -3,7 +3,7 @@
 import { IngestError } from '../errors/errors.ts'
 import type { Log } from './log.ts'
 
-export const parts = ['start', 'database', 'redis', 'raw', 'ingest', 'key', 'key states', 'web'] as const
+export const parts = ['start', 'database', 'redis', 'raw', 'ingest', 'host', 'key', 'key states', 'web'] as const
 export type Part = (typeof parts)[number]
 
 export interface Problem {

@@ -1,5 +1,6 @@
 // The beat: the lease, the shares, the schedules, every few seconds, as soon as Redis is back, and when this host's keys change. It is the
 // one step that mends whatever became of Redis, of another worker or of the accounts meanwhile.
+import { open } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ServiceError } from '../errors/errors.ts'
 import type { SessionPool } from '../fetch/session-pool.ts'
@@ -35,7 +36,10 @@ export function startBeat(deps: BeatDeps): Beat {
   const now = (): void => again.now.abort()
   deps.redis.on('ready', now)
   const loop = async (): Promise<void> => {
-    for (let last: Last = { keys: '', check: { dueAt: 0, known: new Map() } }; !stop.signal.aborted; ) {
+    for (
+      let last: Last = { keys: '', check: { dueAt: 0, known: new Map() }, clockMs: readClockMs() };
+      !stop.signal.aborted;
+    ) {
       again.now = new AbortController()
       last = await beat(deps, last)
       await wait(everyMs, undefined, { signal: AbortSignal.any([stop.signal, again.now.signal]) }).catch(() => {})
@@ -56,13 +60,22 @@ interface Last {
   /** The keys that the others know of. */
   keys: string
   check: ScheduleCheck
+  /** How far the clock is ahead of the time that this process has run. */
+  clockMs: number
 }
+
+const readClockMs = (): number => Date.now() - performance.now()
+/** A clock that is adjusted a little harms no schedule. */
+const clockSetMs = 2_000
 
 async function beat(deps: BeatDeps, last: Last): Promise<Last> {
   const { events, health } = deps
   const keys = deps.keyIds().join()
   const changed = keys !== last.keys
-  let { check } = last
+  const clockMs = readClockMs()
+  const setByMs = clockMs - last.clockMs
+  let check = Math.abs(setByMs) < clockSetMs ? last.check : { ...last.check, dueAt: 0 }
+  if (check !== last.check) events.clockSet(Math.round(setByMs / 1000))
   let claim: Awaited<ReturnType<typeof claimAccounts>>
   try {
     claim = await claimAccounts(deps)
@@ -80,20 +93,34 @@ async function beat(deps: BeatDeps, last: Last): Promise<Last> {
   } catch (error) {
     events.beat(undefined)
     health.fail('database', error)
-    return last
+    return { ...last, check, clockMs }
   }
   try {
     check = await repairSchedule(deps, claim.owned, check, changed || claim.taken.length > 0)
     await deps.sealing.repair()
     for (const id of await buryDeadWorkers(deps)) events.workerLost(id)
+    // What is only read works on a replica and on a full server, too.
+    await deps.redis.set(`${deps.prefix}:beat`, deps.worker.id, 'EX', beatKeySeconds)
     health.mend('redis')
   } catch (error) {
     if (error instanceof ServiceError) health.fail('database', error)
     else health.fail('redis', toRedisError(error))
   }
   if (health.isDown('raw')) await mendRaw(deps)
+  if (health.isDown('host') && (await canOpenFiles())) health.mend('host')
   if (changed) deps.sealing.request()
-  return { keys, check }
+  return { keys, check, clockMs }
+}
+
+const beatKeySeconds = 3_600
+
+/** Enough for some polls, not for the last of them alone. */
+const filesToOpen = 32
+
+async function canOpenFiles(): Promise<boolean> {
+  const opened = await Promise.allSettled(Array.from({ length: filesToOpen }, () => open('/dev/null')))
+  await Promise.all(opened.map(async file => file.status === 'fulfilled' && (await file.value.close())))
+  return opened.every(file => file.status === 'fulfilled')
 }
 
 /** A poll that kept a small batch does not show that there is room for the one that failed. */

@@ -81,7 +81,8 @@ async function runJob(
     if (!signal.aborted) await vault.work(signal, progress)
   } catch (error) {
     if (signal.aborted || isAbort(error, signal)) return
-    if (error instanceof ServiceError && error.code === 'db.unreachable') health.fail('database', error)
+    if (error instanceof ServiceError && (error.code === 'db.unreachable' || error.code === 'db.read_only'))
+      health.fail('database', error)
     else log.error({ event: 'encryption', error }, 'sealing failed')
   }
 }

@@ -22,6 +22,7 @@ import { DatabaseError } from '../store/db/database-error.ts'
 import { lookAgainMs, reconnectMs } from './early-poll.ts'
 import { partialVerdictOf, verdictOf } from './poll-verdict.ts'
 import { keepRunning, queueName, readPollJob, slotOf } from './queue.ts'
+import { toRedisError } from './redis.ts'
 import { createStalls, type Stalls } from './stalls.ts'
 
 export interface WorkerDeps extends Omit<PollDeps, 'isCrowded' | 'withdrawn'> {
@@ -231,6 +232,7 @@ async function endFailed(
   }
   deps.stalls.clear(accountId)
   if (isOfRawStore(error)) deps.health.fail('raw', error)
+  if (error instanceof ServiceError && error.code === 'host.exhausted') deps.health.fail('host', error)
   await deps.ends
     .write(accountId, toResult(outcome, error), account?.code ?? null)
     .catch(failure => deps.health.fail('database', failure))
@@ -278,5 +280,7 @@ function msSince(startedAt: number): number {
 }
 
 function toQueueError(cause: unknown): ServiceError {
+  const error = toRedisError(cause)
+  if (error.code === 'redis.unwritable') return error
   return new ServiceError('redis.unreachable', { reason: 'queue' }, { temporary: true, cause })
 }

@@ -34,6 +34,7 @@ test('a server that logs statements is refused with the right advice, and small 
 
 test.each([
   [{}, []],
+  [{ readOnly: true }, ['fault read_only']],
   [{ maxAllowedPacket: 16_777_215 }, ['fault max_allowed_packet']],
   [{ sqlMode: 'ANSI' }, ['fault sql_mode']],
   [{ globalSqlMode: 'NO_ENGINE_SUBSTITUTION' }, ['note sql_mode']],
@@ -42,6 +43,7 @@ test.each([
   [{ isolation: '' }, ['fault isolation']],
 ])('settings %j: %j', (change, found) => {
   const fitting = {
+    readOnly: false,
     maxAllowedPacket: 16_777_216,
     sqlMode: 'STRICT_TRANS_TABLES,NO_ZERO_DATE',
     isolation: 'READ-COMMITTED',

@@ -1,6 +1,6 @@
-// Servers from Debian whose packages would remove Dovecot: each has a system of its own, made once and kept under node_modules, in
-// which it runs with mounts and process ids of its own. Whatever ends the starter, the kernel ends all of it, and nothing is left
-// mounted. Root only.
+// Servers that this machine's own packages do not give: other versions, and those whose packages would remove Dovecot. Each has a Debian or
+// Ubuntu of its own, made once and kept in the user's cache, in which it runs with mounts and process ids of its own. Whatever ends the starter,
+// the kernel ends all of it, and nothing is left mounted. Root only.
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -13,15 +13,18 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { createCertificates } from '../../src/embedded/certificates.ts'
 import { user } from './dovecot.ts'
 import { createOtherClient, type FlowServer, freePorts, greets } from './flow-server.ts'
 
-const cache = new URL('../../node_modules/.cache/letterlock-servers', import.meta.url).pathname
-const suite = 'bookworm'
+/** Outside the repository: a fresh clone finds them. */
+const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'letterlock-servers')
+
+/** Where packages come from; those of Ubuntu are older and newer than any that Debian has. */
+export type Suite = 'bookworm' | 'trixie' | 'sid' | 'jammy' | 'resolute'
 const run = promisify(execFile)
 
 /** Why no such server can run here, or null. */
@@ -55,7 +58,7 @@ export interface ServerPorts {
 /** Starts it with an account for `user`; what it writes is gone with it. */
 export async function startChrootServer(wanted: ChrootServer): Promise<FlowServer> {
   await using stack = new AsyncDisposableStack()
-  const root = await makeChroot(wanted.name, wanted.packages)
+  const root = await makeChroot({ name: wanted.name, suite: 'bookworm', packages: wanted.packages })
   const state = mkdtempSync(path.join(tmpdir(), `letterlock-${wanted.name}-`))
   stack.defer(() => rmSync(state, { recursive: true, force: true }))
   const { caPem } = await createCertificates({ openssl: 'openssl', directory: state })
@@ -91,40 +94,58 @@ export async function startChrootServer(wanted: ChrootServer): Promise<FlowServe
 
 const namespaces = ['--mount', '--pid', '--fork', '--kill-child=KILL']
 
-/** The directory of a Debian with these packages; their services are not started. */
-async function makeChroot(name: string, packages: readonly string[]): Promise<string> {
+export interface Tree {
+  /** What its directory is called, with the suite. */
+  name: string
+  suite: Suite
+  packages: readonly string[]
+}
+
+/** The directory of a system with these packages, made if it is not there; their services are not started. */
+export async function makeChroot({ name, suite, packages }: Tree): Promise<string> {
   const root = path.join(cache, `${name}-${suite}`)
   if (existsSync(root)) return root
   const draft = `${root}.${process.pid}`
   mkdirSync(cache, { recursive: true })
   rmSync(draft, { recursive: true, force: true })
-  process.stderr.write(`a Debian for ${name} is made in ${root}, once\n`)
-  await run('setpriv', [...ending, 'unshare', ...namespaces, 'sh', '-euc', recipe, 'sh', draft, ...packages], {
-    maxBuffer: 1e8,
-  })
+  process.stderr.write(`a system for ${name} (${suite}) is made in ${root}, once\n`)
+  const args = [draft, await bootstrapArguments(suite), ...packages]
+  await run('setpriv', [...ending, 'unshare', ...namespaces, 'sh', '-euc', recipe, 'sh', ...args], { maxBuffer: 1e8 })
   renameSync(draft, root)
   return root
 }
 
+/** For Ubuntu with its keys, which Debian signs in a package of its own. */
+async function bootstrapArguments(suite: Suite): Promise<string> {
+  if (suite !== 'jammy' && suite !== 'resolute') return suite
+  const debian = await makeChroot({ name: 'ubuntu-keys', suite: 'trixie', packages: ['ubuntu-archive-keyring'] })
+  const keys = path.join(debian, 'usr/share/keyrings/ubuntu-archive-keyring.gpg')
+  return `--keyring=${keys} --components=main,universe ${suite}`
+}
+
 const ending = ['--pdeathsig', 'KILL']
 
+/** debootstrap of an older Debian does not know newer suites by name: those of Ubuntu are all made as `gutsy` is. */
 const recipe = `
-root=$1; shift
-debootstrap --variant=minbase ${suite} "$root"
+root=$1 arguments=$2; shift 2
+case "$arguments" in
+  *universe*) debootstrap --variant=minbase $arguments "$root" http://archive.ubuntu.com/ubuntu /usr/share/debootstrap/scripts/gutsy ;;
+  *) debootstrap --variant=minbase $arguments "$root" ;;
+esac
 printf '#!/bin/sh\\nexit 101\\n' > "$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 export DEBIAN_FRONTEND=noninteractive
-chroot "$root" apt-get update
+chroot "$root" apt-get -o Acquire::Check-Valid-Until=false update
 chroot "$root" apt-get install -y --no-install-recommends "$@"
 chroot "$root" apt-get clean
 rm -rf "$root/var/lib/apt/lists"
 mkdir "$root/letterlock"
 `
 
-interface ChrootRun {
+export interface ChrootRun {
   root: string
   /** Is `/letterlock` inside; what it says is written to `server.log` there. */
   state: string
@@ -137,7 +158,7 @@ interface ChrootRun {
  * Runs a server and waits until it is ready. Disposing it ends every process of it: the first of its process ids is a shell that
  * stays, because the kernel forgets what is to happen at its parent's death when a server changes its user.
  */
-async function startInChroot({ root, state, script, isReady }: ChrootRun): Promise<AsyncDisposable> {
+export async function startInChroot({ root, state, script, isReady }: ChrootRun): Promise<AsyncDisposable> {
   const logFile = path.join(state, 'server.log')
   const log = createWriteStream(logFile, { flags: 'a' })
   await once(log, 'open')

@@ -1,6 +1,7 @@
 // Workers and the accounts that they own. A worker's accounts are its own until `workers.lease_until`, one row renewed by its
 // heartbeat; every change of an account's owner raises the account's fencing number, and whoever writes an account's mail
-// checks that number first, so that a worker that slept through its lease cannot write. Only the database's clock is asked.
+// checks that number first, so that a worker that slept through its lease cannot write. Only the database's clock is asked. If it is set back by
+// hours, a lease that ends later than any can is none: a worker that lives renews it within seconds, and a dead one keeps nothing.
 import type { Knex } from 'knex'
 import { schemaVersion } from '../../../migrations/all.ts'
 import { AccountError } from '../../errors/errors.ts'
@@ -36,6 +37,11 @@ export async function beatWorker(
   )
 }
 
+/** As long as `poll.lease_seconds` may be. */
+const longestLeaseSeconds = 600
+/** Of a row of `workers`: the lease holds. */
+const isLeased = `(lease_until > UTC_TIMESTAMP(3) AND lease_until <= UTC_TIMESTAMP(3) + INTERVAL ${longestLeaseSeconds} SECOND)`
+
 export interface LiveWorker {
   id: string
   host: string
@@ -50,7 +56,7 @@ export async function findLiveWorkers(db: Knex): Promise<LiveWorker[]> {
   const rows: { id: string; host: string; version: string; key_ids_json: string; last_seen_at: Date }[] = await db(
     'workers',
   )
-    .whereRaw('lease_until > UTC_TIMESTAMP(3)')
+    .whereRaw(isLeased)
     .orderBy(['started_at', 'id'])
     .select('id', 'host', 'version', 'key_ids_json', 'last_seen_at')
   return rows.map(row => ({
@@ -105,7 +111,7 @@ export async function takeAccounts(db: Knex, owner: string, limit: number, takab
       `SELECT id FROM accounts
          WHERE enabled = 1 AND removed_at IS NULL
            AND (lease_owner IS NULL
-                OR lease_owner NOT IN (SELECT id FROM workers WHERE lease_until > UTC_TIMESTAMP(3)))
+                OR lease_owner NOT IN (SELECT id FROM workers WHERE ${isLeased}))
            ${lacking.length > 0 ? `AND id NOT IN (${sealedUnder(lacking)})` : ''}
          ORDER BY id LIMIT ? FOR UPDATE SKIP LOCKED`,
       [...toKeyBytes(lacking), limit],

@@ -31,6 +31,9 @@ export interface PolledAccount {
   lease: Lease
 }
 
+/** No poll is put off for longer than an hour: what is later was written before the database's clock was set back. */
+const isTime = '(next_attempt_at <= UTC_TIMESTAMP(3) OR next_attempt_at > UTC_TIMESTAMP(3) + INTERVAL 61 MINUTE)'
+
 /**
  * The account, if it is this worker's, enabled and due. Throws AccountError `account.misconfigured` for a row that makes
  * no sense.
@@ -39,7 +42,7 @@ export async function findDueAccount(db: Knex, accountId: number, owner: string)
   const row = await db('accounts')
     .where({ id: accountId, lease_owner: owner, enabled: true })
     .whereNull('removed_at')
-    .where(due => due.whereNull('next_attempt_at').orWhereRaw('next_attempt_at <= UTC_TIMESTAMP(3)'))
+    .whereRaw(`(next_attempt_at IS NULL OR ${isTime})`)
     .first(
       'id',
       ...destinationColumns,
@@ -126,12 +129,12 @@ export async function findOwnedAccounts(db: Knex, owner: string): Promise<OwnedA
       'id',
       'poll_every_s',
       db.raw("(state = 'failing') AS failing"),
-      db.raw("(state = 'failing' AND next_attempt_at <= UTC_TIMESTAMP(3)) IS TRUE AS retry_due"),
+      db.raw(`(state = 'failing' AND ${isTime}) IS TRUE AS retry_due`),
       db.raw('(last_attempt_at IS NULL) AS never_polled'),
       db.raw("(state = 'waiting' AND code = 'vault.key_missing') IS TRUE AS awaits_key"),
       db.raw(
         `(COALESCE(last_attempt_at, created_at) < UTC_TIMESTAMP(3) - INTERVAL 2 * poll_every_s + 15 SECOND
-            AND (next_attempt_at IS NULL OR next_attempt_at <= UTC_TIMESTAMP(3))) IS TRUE AS overdue`,
+            AND (next_attempt_at IS NULL OR ${isTime})) IS TRUE AS overdue`,
       ),
     )
   return rows.map(row => ({

@@ -16,7 +16,7 @@ export function isRefusedLogin(code: string | null): boolean {
   return code !== null && refusals.includes(code)
 }
 
-const isResting = `(code IN (${refusals.map(() => '?').join()}) AND last_attempt_at > UTC_TIMESTAMP(3) - INTERVAL ${restSeconds} SECOND)`
+const isResting = `(code IN (${refusals.map(() => '?').join()}) AND last_attempt_at BETWEEN UTC_TIMESTAMP(3) - INTERVAL ${restSeconds} SECOND AND UTC_TIMESTAMP(3))`
 
 /** The earliest next attempt of an account's row, for `next_attempt_at`: at once, or after the rest. */
 export function soonestAttempt(db: Knex): Knex.Raw {

@@ -2,6 +2,7 @@
 // server's messages carry values too. Of both, only numbers, the verb and the table are kept.
 import type { Told } from '../../errors/catalogue.ts'
 import { ServiceError, type ServiceErrorCode } from '../../errors/errors.ts'
+import { isShortage } from '../../errors/shortage.ts'
 
 /**
  * Whose fault a failure can be. `service`: the server's alone, whatever else goes through (it is full, it lets us not in). `passing`: others held a
@@ -67,16 +68,36 @@ function isFull(errno: number): boolean {
   return full.has(errno) || (errno > 0 && errno < firstServerError)
 }
 
+/** ER_OPEN_AS_READONLY, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE, ER_INNODB_READ_ONLY: a replica, or a server that was made one. */
+const readOnly = new Set([1036, 1792, 1836, 1874])
+/** ER_OPTION_PREVENTS_STATEMENT names the option. */
+const optionPrevents = 1290
+/** ER_UNKNOWN_COM_ERROR, as a node of a Galera cluster answers that has lost the others. */
+const unknownCommand = 1047
+
+function isReadOnly(errno: number, message: string): boolean {
+  return readOnly.has(errno) || (errno === optionPrevents && /read.only/i.test(message))
+}
+
 const checkViolatedMariaDb = 4025
 const checkViolatedMySql = 3819
 
 /** What a driver's error means, without a word of the statement's values. `where`: the host and port, or the socket. */
 export function toDatabaseError(error: unknown, sql: string, where = ''): ServiceError {
   if (error instanceof ServiceError) return error
-  const { code = '', errno = 0, name = '' } = error as { code?: string; errno?: number; name?: string }
+  const {
+    code = '',
+    errno = 0,
+    name = '',
+    message = '',
+  } = error as Partial<Record<'code' | 'name' | 'message', string>> & {
+    errno?: number
+  }
   if (
     unreachable.has(code) ||
+    isShortage(code) ||
     name === 'KnexTimeoutError' ||
+    (errno === unknownCommand && /wsrep/i.test(message)) ||
     /closed state|Connection lost|connection is closed/i.test(String(error))
   ) {
     const why = code || name || 'connection lost'
@@ -88,6 +109,10 @@ export function toDatabaseError(error: unknown, sql: string, where = ''): Servic
   if (errno === checkViolatedMariaDb || errno === checkViolatedMySql)
     return new DatabaseError('db.constraint', {}, { temporary: false, errno })
   const statement = statementOf(sql)
+  if (isReadOnly(errno, message)) {
+    const why = code || String(errno)
+    return new DatabaseError('db.read_only', { where, why, statement }, { temporary: true, errno })
+  }
   if (isFull(errno)) {
     const why = code || String(errno)
     return new DatabaseError('db.full', { where, why, statement }, { temporary: true, errno })

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import knexPackage, { type Knex } from 'knex'
 import type { Config } from '../../config/config.ts'
+import { type DatabaseHost, parseDatabaseUrl } from '../../config/database-url.ts'
 import { findCredential } from '../../config/systemd-credentials.ts'
 import { ServiceError } from '../../errors/errors.ts'
 import { DatabaseError, deadlock, lockWaitTimeout, toDatabaseError } from './database-error.ts'
@@ -27,10 +28,10 @@ export type DatabaseUse = 'everything' | 'sealing'
 const sealingPool = 4
 
 /**
- * Opens a pool; nothing is connected yet. `url` is `mysql://user@host:port/name` or `mysql://user@localhost/name?socket=/path`.
- * Off the host TLS is required and the server's certificate is checked. Errors of every query are DatabaseErrors. The password file
- * and the CA file are read for every new connection, so that a change counts at once; one that cannot be read is `config.unreadable`.
- * `typed`: a password that a person typed, in place of the file's.
+ * Opens a pool; nothing is connected yet. `url` is as parseDatabaseUrl reads it: of several hosts the first that takes writes is used, and
+ * another one once it is gone or takes none. Off the host TLS is required and the server's certificate is checked. Errors of every query are
+ * DatabaseErrors. The password file and the CA file are read for every new connection, so that a change counts at once; one that cannot be
+ * read is `config.unreadable`. `typed`: a password that a person typed, in place of the file's.
  */
 export function openDatabase(
   url: string,
@@ -38,53 +39,71 @@ export function openDatabase(
   use: DatabaseUse = 'everything',
   typed?: string,
 ): Knex {
+  const { hosts, socketPath, user, database } = readUrl(url)
+  const places: readonly Place[] = socketPath === null ? hosts : [{ socketPath }]
+  const sessions = createSessions()
+  const fresh = (place: Place): object => ({
+    ...place,
+    ...('socketPath' in place ? {} : tlsOf(place.host, config)),
+    password: typed ?? readPassword(config.passwordFile, 'database-password'),
+  })
   return knexPackage({
-    client: clientWith(() => ({
-      ...freshSettings(url, config),
-      ...(typed === undefined ? {} : { password: typed }),
-    })) as unknown as typeof Knex.Client,
-    connection: connectionOf(url),
+    client: clientWith({ places, fresh, sessions }) as unknown as typeof Knex.Client,
+    connection: {
+      ...places[0],
+      ...{ user, database, charset: 'utf8mb4', timezone: 'Z', supportBigNumbers: true },
+      connectTimeout: places.length > 1 ? connectToAnyMs : connectMs,
+      ...{ disableEval: true, maxPreparedStatements: 100 },
+    },
     pool: {
       min: 0,
       max: use === 'sealing' ? sealingPool : config.poolSize,
       idleTimeoutMillis: idleConnectionMs,
       afterCreate: prepareSession(use),
+      validate: (connection: object) => sessions.isCurrent(connection),
     },
-    acquireConnectionTimeout: 10_000,
+    acquireConnectionTimeout: connectMs,
     compileSqlOnError: false,
     log: { warn: silent, error: silent, deprecate: silent, debug: silent },
   })
 }
 
-/** knex would print failed connections; they are thrown anyway. */
-function silent(): void {}
+const connectMs = 10_000
+/** A host that is switched off answers nothing: there is to be time for another one. */
+const connectToAnyMs = 3_000
 
-function connectionOf(url: string): Record<string, unknown> {
-  const parsed = new URL(url)
-  const socketPath = parsed.searchParams.get('socket')
+type Place = DatabaseHost | { socketPath: string }
+
+function readUrl(url: string): NonNullable<ReturnType<typeof parseDatabaseUrl>> {
+  const read = parseDatabaseUrl(url)
+  if (read !== undefined) return read
+  throw new ServiceError(
+    'config.invalid',
+    { reason: 'faults', faults: ['database.url: must be mysql://user@host:port/database'] },
+    { temporary: false },
+  )
+}
+
+/** Which sessions of a pool are still good: a server that takes no more writes is left by all of them, to find the one that does. */
+interface Sessions {
+  add(connection: object): void
+  isCurrent(connection: object): boolean
+  leave(): void
+}
+
+function createSessions(): Sessions {
+  let current = new WeakSet()
   return {
-    ...(socketPath === null ? { host: hostOf(parsed), port: Number(parsed.port || 3306) } : { socketPath }),
-    user: decodeURIComponent(parsed.username),
-    database: decodeURIComponent(parsed.pathname.slice(1)),
-    charset: 'utf8mb4',
-    timezone: 'Z',
-    supportBigNumbers: true,
-    connectTimeout: 10_000,
-    disableEval: true,
-    maxPreparedStatements: 100,
+    add: connection => void current.add(connection),
+    isCurrent: connection => current.has(connection),
+    leave() {
+      current = new WeakSet()
+    },
   }
 }
 
-function hostOf(url: URL): string {
-  return url.hostname || 'localhost'
-}
-
-/** What files say at this moment. */
-function freshSettings(url: string, config: Config['database']): Record<string, unknown> {
-  const parsed = new URL(url)
-  const tls = parsed.searchParams.has('socket') ? {} : tlsOf(hostOf(parsed), config)
-  return { password: readPassword(config.passwordFile, 'database-password'), ...tls }
-}
+/** knex would print failed connections; they are thrown anyway. */
+function silent(): void {}
 
 function tlsOf(host: string, config: Config['database']): object {
   if (isLocal(host) && config.caFile === '') return {}
@@ -140,67 +159,110 @@ function prepareSession(use: DatabaseUse): PrepareSession {
   }
 }
 
+interface RawConnection extends DriverConnection {
+  destroy(): void
+}
+
 interface RawClient {
   new (
     config: Knex.Config,
   ): {
     query(connection: unknown, query: { sql?: string } | string): Promise<unknown>
     acquireConnection(): Promise<unknown>
-    acquireRawConnection(): Promise<unknown>
+    acquireRawConnection(): Promise<RawConnection>
     connectionSettings: { socketPath?: string; host?: string; port?: number; password?: string }
   }
 }
 
 const MysqlClient = createRequire(import.meta.url)('knex/lib/dialects/mysql2/index.js') as RawClient
 
-/** knex's MySQL client, with errors turned at the edge. */
-class SafeClient extends MysqlClient {
-  override async query(connection: unknown, query: { sql?: string } | string): Promise<unknown> {
-    try {
-      return await super.query(connection, query)
-    } catch (error) {
-      throw toDatabaseError(error, typeof query === 'string' ? query : (query.sql ?? ''))
-    }
-  }
+interface ClientOptions {
+  places: readonly Place[]
+  /** What is asked for again at every new connection. */
+  fresh(place: Place): object
+  sessions: Sessions
+}
 
-  /** A server that takes connections and says nothing ends in the pool's own time limit. */
-  override async acquireConnection(): Promise<unknown> {
-    try {
-      return await super.acquireConnection()
-    } catch (error) {
-      throw this.#toConnectError(error)
+/** knex's MySQL client, with errors turned at the edge, which looks for the server that takes writes. */
+function clientWith({ places, fresh, sessions }: ClientOptions): RawClient {
+  /** The place that was good last. */
+  let good = 0
+  const where = (place: Place): string => ('socketPath' in place ? place.socketPath : `${place.host}:${place.port}`)
+  const everywhere = places.map(where).join(', ')
+  return class SafeClient extends MysqlClient {
+    override async query(connection: unknown, query: { sql?: string } | string): Promise<unknown> {
+      try {
+        return await super.query(connection, query)
+      } catch (cause) {
+        const error = toDatabaseError(cause, typeof query === 'string' ? query : (query.sql ?? ''))
+        if (error.code === 'db.read_only') sessions.leave()
+        throw error
+      }
     }
-  }
 
-  override async acquireRawConnection(): Promise<unknown> {
-    try {
-      return await super.acquireRawConnection()
-    } catch (error) {
-      throw this.#toConnectError(error)
+    /** A server that takes connections and says nothing ends in the pool's own time limit. */
+    override async acquireConnection(): Promise<unknown> {
+      try {
+        return await super.acquireConnection()
+      } catch (error) {
+        throw toDatabaseError(error, 'connect', everywhere)
+      }
     }
-  }
 
-  #toConnectError(error: unknown): ServiceError {
-    const { socketPath, host, port } = this.connectionSettings
-    return toDatabaseError(error, 'connect', socketPath ?? `${host}:${port}`)
+    override async acquireRawConnection(): Promise<RawConnection> {
+      const connection = places.length === 1 ? await this.#connect(0) : await this.#connectToAny()
+      sessions.add(connection)
+      return connection
+    }
+
+    /** To the first place that takes writes, beginning with the one that did last; else to the first that can be reached. */
+    async #connectToAny(): Promise<RawConnection> {
+      const order = places.map((_, i) => (good + i) % places.length)
+      const [readOnly, failures]: [number[], unknown[]] = [[], []]
+      for (const index of order) {
+        try {
+          const connection = await this.#connect(index)
+          if (await takesWrites(connection).catch(() => false)) {
+            good = index
+            return connection
+          }
+          connection.destroy()
+          readOnly.push(index)
+        } catch (error) {
+          failures.push(error)
+        }
+      }
+      const [first] = readOnly
+      if (first !== undefined) return await this.#connect(first)
+      throw failures.find(error => (error as ServiceError).code !== 'db.unreachable') ?? failures[0]
+    }
+
+    async #connect(index: number): Promise<RawConnection> {
+      const place = places[index] as Place
+      try {
+        const { password, ...shown } = fresh(place) as { password: string | undefined }
+        Object.assign(this.connectionSettings, shown)
+        // As knex keeps it: not to be listed.
+        Object.defineProperty(this.connectionSettings, 'password', {
+          value: password,
+          writable: true,
+          configurable: true,
+        })
+        // The settings are read before this waits for anything.
+        return await super.acquireRawConnection()
+      } catch (error) {
+        throw toDatabaseError(error, 'connect', where(place))
+      }
+    }
   }
 }
 
-/** The client, with settings that are asked for again at every new connection. */
-function clientWith(fresh: () => Record<string, unknown>): typeof SafeClient {
-  return class FreshClient extends SafeClient {
-    override async acquireRawConnection(): Promise<unknown> {
-      const { password, ...shown } = fresh()
-      Object.assign(this.connectionSettings, shown)
-      // As knex keeps it: not to be listed.
-      Object.defineProperty(this.connectionSettings, 'password', {
-        value: password,
-        writable: true,
-        configurable: true,
-      })
-      return await super.acquireRawConnection()
-    }
-  }
+/** A replica, or a server that was made read-only; even users who may write there all the same are to leave it alone. */
+async function takesWrites(connection: RawConnection): Promise<boolean> {
+  const [rows] = (await connection
+    .promise()
+    .query('SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.innodb_read_only AS innodb_read_only')) as [object[]]
+  return Object.values(rows[0] ?? {}).every(value => /^(0|off)$/i.test(String(value)))
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 
 export interface SettingFault {
   /** The server's variable. */
-  name: 'max_allowed_packet' | 'sql_mode' | 'isolation'
+  name: 'read_only' | 'max_allowed_packet' | 'sql_mode' | 'isolation'
   /** `note`: it harms others than us. */
   level: 'fault' | 'note'
   message: string
@@ -12,6 +12,8 @@ export interface SettingFault {
 
 /** What the server says; a variable that it does not have is ''. */
 export interface ServerSettings {
+  /** Of the whole server: a replica, or one that was made read-only. */
+  readOnly: boolean
   maxAllowedPacket: number
   /** Of our sessions, which ask for it themselves. */
   sqlMode: string
@@ -26,12 +28,14 @@ const neededPacket = 16_777_216
 export async function readServerSettings(db: Knex): Promise<ServerSettings> {
   const read = async (scope: 'SESSION' | 'GLOBAL') => {
     const [rows] = (await db.raw(
-      `SHOW ${scope} VARIABLES WHERE Variable_name IN ('max_allowed_packet', 'sql_mode', 'transaction_isolation', 'tx_isolation')`,
+      `SHOW ${scope} VARIABLES WHERE Variable_name IN ('read_only', 'innodb_read_only', 'max_allowed_packet', 'sql_mode', 'transaction_isolation', 'tx_isolation')`,
     )) as [{ Variable_name: string; Value: string }[]]
     return new Map(rows.map(row => [row.Variable_name, row.Value]))
   }
   const session = await read('SESSION')
+  const isOn = (name: string): boolean => !/^(|0|off)$/i.test(session.get(name) ?? '')
   return {
+    readOnly: isOn('read_only') || isOn('innodb_read_only'),
     maxAllowedPacket: Number(session.get('max_allowed_packet')),
     sqlMode: session.get('sql_mode') ?? '',
     isolation: session.get('transaction_isolation') ?? session.get('tx_isolation') ?? '',
@@ -41,8 +45,16 @@ export async function readServerSettings(db: Knex): Promise<ServerSettings> {
 
 /** Those that do not fit. */
 export function judgeServerSettings(settings: ServerSettings): SettingFault[] {
-  const { maxAllowedPacket, sqlMode, isolation, globalSqlMode } = settings
+  const { readOnly, maxAllowedPacket, sqlMode, isolation, globalSqlMode } = settings
   const found: SettingFault[] = []
+  if (readOnly) {
+    found.push({
+      name: 'read_only',
+      level: 'fault',
+      message: 'the server is read-only (read_only): no mail can be stored',
+      hint: 'name the primary in database.url, or all servers of the cluster (mysql://user@db1,db2/database), or `SET GLOBAL read_only = 0` if this is the primary',
+    })
+  }
   if (maxAllowedPacket < neededPacket) {
     found.push({
       name: 'max_allowed_packet',

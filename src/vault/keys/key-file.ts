@@ -15,6 +15,7 @@ import path from 'node:path'
 import { type Failure, type Told, toFailure } from '../../errors/catalogue.ts'
 import { ServiceError } from '../../errors/errors.ts'
 import { remedyCommand } from '../../errors/remedy.ts'
+import { isShortage } from '../../errors/shortage.ts'
 import { type Key, keyBytes, toKey } from '../secrets/envelope.ts'
 
 export type KeyFileFault =
@@ -64,13 +65,9 @@ function toFact(file: string, error: unknown): KeyFileFact {
   if (code === 'ELOOP') return refused('key_file.symlink', { file })
   if (code === 'ENXIO') return refused('key_file.type', { file })
   if (code === 'EACCES') return refused('key_file.unreadable', { file, ...accessOf(file) })
-  if (isShortage(error)) return refused('key_file.shortage', { file, why: code })
+  // It says nothing of the file.
+  if (isShortage(code)) return refused('key_file.shortage', { file, why: code })
   return refused('key_file.unreadable', { file, why: code })
-}
-
-/** What says nothing of the file: this process or the system has too many files open, or no memory. */
-export function isShortage(error: unknown): boolean {
-  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 /** For whoever needs what could not be looked at. */

@@ -4,8 +4,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Config } from '../../config/config.ts'
 import { findCredential } from '../../config/systemd-credentials.ts'
+import { isShortage } from '../../errors/shortage.ts'
 import type { Key } from '../secrets/envelope.ts'
-import { isShortage, type KeyFileFact, type KeyFileOrigin, readKeyFile } from './key-file.ts'
+import { type KeyFileFact, type KeyFileOrigin, readKeyFile } from './key-file.ts'
 import { nextName, retiredName } from './place-key-file.ts'
 
 /** Where the keys are. `credential`: systemd gave them; they are read-only and the same until a restart. */
@@ -108,6 +109,6 @@ function retiredFiles(file: string): string[] | undefined {
       .filter(entry => entry.startsWith(`${name}.retired-`) && entry.endsWith(ext))
       .map(entry => path.join(dir, entry))
   } catch (error) {
-    return isShortage(error) ? undefined : []
+    return isShortage((error as NodeJS.ErrnoException).code) ? undefined : []
   }
 }

@@ -15,7 +15,8 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
-import { isShortage, toShortageError } from './key-file.ts'
+import { isShortage } from '../../errors/shortage.ts'
+import { toShortageError } from './key-file.ts'
 import type { SeenState } from './key-state.ts'
 import type { KeyPaths } from './keyring.ts'
 
@@ -51,7 +52,7 @@ export function readSeen(keyPaths: KeyPaths): Seen {
     const { keys, unsealing } = schema.parse(JSON.parse(readFileSync(seenFileOf(keyPaths), 'utf8')))
     return { states: new Map(Object.entries(keys)), unsealing }
   } catch (cause) {
-    if (isShortage(cause)) throw toShortageError(seenFileOf(keyPaths), cause)
+    if (isShortage((cause as NodeJS.ErrnoException).code)) throw toShortageError(seenFileOf(keyPaths), cause)
     return { states: new Map(), unsealing: undefined }
   }
 }
