@@ -272,7 +272,7 @@ export const serviceEntries = {
     explain: ({ where: place, why, statement = '' }) =>
       `the database${where(place)} takes no writes: it is read-only (${why ?? 'unknown'}${statement})`,
     advise: () =>
-      'Is it a replica, or was it made read-only (`SELECT @@read_only`)? Make it writable, or name the primary in database.url, or all servers of the cluster: mysql://letterlock@db1,db2/letterlock. Mail waits on its servers and comes in automatically then.',
+      'Is it a replica, or was it made read-only (the variable read_only)? Make it writable, or name the primary in database.url, or all servers of the cluster: mysql://letterlock@db1,db2/letterlock. Mail waits on its servers and comes in automatically then.',
     examples: [{ why: 'ER_OPTION_PREVENTS_STATEMENT' }],
   }),
   'db.schema_new': entry<{ found: number; worksFrom: number; needed: number }>({

@@ -93,3 +93,16 @@ test.each<[what: RegExp, code: string, temporary: boolean, failure: object]>([
   expect(error.message).toMatch(what)
   expect(error).toMatchObject({ code, temporary })
 })
+
+test('a resolver that does not answer says nothing of the name, and files that this host lacks nothing of the account', () => {
+  expect(toAccountError({ code: 'ENOTFOUND' }, 4, 'login')).toMatchObject({
+    code: 'imap.host_not_found',
+    params: { account: 4 },
+  })
+  expect(toAccountError({ code: 'EAI_AGAIN' }, 4, 'login')).toMatchObject({
+    code: 'imap.host_not_found',
+    params: { reason: 'no_resolver' },
+    temporary: true,
+  })
+  expect(toAccountError({ code: 'EMFILE' }, 4, 'login')).toMatchObject({ code: 'host.exhausted', temporary: true })
+})

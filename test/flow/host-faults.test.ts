@@ -82,7 +82,7 @@ test('the clock of the database is set back by hours: a dead worker keeps no acc
   const id = await world.add(server.destination, 'secret')
   // What a worker that died left behind, and a failed account, as they look once the clock was set back.
   await world.db.raw(
-    "INSERT INTO workers (id, host, version, schema_version, key_ids_json, lease_until) VALUES ('dead', 'a', '1', 1, '[]', UTC_TIMESTAMP(3) + INTERVAL 5 HOUR)",
+    "INSERT INTO workers (id, host, version, schema_version, key_ids_json, last_seen_at, lease_until) VALUES ('dead', 'a', '1', 1, '[]', UTC_TIMESTAMP(3) + INTERVAL 5 HOUR, UTC_TIMESTAMP(3) + INTERVAL 5 HOUR)",
   )
   await world
     .db('accounts')

@@ -1,7 +1,7 @@
 // Workers and the accounts that they own. A worker's accounts are its own until `workers.lease_until`, one row renewed by its
 // heartbeat; every change of an account's owner raises the account's fencing number, and whoever writes an account's mail
-// checks that number first, so that a worker that slept through its lease cannot write. Only the database's clock is asked. If it is set back by
-// hours, a lease that ends later than any can is none: a worker that lives renews it within seconds, and a dead one keeps nothing.
+// checks that number first, so that a worker that slept through its lease cannot write. Only the database's clock is asked. If it is set back,
+// a lease that was renewed in what is now the future is none: a worker that lives renews it within seconds, and a dead one keeps nothing.
 import type { Knex } from 'knex'
 import { schemaVersion } from '../../../migrations/all.ts'
 import { AccountError } from '../../errors/errors.ts'
@@ -37,10 +37,8 @@ export async function beatWorker(
   )
 }
 
-/** As long as `poll.lease_seconds` may be. */
-const longestLeaseSeconds = 600
-/** Of a row of `workers`: the lease holds. */
-const isLeased = `(lease_until > UTC_TIMESTAMP(3) AND lease_until <= UTC_TIMESTAMP(3) + INTERVAL ${longestLeaseSeconds} SECOND)`
+/** Of a row of `workers`: the lease holds, and was not renewed at a time that is still to come. */
+const isLeased = '(lease_until > UTC_TIMESTAMP(3) AND last_seen_at <= UTC_TIMESTAMP(3) + INTERVAL 1 MINUTE)'
 
 export interface LiveWorker {
   id: string

@@ -31,8 +31,8 @@ export interface PolledAccount {
   lease: Lease
 }
 
-/** No poll is put off for longer than an hour: what is later was written before the database's clock was set back. */
-const isTime = '(next_attempt_at <= UTC_TIMESTAMP(3) OR next_attempt_at > UTC_TIMESTAMP(3) + INTERVAL 61 MINUTE)'
+/** What was put off after an attempt that is still to come was so before the database's clock was set back: it does not wait for that time. */
+const isTime = '(next_attempt_at <= UTC_TIMESTAMP(3) OR last_attempt_at > UTC_TIMESTAMP(3) + INTERVAL 1 MINUTE)'
 
 /**
  * The account, if it is this worker's, enabled and due. Throws AccountError `account.misconfigured` for a row that makes
