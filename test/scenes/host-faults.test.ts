@@ -329,7 +329,8 @@ function findMemoryGroups(): { root: string; limit: string } | undefined {
 
 const groups = isRoot ? findMemoryGroups() : undefined
 
-test.runIf(groups !== undefined)(
+/** With `npm run test:long`: it takes minutes. */
+test.runIf(groups !== undefined && process.env.TEST_LONG)(
   'too little memory: the kernel kills the daemon again and again, and nothing is lost or doubled',
   async () => {
     const box = 'memory'
