@@ -24,12 +24,14 @@ export interface Report {
   stuck: string[]
   orphans: string[]
   foreign: string[]
+  /** Mailboxes of which `account coverage` tells other numbers than the server's files. */
+  uncovered: string[]
   early: string[]
   /** Daemons that ended by themselves, and faults of letterlock in their logs. */
   broken: string[]
 }
 
-export const failureKinds = ['lost', 'doubled', 'stuck', 'orphans', 'foreign', 'early', 'broken'] as const
+export const failureKinds = ['lost', 'doubled', 'stuck', 'orphans', 'foreign', 'uncovered', 'early', 'broken'] as const
 
 export function hasFailed(report: Report): boolean {
   return failureKinds.some(kind => report[kind].length > 0)

@@ -16,6 +16,7 @@ import { recoverSources } from '../../src/poll/ingest/recover-sources.ts'
 import { createTriagePolicy } from '../../src/poll/ingest/triage-policy.ts'
 import { randomOf } from '../support/random.ts'
 import { check } from './checks.ts'
+import { checkCoverage } from './coverage.ts'
 import { carryOut } from './faults.ts'
 import { createOtherClients } from './other-clients.ts'
 import { type FaultKind, planFaults } from './plan.ts'
@@ -68,6 +69,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   const early = await watching
   const recovered = await recover(scene)
   const findings = await insist(() => check(scene, register))
+  const uncovered = await insist(() => checkCoverage(scene))
   return {
     seed,
     seconds: (calmAt - startedAt) / 1000,
@@ -84,6 +86,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
     stuck,
     early,
     ...findings,
+    uncovered,
     broken: [...scene.ended, ...findBugs(scene)],
   }
 }
