@@ -1,7 +1,11 @@
+import { globSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import path from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { TimeTable } from './support/time-table.ts'
+
+const root = path.resolve(import.meta.dirname, '..')
 
 /** The quick part of what needs no server: `npm run test:unit` runs these alone, in a few seconds. */
 const unit = ['test/{parse,thread,vault,schedule,fetch,cli,poll,observe}/**/*.unit.test.ts', 'test/*.test.ts']
@@ -10,6 +14,11 @@ const withoutServers = process.env.TEST_SERVERS === 'none'
 /** What takes minutes: `npm run test:scenes` runs these alone, `npm run test:long` with all others. */
 const scenes = 'test/scenes/**/*.test.ts'
 const onlyScenes = process.env.TEST_SCENES !== undefined
+/** Dear tests among others carry the tag: `npm test` leaves them out, `npm run test:scenes` finds their files here. */
+const sceneTag = { name: 'scene', description: 'takes long; npm run test:scenes' }
+const withTag = globSync('test/**/*.test.ts', { cwd: root }).filter(file =>
+  /tags: \['scene'\]|@module-tag scene/.test(readFileSync(path.join(root, file), 'utf8')),
+)
 /** What boots a Debian of its own: `npm run test:system` runs these alone, one after another. */
 const system = 'test/system/**/*.test.ts'
 const onlySystem = process.env.TEST_SYSTEM !== undefined
@@ -26,7 +35,7 @@ const longest = [
   '/sealing-kills.test.ts',
 ]
 
-const only = onlySystem ? system : onlyServers ? servers : onlyScenes ? scenes : undefined
+const only = onlySystem ? [system] : onlyServers ? [servers] : onlyScenes ? [scenes, ...withTag] : undefined
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -38,8 +47,9 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    root: new URL('..', import.meta.url).pathname,
-    include: withoutServers ? unit : [only ?? 'test/**/*.test.ts'],
+    root,
+    tags: [sceneTag],
+    include: withoutServers ? unit : (only ?? ['test/**/*.test.ts']),
     exclude: [
       ...(onlySystem ? [] : [system]),
       ...(onlyServers ? [] : [servers]),
@@ -53,7 +63,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Commands are started hundreds of times: they find their code compiled.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/letterlock-tests', import.meta.url).pathname },
-    setupFiles: ['test/support/processor-time.ts'],
+    setupFiles: ['test/support/processor-time.ts', ...(onlyScenes ? ['test/support/only-scenes.ts'] : [])],
     reporters: ['default', new TimeTable()],
     // For tests that hang; how quick a machine is decides nothing.
     testTimeout: 600_000,

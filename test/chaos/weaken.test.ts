@@ -1,3 +1,4 @@
+/** @module-tag scene */
 // What chaos weakens is still there to be weakened: a run with a weakness that changes nothing would prove nothing.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

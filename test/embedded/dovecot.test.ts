@@ -86,7 +86,7 @@ test('its certificate is good for localhost and 127.0.0.1 under its own CA, and 
   })
 })
 
-test('told to, it serves an expired certificate, or offers no TLS at all', async () => {
+test('told to, it serves an expired certificate, or offers no TLS at all', { tags: ['scene'] }, async () => {
   await withDirectory(async directory => {
     {
       await using old = await start(directory, { expired: true })
@@ -100,7 +100,9 @@ test('told to, it serves an expired certificate, or offers no TLS at all', async
   })
 })
 
-test('ports, CA and mail are the same at the next start; a port that somebody else has by then is another', async () => {
+test('ports, CA and mail are the same at the next start; a port that somebody else has by then is another', {
+  tags: ['scene'],
+}, async () => {
   await withDirectory(async directory => {
     const first = await start(directory)
     first.deliver(user.name, 'Büro/日本 & Co', [Buffer.from('Subject: kept\r\n\r\n')])
@@ -132,7 +134,9 @@ test('a second one on the directory is refused, and what it has is not touched',
   })
 })
 
-test('when the parent is killed Dovecot ends, connections and all, and the next start takes its place', async () => {
+test('when the parent is killed Dovecot ends, connections and all, and the next start takes its place', {
+  tags: ['scene'],
+}, async () => {
   await withDirectory(async directory => {
     const starter = path.join(import.meta.dirname, 'starter.ts')
     const parent = spawn(process.execPath, [starter, 'dovecot', directory], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -150,7 +154,7 @@ test('when the parent is killed Dovecot ends, connections and all, and the next 
   })
 })
 
-test('a start that fails after Dovecot was killed is tried again until it works', async () => {
+test('a start that fails after Dovecot was killed is tried again until it works', { tags: ['scene'] }, async () => {
   await withDirectory(async directory => {
     const told: string[] = []
     await using dovecot = await start(directory, { progress: line => told.push(line) })

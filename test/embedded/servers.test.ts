@@ -84,7 +84,7 @@ test('both listen on sockets alone, in a folder that nobody else may enter, and 
   expect(await redisOf(second, 'GET', 'kept')).toBe('yes')
 })
 
-test('what commits is on the disk, unless a test asked for less', async () => {
+test('what commits is on the disk, unless a test asked for less', { tags: ['scene'] }, async () => {
   await using servers = await start({ durable: undefined, redis: false } as object)
   expect(servers.redisUrl).toBe('')
   expect(await ask(servers, 'SELECT @@innodb_flush_log_at_trx_commit AS flush')).toEqual([{ flush: 1 }])
@@ -102,14 +102,16 @@ test('a second starter on the directory is refused in a sentence, and others lea
   expect(await ask(starter.urls, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })
 
-test('two that start at the same moment: one runs, the other is refused', async () => {
+test('two that start at the same moment: one runs, the other is refused', { tags: ['scene'] }, async () => {
   const ends = await Promise.allSettled([start(), start()])
   await using stack = new AsyncDisposableStack()
   for (const end of ends) if (end.status === 'fulfilled') stack.use(end.value)
   expect(ends.map(end => end.status).sort()).toEqual(['fulfilled', 'rejected'])
 })
 
-test('when the parent is killed its servers end, and the next start finds the data and no lock', async () => {
+test('when the parent is killed its servers end, and the next start finds the data and no lock', {
+  tags: ['scene'],
+}, async () => {
   await using starter = await runStarter()
   await ask(starter.urls, 'CREATE TABLE kept AS SELECT 42 AS answer')
   const state = stateOf()
@@ -124,7 +126,9 @@ test('when the parent is killed its servers end, and the next start finds the da
   expect(await ask(next, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }])
 })
 
-test('the next start does not wait until the servers of a killed parent have ended by themselves', async () => {
+test('the next start does not wait until the servers of a killed parent have ended by themselves', {
+  tags: ['scene'],
+}, async () => {
   const starter = await runStarter()
   starter.child.kill('SIGKILL')
   await once(starter.child, 'exit')
@@ -167,7 +171,7 @@ test('a start that fails half-way leaves nothing and says what the server compla
   expect(await redisOf(servers, 'PING')).toBe('PONG')
 })
 
-test('a start that is interrupted leaves nothing, whenever it is', async () => {
+test('a start that is interrupted leaves nothing, whenever it is', { tags: ['scene'] }, async () => {
   const seen: string[] = []
   const stop = new AbortController()
   const progress = (line: string): void => {
@@ -181,7 +185,7 @@ test('a start that is interrupted leaves nothing, whenever it is', async () => {
   expect(await ask(servers, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })
 
-test('Ctrl-C reaches the parent alone, which stops the servers in order', async () => {
+test('Ctrl-C reaches the parent alone, which stops the servers in order', { tags: ['scene'] }, async () => {
   await using starter = await runStarter()
   const state = stateOf()
   process.kill(-(starter.child.pid as number), 'SIGINT')
@@ -191,7 +195,7 @@ test('Ctrl-C reaches the parent alone, which stops the servers in order', async 
   expect(readFileSync(path.join(directory, 'redis.log'), 'utf8')).toMatch(/Received SIGTERM[\s\S]*ready to exit/)
 })
 
-test('a server that is killed while we run is started again, with its data', async () => {
+test('a server that is killed while we run is started again, with its data', { tags: ['scene'] }, async () => {
   const told: string[] = []
   await using servers = await start({ progress: line => told.push(line) })
   await ask(servers, 'CREATE TABLE kept (answer INT) ENGINE=InnoDB AS SELECT 42 AS answer')

@@ -181,7 +181,9 @@ function flipByte(file: string): void {
   writeFileSync(file, bytes)
 }
 
-test('a backup that is killed is visibly incomplete, and the next one goes on; raw mail stays meanwhile', async () => {
+test('a backup that is killed is visibly incomplete, and the next one goes on; raw mail stays meanwhile', {
+  tags: ['scene'],
+}, async () => {
   const box = 'killed'
   await using world = await createWorld({ LETTERLOCK_POLL_BATCH_MESSAGES: '2' })
   const backup = path.join(world.directory, 'backups')
@@ -231,7 +233,7 @@ test('a backup that is killed is visibly incomplete, and the next one goes on; r
   expect((await cli(world, 'doctor')).stdout).toMatch(/note +backup +\S+ lacks 1 raw batches/)
 })
 
-test('the password is in no argument, no environment and no file that stays', async () => {
+test('the password is in no argument, no environment and no file that stays', { tags: ['scene'] }, async () => {
   await using world = await createWorld()
   await (await world.start())[Symbol.asyncDispose]()
   // A tool that tells what it was given, in place of the server's own.

@@ -29,7 +29,7 @@ async function freshWorld(env: Record<string, string> = {}): Promise<World> {
 
 const raw = () => openRawDirectory(`${world.directory}/raw`)
 
-test('a mail of 30 MB comes in whole, and its attachment is written as it was', async () => {
+test('a mail of 30 MB comes in whole, and its attachment is written as it was', { tags: ['scene'] }, async () => {
   await using _ = await freshWorld()
   const box = 'large'
   const content = randomBytes(22_000_000)
@@ -79,7 +79,7 @@ test('an account that a helpdesk writes with plain SQL is polled', async () => {
 })
 
 /** `npm run test:long` has five thousand. */
-const many = process.env.TEST_LONG ? 5_000 : 1_200
+const many = process.env.TEST_LONG ? 5_000 : 300
 
 test(`${many} mails come in once each`, async () => {
   await using _ = await freshWorld({ LETTERLOCK_POLL_PARSE_THREADS: '2' })

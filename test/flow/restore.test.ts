@@ -114,7 +114,9 @@ test.concurrent.each(['poll first', 'recover first'])(
   },
 )
 
-test.concurrent('older raw mail beside a newer database: doctor names the batches and the mails, and is content once they are back', async () => {
+test.concurrent('older raw mail beside a newer database: doctor names the batches and the mails, and is content once they are back', {
+  tags: ['scene'],
+}, async () => {
   const box = 'older-raw'
   await using world = await createWorld()
   const raw = path.join(world.directory, 'raw')
@@ -176,7 +178,7 @@ test.concurrent('what is to be deleted on the server stays there while its batch
   expect(await world.db('accounts').where({ id }).first('state', 'code')).toMatchObject({ state: 'active', code: null })
 })
 
-test.concurrent('a dump whose tables are not of one moment is found out', async () => {
+test.concurrent('a dump whose tables are not of one moment is found out', { tags: ['scene'] }, async () => {
   const box = 'torn'
   await using world = await createWorld()
   dovecot.deliver(user.name, box, mails(box, 0, 3))

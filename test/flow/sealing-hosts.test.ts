@@ -172,7 +172,9 @@ test('a key that is replaced while the daemon runs: nothing is written until the
   expect(await wrongOf(world.db, keyFileOf(world), secrets)).toEqual([])
 })
 
-test('a key that is deleted during sealing stops it between two batches; back again, it goes on to the end', async () => {
+test('a key that is deleted during sealing stops it between two batches; back again, it goes on to the end', {
+  tags: ['scene'],
+}, async () => {
   await using world = await createWorld(hurried)
   const secrets = await insertPaused(world.db, 8_000)
   const key = writeKey(keyFileOf(world))
@@ -223,7 +225,7 @@ test('two hosts with different keys: neither is adopted until one key is on both
   expect(await wrongOf(world.db, elsewhere, secrets)).toEqual([])
 })
 
-test('one damaged row of a hundred: the others poll, the one waits and is named', async () => {
+test('one damaged row of a hundred: the others poll, the one waits and is named', { tags: ['scene'] }, async () => {
   await using world = await createWorld({ LETTERLOCK_POLL_KEEP_CONNECTIONS: '0' })
   await using server = await startScriptedServer()
   const ids: number[] = []

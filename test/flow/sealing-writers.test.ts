@@ -131,7 +131,9 @@ async function sealWithoutLock(db: Knex, key: Key): Promise<void> {
   }
 }
 
-test('the control: a sealer without locks loses changes under the same helpdesk, and the harness sees it', async () => {
+test('the control: a sealer without locks loses changes under the same helpdesk, and the harness sees it', {
+  tags: ['scene'],
+}, async () => {
   await using world = await createWorld()
   const secrets = await insertPaused(world.db, 200)
   writeKey(keyFileOf(world))

@@ -148,6 +148,7 @@ async function startOnSmallDisk(stack: AsyncDisposableStack): Promise<{ url: str
 
 test.runIf(canMount)(
   'neither a statement larger than the server takes nor a really full disk is taken for anything else',
+  { tags: ['scene'] },
   async () => {
     await using stack = new AsyncDisposableStack()
     const disk = await startOnSmallDisk(stack)
@@ -175,5 +176,4 @@ test.runIf(canMount)(
     await until(async () => (await ends(world.db)).created === 24)
     expect((await ends(world.db)).quarantined).toBe(1)
   },
-  600_000,
 )

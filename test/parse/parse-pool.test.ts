@@ -55,7 +55,7 @@ test('a mail that takes its thread along fails alone, and those behind it are pa
   expect(others.map(result => result.status === 'fulfilled' && result.value.subject)).toEqual(subjects(20))
 })
 
-test('several deadly mails in a row cost one thread each and nothing else', async () => {
+test('several deadly mails in a row cost one thread each and nothing else', { tags: ['scene'] }, async () => {
   await using pool = openParsePool({ threads: 2, deadlineMs: 60_000, script: misbehaving })
   const results = await Promise.allSettled(
     mails(12).flatMap(mail => [pool.parse(rawMail({ body: 'DIE' })), pool.parse(mail)]),

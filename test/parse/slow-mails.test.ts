@@ -1,3 +1,4 @@
+/** @module-tag scene */
 // No mail that is made to be slow is slow.
 import { test } from 'vitest'
 import { expectFastBodies, expectFastHeaders } from '../support/slow-mails.ts'

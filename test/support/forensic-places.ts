@@ -110,9 +110,9 @@ export async function dumpKeys({ redis }: Scene): Promise<Buffer> {
 }
 
 /** What stands in Redis, as values: job records, schedules, events. */
-export async function readKeys({ redis }: Scene): Promise<Buffer> {
+export async function readKeys({ redis }: Pick<Scene, 'redis'>, pattern = '*'): Promise<Buffer> {
   const values: unknown[] = []
-  for (const key of await redis.keys('*')) {
+  for (const key of await redis.keys(pattern)) {
     const type = await redis.type(key)
     values.push([
       key,

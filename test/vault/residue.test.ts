@@ -103,7 +103,9 @@ test('facts are read right by an account with all rights, and what another is no
   })
 })
 
-test('facts read what is switched the other way, and trying the row image leaves the session as it was', async () => {
+test('facts read what is switched the other way, and trying the row image leaves the session as it was', {
+  tags: ['scene'],
+}, async () => {
   const args = ['--innodb-undo-tablespaces=3', '--innodb-undo-log-truncate=1', '--log-output=FILE,TABLE']
   const more = ['--innodb-immediate-scrub-data-uncompressed=1', '--skip-innodb-doublewrite', '--performance-schema=1']
   await using opened = await open({ rowImage: 'NOBLOB', grants: ['BINLOG ADMIN'], args: [...args, ...more] })
@@ -125,7 +127,7 @@ test('facts read what is switched the other way, and trying the row image leaves
   expect((await readServerFacts(admin)).columnStatistics).toBe(true)
 })
 
-test('plaintext is all over the files of a server after sealing', async () => {
+test('plaintext is all over the files of a server after sealing', { tags: ['scene'] }, async () => {
   await using opened = await open()
   const secrets = await sealInPlace(opened.service, 60)
   await opened.stop()
@@ -139,9 +141,9 @@ test('plaintext is all over the files of a server after sealing', async () => {
 test('and nowhere after what was advised has been done, from the first to the last', async () => {
   await using opened = await open({ args: ['--log-output=FILE,TABLE', '--performance-schema=1'] })
   const { admin, service, server } = opened
-  const secrets = await sealInPlace(service, 300)
+  const secrets = await sealInPlace(service, 100)
   await admin.raw('ANALYZE TABLE credentials PERSISTENT FOR ALL')
-  expect(findSecrets(server.dataDirectory, secrets).length).toBeGreaterThan(300)
+  expect(findSecrets(server.dataDirectory, secrets).length).toBeGreaterThan(100)
   const now = new Date()
   const times = { lastPlaintextAt: now, now, scrubbedAt: null, sealedAt: now }
   const residues = findResidues(await readServerFacts(service), times)
@@ -151,14 +153,16 @@ test('and nowhere after what was advised has been done, from the first to the la
     scrub: () => scrub(service, { table: 'credentials', progress: line => lines.push(line) }),
   })
   const [kept] = await admin.raw('SELECT COUNT(*) AS rows_left FROM credentials WHERE sealed IS NOT NULL')
-  expect(kept).toEqual([{ rows_left: 300 }])
+  expect(kept).toEqual([{ rows_left: 100 }])
   await opened.stop()
   expect(countByFile(findSecrets(server.dataDirectory, secrets))).toEqual({})
   expect(lines[0]).toMatch(/writing \d+ MiB .*about as much into the binary log/)
   expect(lines.at(-1)).toBe('100 % written')
 })
 
-test('a scrub says what it wrote and what it cannot reach, and leaves no scratch table, not even of one that was killed', async () => {
+test('a scrub says what it wrote and what it cannot reach, and leaves no scratch table, not even of one that was killed', {
+  tags: ['scene'],
+}, async () => {
   await using opened = await open()
   const { service } = opened
   await service.raw('CREATE TABLE letterlock_scrub (id INT) ENGINE=InnoDB')
@@ -193,7 +197,9 @@ test('a scrub is refused while a password is still in plaintext', async () => {
   await expect(scrub(db, { table: 'credentials', progress })).rejects.toThrow(/1 passwords are still in plaintext/)
 })
 
-test('a scrub is refused before it writes: too large a redo log, another one running, too few rights', async () => {
+test('a scrub is refused before it writes: too large a redo log, another one running, too few rights', {
+  tags: ['scene'],
+}, async () => {
   await using opened = await open({ logging: false })
   const { admin, service } = opened
   const options = { table: 'credentials', progress } as const
@@ -222,7 +228,7 @@ test('a scrub is refused before it writes: too large a redo log, another one run
   expect(refused.hint).toContain("GRANT CREATE, DROP, INSERT, UPDATE ON `letterlock`.* TO 'service'@'localhost';")
 })
 
-test('an old snapshot keeps old rows: the scrub says so and does not count as done', async () => {
+test('an old snapshot keeps old rows: the scrub says so and does not count as done', { tags: ['scene'] }, async () => {
   await using opened = await open({ logging: false })
   const { admin, service } = opened
   await admin.transaction(
