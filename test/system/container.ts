@@ -1,6 +1,6 @@
-// A Debian that really boots: systemd as process 1, a journal, units. Its tree is made once and kept under /tmp; what a test writes lies
-// in an overlay above it and is gone with the container. It has a network of its own without a way out, so packages are chosen when
-// the tree is made. Whatever ends the test, the kernel ends the container and its mounts. Root only.
+// A Debian that really boots: systemd as process 1, a journal, units. Its tree is made once and kept in the cache directory of the user; what a
+// test writes lies in an overlay above it and is gone with the container. It has a network of its own without a way out, so packages are
+// chosen when the tree is made. Whatever ends the test, the kernel ends the container and its mounts. Root only.
 import {
   type ChildProcess,
   type ExecFileOptionsWithStringEncoding,
@@ -10,25 +10,28 @@ import {
 } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-const cache = '/tmp/letterlock-systems'
+const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'letterlock-systems')
 const run = promisify(execFile)
 
-/** Why no Debian can be booted here, or null. */
+/** Why no Debian can be booted here, or null. Decided by trying: this machine's own programs, as a container without a boot. */
 export function containersImpossible(): string | null {
   if (process.getuid?.() !== 0) return 'only root can boot a Debian: run the tests of the system as root'
   for (const program of ['debootstrap', 'systemd-nspawn', 'nsenter', 'unshare', 'setpriv']) {
     if (spawnSync(program, ['--version']).error !== undefined)
       return `${program} is not installed: apt-get install debootstrap systemd-container util-linux`
   }
-  const tried = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true'])
-  return tried.status === 0 ? null : 'this machine lets not even root have mounts of its own (unshare)'
+  const own = [...nspawn, '--machine=letterlock-trial', '--volatile=yes', '-D', '/', '--', 'true']
+  const tried = spawnSync('unshare', ['--mount', 'systemd-nspawn', ...own], { encoding: 'utf8', timeout: 60_000 })
+  return tried.status === 0 ? null : `systemd-nspawn runs nothing on this machine: ${tried.stderr.trim()}`
 }
+
+const nspawn = ['--quiet', '--register=no', '--keep-unit', '--private-network', '--console=pipe']
 
 export interface SystemOptions {
   /** Installed beside systemd when the tree is made; their services start at boot unless a test disables them. */
@@ -63,6 +66,7 @@ export interface System extends AsyncDisposable {
 
 export interface RunOptions {
   input?: string
+  env?: Readonly<Record<string, string>>
   timeoutMs?: number
 }
 
@@ -73,8 +77,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   for (const name of ['upper', 'work', 'root']) mkdirSync(path.join(place, name))
   let booted = await boot(base, place, options.shown ?? {})
 
-  const attempt: System['attempt'] = (commands, { input = '', timeoutMs = 120_000 } = {}) =>
-    runInside(booted.leader, commands, input, timeoutMs)
+  const attempt: System['attempt'] = (commands, runOptions) => runInside(booted.leader, commands, runOptions)
   const powerOff = async (): Promise<void> => {
     if (hasEnded(booted.child)) return
     const ended = once(booted.child, 'exit')
@@ -111,6 +114,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   }
 }
 
+/** The line of the service's journal that has this text, as soon as it has one since the last boot. */
+export async function journalSays(system: System, text: string): Promise<string> {
+  const found = `timeout 120 sh -c 'until journalctl -u letterlock -b -o cat | grep -F "${text}"; do sleep 0.2; done'`
+  return await system.run(found, { timeoutMs: 130_000 })
+}
+
 /** The kernel kills what a killed test leaves behind, and unmounts what nobody uses. */
 const ending = ['--pdeathsig', 'KILL']
 
@@ -130,8 +139,8 @@ async function makeTree(suite: string, packages: readonly string[], offered: rea
 
 /** Writes a tree beside its place and renames it, so that one that is there is whole. */
 async function draftTree(root: string, script: string, args: readonly string[]): Promise<void> {
+  removeLeftDrafts()
   const draft = `${root}.${process.pid}`
-  rmSync(draft, { recursive: true, force: true })
   process.stderr.write(`a Debian is made in ${root}, once\n`)
   const isolated = [
     'unshare',
@@ -149,6 +158,14 @@ async function draftTree(root: string, script: string, args: readonly string[]):
   await run('setpriv', [...ending, ...isolated], { maxBuffer: 1e8 })
   if (existsSync(root)) rmSync(draft, { recursive: true, force: true })
   else renameSync(draft, root)
+}
+
+/** Drafts of processes that are gone. */
+function removeLeftDrafts(): void {
+  for (const name of readdirSync(cache)) {
+    const pid = /\.(\d+)$/.exec(name)?.[1]
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(path.join(cache, name), { recursive: true })
+  }
 }
 
 const installing = `
@@ -184,8 +201,8 @@ async function boot(base: string, place: string, shown: Readonly<Record<string, 
   const binds = Object.entries(shown).map(([inside, outside]) => `--bind-ro=${outside}:${inside}`)
   const mounting =
     'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"; where=$2; shift 2; exec systemd-nspawn -D "$where/root" "$@"'
-  const nspawn = ['-b', '--register=no', '--keep-unit', '--private-network', '--console=pipe', '--machine=letterlock']
-  const args = [...ending, 'unshare', '--mount', 'sh', '-euc', mounting, 'sh', base, place, ...nspawn, ...binds]
+  const container = [...nspawn, '--boot', '--machine=letterlock', ...binds]
+  const args = [...ending, 'unshare', '--mount', 'sh', '-euc', mounting, 'sh', base, place, ...container]
   const child = spawn('setpriv', args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const said: string[] = []
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => said.push(text))
@@ -196,7 +213,7 @@ async function boot(base: string, place: string, shown: Readonly<Record<string, 
     }
     const leader = childOf(child.pid as number)
     if (leader === undefined) continue
-    const { stdout } = await runInside(leader, 'systemctl is-system-running', '', 10_000)
+    const { stdout } = await runInside(leader, 'systemctl is-system-running', { timeoutMs: 10_000 })
     if (/^(running|degraded)$/m.test(stdout)) return { child, leader }
   }
 }
@@ -210,12 +227,14 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 
-function runInside(leader: number, commands: string, input: string, timeoutMs: number): Promise<Ran> {
+function runInside(leader: number, commands: string, options: RunOptions = {}): Promise<Ran> {
+  const { input = '', timeoutMs = 120_000 } = options
   const enter = ['-t', String(leader), '-m', '-u', '-i', '-n', '-p', '/bin/sh', '-c', commands]
   const env = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C.UTF-8',
     SYSTEMD_PAGER: '',
+    ...options.env,
   }
   return new Promise(resolve => {
     const child = execFile(

@@ -1,7 +1,7 @@
 // The unit as an operator meets it, under a real systemd: when a start is over, what `systemctl status` and the journal say, what the
 // watchdog notices, what a reload does, and how it stops.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { containersImpossible, type System, startSystem } from './container.ts'
+import { containersImpossible, journalSays, type System, startSystem } from './container.ts'
 
 const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 
@@ -39,14 +39,7 @@ describe.skipIf(containersImpossible() !== null)('letterlock.service', () => {
   let system: System
   const status = async (): Promise<string> => await system.run('systemctl show -p StatusText --value letterlock')
   const main = async (): Promise<string> => (await system.run('systemctl show -p MainPID --value letterlock')).trim()
-  /** The journal says it, from now on or already; returns the line. */
-  const journal = async (text: string, since = '-b'): Promise<string> =>
-    await system.run(
-      `timeout 120 sh -c 'until journalctl -u letterlock ${since} -o cat | grep -F "${text}"; do sleep 0.2; done'`,
-      {
-        timeoutMs: 130_000,
-      },
-    )
+  const journal = (text: string): Promise<string> => journalSays(system, text)
 
   beforeAll(async () => {
     system = await startSystem({
