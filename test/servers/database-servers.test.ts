@@ -138,6 +138,7 @@ describe.skipIf(why !== null).each(databaseServers)('$title', kind => {
   })
 
   test('doctor finds no fault, and mail goes on coming in', async () => {
+    await using _daemon = await world.start()
     const { stdout } = await cli('doctor --all')
     expect(stdout.split('\n').filter(line => /^FAULT/.test(line))).toEqual([])
     const name = `after ${kind.title}`
@@ -149,7 +150,6 @@ describe.skipIf(why !== null).each(databaseServers)('$title', kind => {
         .then(row => row.id),
       name: 'after',
     })
-    await using _daemon = await world.start()
     await until(async () => (await world.db('tickets').where({ subject: name }).first('id')) !== undefined)
   })
 
