@@ -19,6 +19,7 @@ import * as noStoredHtml from './20261129_21_no_stored_html.ts'
 import * as rawWithoutRows from './20261129_22_raw_without_rows.ts'
 import * as senderCheck from './20261129_25_sender_check.ts'
 import * as uidsToRead from './20261129_26_uids_to_read.ts'
+import * as seenAuthservIds from './20261129_30_seen_authserv_ids.ts'
 import * as canary from './20261129_33_canary.ts'
 
 export interface Migration {
@@ -50,6 +51,7 @@ export const migrations: readonly Migration[] = [
   { name: '20261129_22_raw_without_rows', up: rawWithoutRows.up },
   { name: '20261129_25_sender_check', up: senderCheck.up },
   { name: '20261129_26_uids_to_read', up: uidsToRead.up },
+  { name: '20261129_30_seen_authserv_ids', up: seenAuthservIds.up },
   { name: '20261129_33_canary', up: canary.up },
 ]
 
@@ -57,4 +59,4 @@ export const migrations: readonly Migration[] = [
  * The version that this program needs, and the oldest program's version that can work on the schema it makes. A change that an
  * older program survives (a new table, a column with a default) leaves `compatibleFrom`, so that hosts are upgraded one by one.
  */
-export const schemaVersion = { version: 15, compatibleFrom: 1 } as const
+export const schemaVersion = { version: 16, compatibleFrom: 1 } as const

@@ -33,6 +33,7 @@ CREATE TABLE accounts (
   oauth_scope varchar(1000) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
   cause_json text DEFAULT NULL COMMENT 'code, its values and what the mail server said, as JSON; of another code than the row has, or null: an older version wrote the row',
   authserv_ids varchar(2000) DEFAULT NULL COMMENT 'names in Authentication-Results to believe, as a JSON list; NULL: nobody said',
+  authserv_mails int unsigned NOT NULL DEFAULT 0 COMMENT 'mails that were looked at for names of mail servers',
   canary_every_s int unsigned NOT NULL DEFAULT 0 COMMENT 'from canary to canary; 0: none',
   canary_from datetime(3) DEFAULT NULL COMMENT 'since when canaries are expected',
   canary_sent_at datetime(3) DEFAULT NULL COMMENT 'when the last one was appended',
@@ -265,6 +266,15 @@ CREATE TABLE secrets (
   sealed varbinary(4096) DEFAULT NULL COMMENT 'envelope, format in the manual',
   PRIMARY KEY (name),
   CONSTRAINT secrets_some CHECK (plaintext is not null or sealed is not null)
+);
+
+-- names in Authentication-Results that may be confirmed
+CREATE TABLE seen_authserv_ids (
+  account_id bigint unsigned NOT NULL,
+  authserv_id varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  mails int unsigned NOT NULL DEFAULT 0,
+  PRIMARY KEY (account_id,authserv_id),
+  CONSTRAINT seen_authserv_ids_account FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE
 );
 
 CREATE TABLE sessions (

@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Config } from './config/config.ts'
+import { listOf } from './config/schema.ts'
 import { AccountError } from './errors/errors.ts'
 import { createHostGate } from './fetch/host-gate.ts'
 import { openSession } from './fetch/imap-session.ts'
@@ -16,6 +17,7 @@ import { createByteBudget } from './poll/batch/byte-budget.ts'
 import type { IngestDeps, TriagePolicy } from './poll/ingest/ingest-batch.ts'
 import { createTriagePolicy, triageSettings } from './poll/ingest/triage-policy.ts'
 import { createPolledSessions } from './poll/polled-sessions.ts'
+import { openSignatureChecker } from './poll/senders/signature-checker.ts'
 import { type Beat, startBeat } from './schedule/beat.ts'
 import { startMeasuring } from './schedule/measure.ts'
 import { startNightly } from './schedule/nightly.ts'
@@ -100,7 +102,11 @@ export async function startWork(
   const deps = { ...common, isRunning: (id: number) => running.polls?.isRunning(id) ?? false }
   await claimAccounts(deps)
   const parser = openParser(base, parseScript)
-  const ingest = { ...ingestDeps(base, { db, raw }, parser), triage: await openTriagePolicy(config, db) }
+  const ingest = {
+    ...ingestDeps(base, { db, raw }, parser),
+    ...openSenderCheck(base),
+    triage: await openTriagePolicy(config, db),
+  }
   running.polls = stack.use(
     startWorker({
       ...ingest,
@@ -212,6 +218,13 @@ function openParser({ config, stack }: Base, parseScript: URL | undefined): Pars
   const { parseThreads: threads, parseDeadlineMs: deadlineMs } = config.poll
   const script = parseScript === undefined ? {} : { script: parseScript }
   return stack.use(openParsePool({ threads, deadlineMs, ...script }))
+}
+
+function openSenderCheck({ config, events, stack }: Base): Pick<IngestDeps, 'signatures'> {
+  const { signatures, waitMs, arcSealers } = config.sender
+  if (!signatures || config.thread.senderCheck === 'off') return {}
+  const options = { sealers: listOf(arcSealers), dnsServers: listOf(config.dns.servers), deadlineMs: waitMs }
+  return { signatures: stack.use(openSignatureChecker({ ...options, onDns: events.senderDns })) }
 }
 
 /** What turns mails into rows. */

@@ -112,6 +112,18 @@ export const schema = z.strictObject({
         .default('human,list,auto-generated'),
     })
     .prefault({}),
+  sender: z
+    .strictObject({
+      signatures: z.boolean().default(true),
+      wait_ms: z.int().min(100).max(30_000).default(2000),
+      arc_sealers: z
+        .string()
+        .refine(value => listOf(value).every(isHostName), {
+          error: 'must be domains as lists.example.org, separated by commas',
+        })
+        .default(''),
+    })
+    .prefault({}),
   hold: z
     .strictObject({
       tickets_per_hour: z.int().min(0).max(1_000_000).default(1000),
@@ -203,6 +215,7 @@ function isHostName(name: string): boolean {
   return /^([a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*|\[[0-9a-f:.]+\])$/i.test(name)
 }
 
+/** An address, or one with a port; an IPv6 address with a port stands in brackets. */
 function isDnsServer(text: string): boolean {
   const [, address = text, port = '53'] =
     /^\[(.*)\](?::(\d{1,5}))?$/.exec(text) ?? /^([\d.]+):(\d{1,5})$/.exec(text) ?? []

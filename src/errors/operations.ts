@@ -64,6 +64,14 @@ export const operationEntries = {
     remedies: ({ account }) => [{ action: 'resume-account', account }],
     examples: [{ account: 4 }],
   }),
+  'account.server_not_seen': entry<{ account: number; server: string }>({
+    title: 'Mail server not seen',
+    explain: ({ account, server }) =>
+      `no mail of account ${account} shows that its own side writes as ${server || "''"}`,
+    advise: () => 'Confirm what the account shows, or name any other server with --authserv-id.',
+    remedies: ({ account }) => [{ action: 'show-account', account }],
+    examples: [{ account: 4, server: 'mx.example.com' }],
+  }),
   'account.secret_needed': entry<{ account: number; part: string; secret: 'password' | 'oauth' }>({
     title: 'Password needed',
     explain: ({ account, part, secret }) =>

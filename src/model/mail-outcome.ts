@@ -1,7 +1,7 @@
 // PURE. What becomes of a mail, and what it changes of its ticket: decided in poll/ingest, written by store/ingest.
 import type { FetchedMessage, RawLocation } from './mail.ts'
 import type { Address, Kind, StorableMessage } from './parsed-message.ts'
-import type { SenderVerdict } from './sender-verdict.ts'
+import type { SenderVerdict, SignatureCheck } from './sender-verdict.ts'
 
 /** The reason of a canary: it is removed from the server, whatever becomes of other mail there. */
 export const canaryReason = 'canary'
@@ -12,6 +12,8 @@ export interface ArchivedMail {
   location: RawLocation
   parsed: StorableMessage | null
   fault: string | null
+  /** What our own check of its signatures found; absent: there was none. */
+  signatures?: SignatureCheck
 }
 
 /** A source that a mail repeats: one of an earlier batch (`id`), or of this one (`outcome`). */

@@ -2,10 +2,15 @@
 import type { Params } from '../errors/entry.ts'
 import type { ErrorCode, IngestError } from '../errors/errors.ts'
 import type { MailOutcome } from './mail-outcome.ts'
+import type { SenderVerdict } from './sender-verdict.ts'
+
+export type SenderCount = `${SenderVerdict['verdict']} ${NonNullable<SenderVerdict['method']> | 'none'}`
 
 /** How many mails had which outcome. */
 export type PollReport = Record<MailOutcome['result'], number> & {
   bytes: number
+  /** Mails by the verdict on their senders and its method, as `pass dkim`. */
+  senders: Partial<Record<SenderCount, number>>
   /** There is more: it comes at the account's next turn. */
   more: boolean
   /** Why a mailbox could not be read, or mail not be settled, while the rest worked. */

@@ -2,12 +2,12 @@
 
 export interface SenderVerdict {
   /**
-   * `pass`: the receiving server authenticated From's domain. `fail`: it looked, and the mail is not from there. `none`: it says nothing that
-   * decides. `unknown`: nobody was asked.
+   * `pass`: the receiving server, or our own check, authenticated From's domain. `fail`: it looked, and the mail is not from there. `none`: it
+   * says nothing that decides. `unknown`: nobody was asked.
    */
   verdict: 'pass' | 'fail' | 'none' | 'unknown'
-  /** What decided, or came closest to it; null if nothing did. */
-  method: 'dmarc' | 'dkim' | null
+  /** What decided, or came closest to it; null if nothing did. `arc`: what a forwarder saw when the mail reached it (RFC 8617). */
+  method: 'dmarc' | 'dkim' | 'arc' | null
   /** The domain that the method speaks of, as an A-label in lower case. */
   domain: string | null
   /** True if that domain and From's have the same organisational domain. */
@@ -42,4 +42,20 @@ export interface SenderEvidence {
   fields: readonly (AuthenticationField & { hop: number })[]
   /** The address in From; null where there is none, or more than one. */
   from: string | null
+  /** The domains that signed the mail (DKIM), as they stand. */
+  signers: readonly string[]
+  /** The domain that sealed it last (ARC), as it stands; null: nobody did. */
+  sealer: string | null
+  /** How many Received fields at the top were certainly written on the receiving side. */
+  ownHops: number
+}
+
+/** What our own check of a mail found: nobody's word is believed but that of sealers who are trusted. */
+export interface SignatureCheck {
+  /** Of the mail's DKIM signatures. */
+  signatures: readonly AuthenticationResult[]
+  /** What trusted sealers saw when the mail reached them; only of a chain that holds. */
+  sealed: readonly AuthenticationField[]
+  /** As SenderVerdict has it; looked up where a signature of From's organisation fails. */
+  policy: SenderVerdict['policy']
 }

@@ -44,6 +44,8 @@ export interface Events {
   workerLost(worker: string): void
   /** The clock of this host was set, forward or back (negative), by so many seconds. */
   clockSet(seconds: number): void
+  /** Signatures of mails cannot be checked, because the DNS does not answer; or they can again. */
+  senderDns(state: 'answers' | 'silent'): void
   /** A server that will not renew its certificate in time fails on that day. Told once for each certificate. */
   certificateEnding(account: number, until: Date): void
   /** Something could not be measured for /metrics. */
@@ -66,6 +68,12 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
     name: 'letterlock_mails_total',
     help: 'Mails ingested, by outcome',
     labelNames: ['result'],
+    registers,
+  })
+  const senders = new Counter({
+    name: 'letterlock_senders_total',
+    help: 'Mails stored, by the verdict on their senders and by what decided it',
+    labelNames: ['verdict', 'method'],
     registers,
   })
   const bytes = new Counter({ name: 'letterlock_mail_bytes_total', help: 'Bytes of mail ingested', registers })
@@ -182,7 +190,11 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
       seconds.observe(ms / 1000)
       lastSuccess.setToCurrentTime()
       const level = counts.length > 0 ? 'info' : 'debug'
-      const { failure: _, ...done } = report
+      for (const [sender, mails] of Object.entries(report.senders)) {
+        const [verdict = '', method = ''] = sender.split(' ')
+        senders.inc({ verdict, method }, mails)
+      }
+      const { failure: _, senders: __, ...done } = report
       log[level]({ event: 'poll', account, ms, ...done }, 'done')
     },
     pollPartlyFailed(account, outcome, error, before) {
@@ -262,6 +274,10 @@ export function createEvents(log: Log, progress: Progress = createProgress()): E
     },
     clockSet: seconds =>
       log.warn({ event: 'clock', seconds }, 'the clock of this host was set; schedules are made anew'),
+    senderDns(state) {
+      if (state === 'answers') log.info({ event: 'sender' }, 'the DNS answers again, signatures of mails are checked')
+      else log.warn({ event: 'sender' }, 'the DNS does not answer, signatures of mails are not checked until it does')
+    },
     certificateEnding: (account, until) =>
       log.warn({ event: 'certificate', account, until }, 'the certificate of its mail server expires soon'),
     notMeasured(what, error) {

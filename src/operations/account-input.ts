@@ -89,14 +89,19 @@ const ca = z
 
 const maxAuthservIds = 20
 
-const authservIds = z
+const authservNames = z
   .array(z.string().regex(/^[^\s;]{0,255}$/, { error: 'must be a name as mx.example.com, * or empty' }), {
     error: told('must be a list of names'),
   })
   .max(maxAuthservIds, { error: `must be at most ${maxAuthservIds} names` })
   .transform(names => [...new Set(names)])
-  .nullable()
-  .describe(meanings.authservIds)
+
+/** Servers to believe from now on. */
+export const newlyTrusted = authservNames
+  .refine(names => names.length > 0, { error: 'is missing' })
+  .describe('what is believed from now on')
+
+const authservIds = authservNames.nullable().describe(meanings.authservIds)
 
 const secretText = z.string({ error: told('must be text') })
 

@@ -14,7 +14,6 @@ import {
   type StoredRule,
   updateRuleEnabled,
 } from '../store/ingest/stored-rules.ts'
-import { findTrustedServers } from '../store/ingest/triage-data.ts'
 import { holds, holdsOne, kinds, namesOf, type RuleSubject, toConditions, verdicts } from '../thread/rules.ts'
 import { whichAccount } from './account-input.ts'
 import type { Deps } from './deps.ts'
@@ -237,7 +236,7 @@ export const testRules = defineOperation({
   async work({ db, parse }: Pick<Deps, 'db' | 'parse'>, { input: { mail, account } }): Promise<RuleTest> {
     const ofAccount = account === undefined ? undefined : await getAccount(db, account)
     const address = ofAccount?.address ?? null
-    const trusted = ofAccount === undefined ? null : await findTrustedServers(db, ofAccount.id)
+    const trusted = ofAccount?.authservIds ?? null
     const source = Buffer.from(mail)
     const header = createHeaderReader()
     const message = await parse(source)

@@ -26,13 +26,14 @@ import { exportSources, listSources, pruneSources, recoverSources, showSource } 
 import { testAccount } from './test-account.ts'
 import { closeTicket, listTickets, reopenTicket, showTicket } from './tickets.ts'
 import { traceAccount } from './trace-account.ts'
+import { trustServers } from './trust-servers.ts'
 import { addUser, endSession, listUsers, removeUser, setPassword, setRole } from './users.ts'
 
 export type AnyOperation = Operation<z.ZodType, Deps, unknown>
 
 export const operations: readonly AnyOperation[] = [
   ...[addAccount, changeAccount, testAccount, pauseAccount, resumeAccount, pollAccount, removeAccount, traceAccount],
-  ...[coverAccounts, backfillAccount, discoverServer],
+  ...[coverAccounts, backfillAccount, discoverServer, trustServers],
   importAccounts,
   ...[listTickets, showTicket, closeTicket, reopenTicket],
   ...[listQuarantine, showQuarantined, retryQuarantined, exportQuarantined],

@@ -13,6 +13,7 @@ import { AccountError, isAbort, ServiceError } from '../errors/errors.ts'
 import type { Mailbox } from '../fetch/mailbox.ts'
 import type { FetchedMessage, MessageMeta } from '../model/mail.ts'
 import type { ArchivedMail, MailOutcome } from '../model/mail-outcome.ts'
+import type { SenderVerdict } from '../model/sender-verdict.ts'
 import { lockLease } from '../store/accounts/leases.ts'
 import { type InFlight, type MailboxChange, type StoredMailbox, updateMailbox } from '../store/accounts/mailboxes.ts'
 import { deleteUidsToRead, findUidsToRead, insertUidsToRead, updateReceivedAt } from '../store/accounts/uids-to-read.ts'
@@ -264,8 +265,9 @@ async function commit(
 ): Promise<void> {
   const stored = (outcomes: readonly MailOutcome[], { lastUid = 0 }: MailboxChange): void => {
     box.cursor.lastUid = Math.max(box.cursor.lastUid, lastUid)
-    for (const { result, archived } of outcomes) {
+    for (const { result, archived, sender } of outcomes) {
       poll.report[result] += 1
+      if (sender !== null) countSender(poll, sender)
       poll.report.bytes += archived.mail.source.length
     }
   }
@@ -277,6 +279,11 @@ async function commit(
       await markInFlight(poll, box, { uid: error.uid, size: 1, failures: 1 })
     throw error
   }
+}
+
+function countSender({ report: { senders } }: Poll, { verdict, method }: SenderVerdict): void {
+  const name = `${verdict} ${method ?? 'none'}` as const
+  senders[name] = (senders[name] ?? 0) + 1
 }
 
 function contextOf(poll: Poll, box: OpenMailbox): BatchContext {

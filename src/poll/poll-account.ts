@@ -26,7 +26,7 @@ import { settleMail } from './settle-mail.ts'
 
 /** Polls every enabled mailbox of the account. Throws the first failure where none could be read, or all must wait for it. */
 export async function pollAccount(account: PolledAccount, deps: PollDeps, signal: AbortSignal): Promise<PollReport> {
-  const none = { created: 0, appended: 0, ignored: 0, duplicate: 0, quarantined: 0, bytes: 0 }
+  const none = { created: 0, appended: 0, ignored: 0, duplicate: 0, quarantined: 0, bytes: 0, senders: {} }
   const report: PollReport = { ...none, more: false, failure: null }
   await using session = await deps.openSession(account, signal)
   const failures: IngestError[] = []

@@ -75,10 +75,13 @@ export function isAutomatic(kind: Kind): boolean {
 /** True if only a token may lead the mail to a ticket. */
 export function isBarred(sender: SenderVerdict, senderCheck: ThreadPolicy['senderCheck']): boolean {
   if (senderCheck === 'off' || sender.verdict !== 'fail') return false
-  return senderCheck === 'strict' || (sender.method === 'dmarc' && sender.policy !== 'none')
+  if (senderCheck === 'strict') return true
+  // A server that tells of dmarc=fail found a policy, even where it does not say which.
+  const asks = sender.policy ?? (sender.method === 'dmarc' ? 'unnamed' : 'none')
+  return asks !== 'none'
 }
 
-/** `sender`: what mail servers say of it. */
+/** `sender`: what mail servers and signatures say of it. */
 export function threadMessage<T>(
   message: MessageFacts,
   leads: Leads<T>,

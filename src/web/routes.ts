@@ -10,6 +10,7 @@ import {
   showAccount,
   tellAccount,
   testAccount,
+  trustServers,
 } from './pages/accounts/account.ts'
 import { showAccounts, tellAccounts } from './pages/accounts/accounts.ts'
 import { addAccount, changeAccount, showEdit, showNewAccount } from './pages/accounts/changes.ts'
@@ -73,6 +74,7 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/accounts/:id/edit', who: 'admin', answer: changeAccount },
   { method: 'POST', path: '/accounts/:id/test', who: 'admin', answer: testAccount },
   { method: 'POST', path: '/accounts/:id/pause', who: 'admin', answer: pauseAccount },
+  { method: 'POST', path: '/accounts/:id/trust', who: 'admin', answer: trustServers },
   { method: 'POST', path: '/accounts/:id/resume', who: 'admin', answer: resumeAccount },
 
   { method: 'GET', path: '/quarantine', who: 'agent', answer: showQuarantine },

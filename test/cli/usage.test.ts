@@ -34,6 +34,7 @@ test('the commands are the ones that scripts of operators know', () => {
       'trace',
       'coverage',
       'backfill',
+      'trust',
       'set',
       'pause',
       'resume',

@@ -6,6 +6,7 @@ import { discoverServer } from '../../src/operations/discover-server.ts'
 import { pauseAccount, pollAccount, removeAccount, resumeAccount } from '../../src/operations/manage-accounts.ts'
 import { testAccount } from '../../src/operations/test-account.ts'
 import { traceAccount } from '../../src/operations/trace-account.ts'
+import { trustServers } from '../../src/operations/trust-servers.ts'
 import type { Row, Scene } from './scene.ts'
 
 const oneAccount = async ({ addAccount }: Scene): Promise<object> => ({ account: await addAccount() })
@@ -115,5 +116,13 @@ export const accountRows: readonly Row[] = [
     command: { name: 'account backfill', fields: { account: '<account>', since: '--since' } },
     web: { none: 'it lists the whole mailbox, which may take half an hour' },
     input: async scene => ({ ...(await oneAccount(scene)), since: '2026-01-31' }),
+  },
+  {
+    operation: trustServers,
+    command: { name: 'account trust', fields: { account: '<account>', servers: '<name>' } },
+    web: { route: 'POST /accounts/:id/trust' },
+    async input(scene) {
+      return { account: await scene.addAccount({ host: 'imap.gmail.com' }), servers: ['mx.google.com'] }
+    },
   },
 ]

@@ -18,6 +18,7 @@ import {
 import { retryQuarantined } from '../../src/operations/quarantine.ts'
 import { testAccount } from '../../src/operations/test-account.ts'
 import { closeTicket, reopenTicket } from '../../src/operations/tickets.ts'
+import { trustServers } from '../../src/operations/trust-servers.ts'
 import { addUser as add, endSession, removeUser, setPassword, setRole } from '../../src/operations/users.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { proofName } from '../../src/vault/keys/keyring.ts'
@@ -113,6 +114,7 @@ const forms: readonly Form[] = [
   },
   { route: 'POST /accounts/:id/pause', asks: pauseAccount, elsewhere: { account: inPath } },
   { route: 'POST /accounts/:id/resume', asks: resumeAccount, elsewhere: { account: inPath } },
+  { route: 'POST /accounts/:id/trust', asks: trustServers, elsewhere: { account: inPath } },
   { route: 'POST /accounts/:id/poll', asks: pollAccount, elsewhere: { account: inPath } },
   { route: 'POST /quarantine/:id/retry', asks: retryQuarantined, elsewhere: { mail: inPath } },
   { route: 'POST /tickets/:ticket/close', asks: closeTicket, elsewhere: { ticket: inPath } },
@@ -188,6 +190,7 @@ async function readAccounts(client: WebClient): Promise<void> {
   const id = await world.add(destination, 'the password of the forms')
   // Its host does not resolve, so that no poll changes what may be asked of it.
   await world.db('accounts').where({ id }).update({ next_attempt_at: '2030-01-01 00:00:00' })
+  await world.db('seen_authserv_ids').insert({ account_id: id, authserv_id: 'mx.example.net', mails: 3 })
   await read(client, '/accounts/new', `/accounts/${id}`, `/accounts/${id}/edit`)
   await world.db('accounts').where({ id }).update({ enabled: 0 })
   await read(client, `/accounts/${id}`)

@@ -117,6 +117,7 @@ test('a mail on which a rule breaks does not take the others of its batch along'
     fingerprints: new Map(),
     threads: new Map(),
     awaited: new Map(),
+    elsewhere: new Set<string>(),
     tokens: new Map(),
     trusted: null,
     own: new Set<string>(),

@@ -9,7 +9,7 @@ export function message(changes: Partial<ParsedMessage> = {}): ParsedMessage {
     reasons: [],
     from,
     sender: from,
-    senderEvidence: { fields: [], from: from?.address ?? null },
+    senderEvidence: { fields: [], from: from?.address ?? null, signers: [], sealer: null, ownHops: 0 },
     to: [],
     cc: [],
     replyTo: [],

@@ -187,6 +187,7 @@ export class StoryWorld {
       trusted: null,
       threads: find(this.ids, [...messages.flatMap(threadIds), ...ownIds]),
       awaited: find(this.awaited, ownIds),
+      elsewhere: new Set(),
       tokens: new Map(
         [...refs].map(([token, ref]): [string, BatchTicket | 'forged' | 'elsewhere'] => {
           const found = this.tickets.find(ticket => ticket.ref === ref)

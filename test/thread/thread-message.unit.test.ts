@@ -53,6 +53,17 @@ test.each<[string, Partial<SenderVerdict>, Record<ThreadPolicy['senderCheck'], '
     { off: 'joins', warn: 'joins', strict: 'opens' },
   ],
   [
+    'has a broken signature, p=reject',
+    { verdict: 'fail', method: 'dkim', policy: 'reject' },
+    { off: 'joins', warn: 'opens', strict: 'opens' },
+  ],
+  [
+    'has a broken signature, p=none',
+    { verdict: 'fail', method: 'dkim', policy: 'none' },
+    { off: 'joins', warn: 'joins', strict: 'opens' },
+  ],
+  ['is vouched for by a list', { verdict: 'pass', method: 'arc' }, { off: 'joins', warn: 'joins', strict: 'joins' }],
+  [
     'has a broken signature, no DMARC',
     { verdict: 'fail', method: 'dkim' },
     { off: 'joins', warn: 'joins', strict: 'opens' },

@@ -16,6 +16,7 @@ export function addAccountCommands(account: Command): void {
   addViews(account)
   addCoverage(account)
   addBackfill(account)
+  addTrust(account)
   addSet(account)
   addSwitches(account)
   addRemove(account)
@@ -188,6 +189,18 @@ function addSet(account: Command): void {
       ),
     )
     .action(async (which: string, _, command: Command) => (await load()).setAccount(which, command.optsWithGlobals()))
+}
+
+function addTrust(account: Command): void {
+  account
+    .command('trust')
+    .argument('<account>', meanings.account)
+    .argument('<name...>', "a mail server that `account show` proposes; '' for one without a name")
+    .description('trust mail servers that `account show` proposes to say who a sender is')
+    .addHelpText('after', examples('letterlock account trust support@example.com mx.example.com'))
+    .action(async (which: string, names: string[], _, command: Command) =>
+      (await loadSwitches()).trustServers(which, names, command.optsWithGlobals()),
+    )
 }
 
 function addSwitches(account: Command): void {

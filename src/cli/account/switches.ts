@@ -1,4 +1,4 @@
-// `letterlock account pause | resume | poll | remove`.
+// `letterlock account pause | resume | trust | poll | remove`.
 import {
   type PollRequested,
   pauseAccount as pause,
@@ -6,6 +6,7 @@ import {
   removeAccount as remove,
   resumeAccount as resume,
 } from '../../operations/manage-accounts.ts'
+import { trustServers as trust } from '../../operations/trust-servers.ts'
 import { getAccount } from '../../store/accounts/accounts.ts'
 import { commandActor } from '../actor.ts'
 import { type GlobalOptions, withDeps } from '../connect.ts'
@@ -19,6 +20,12 @@ export async function pauseAccount(account: string, options: GlobalOptions): Pro
 export async function resumeAccount(account: string, options: GlobalOptions): Promise<void> {
   const { id } = await withDeps(options, deps => resume.run(deps, commandActor(), { account }))
   await print(`account ${id} is polled again`)
+}
+
+export async function trustServers(account: string, servers: string[], options: GlobalOptions): Promise<void> {
+  const { id } = await withDeps(options, deps => trust.run(deps, commandActor(), { account, servers }))
+  const names = servers.map(name => name || "'' (without a name)").join(', ')
+  await print(`account ${id} believes ${names} about senders`)
 }
 
 export async function pollNow(account: string, options: GlobalOptions): Promise<void> {

@@ -126,7 +126,11 @@ function factsOf(account: AccountDetail): [string, string][] {
 }
 
 /** Mail servers whose word on senders is believed. */
-function trustOf({ authservIds }: AccountDetail): string {
+function trustOf({ id, authservIds, proposedServers }: AccountDetail): string {
+  if (proposedServers.length > 0) {
+    const names = proposedServers.map(name => name || "''")
+    return `no mail server about senders yet; to trust ${names.join(', ')}: letterlock account trust ${id} ${names.join(' ')}`
+  }
   if (authservIds === null || authservIds.length === 0) return 'no mail server about senders (--authserv-id)'
   return authservIds.map(name => name || "'' (without a name)").join(', ')
 }

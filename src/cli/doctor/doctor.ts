@@ -10,6 +10,7 @@ import type { Config } from '../../config/config.ts'
 import { sentencesForCommand } from '../../errors/hints.ts'
 import { type AccountView, findAccounts } from '../../store/accounts/accounts.ts'
 import { findLiveWorkers } from '../../store/accounts/leases.ts'
+import { findProposals } from '../../store/accounts/seen-servers.ts'
 import { findUncovered } from '../../store/accounts/uids-to-read.ts'
 import { checkDatabase } from '../../store/db/check-database.ts'
 import { openDatabase } from '../../store/db/database.ts'
@@ -153,6 +154,7 @@ async function* examineDatabase(config: Config, all: boolean): AsyncIterable<Fin
     yield* guarded('quarantine', () => checkQuarantine(opened))
     yield* guarded('rules', () => checkRules(opened))
     yield* guarded('coverage', () => checkCoverage(opened))
+    yield* guarded('senders', () => checkSenders(opened))
     yield* guarded('raw mail', () => checkRaw(opened, config, { all }))
     yield* guarded('nightly job', () => checkNightly(opened, new Date()))
     yield* guarded('backup', () => checkBackup(opened, new Date()))
@@ -299,6 +301,19 @@ async function checkCoverage(db: Knex): Promise<Finding[]> {
         'coverage',
         `${uncovered} messages in ${mailbox} of account ${accountId} should have been received and were not`,
         `\`letterlock account coverage ${accountId}\` names them and has them read; the log says why they do not come`,
+      ),
+    )
+}
+
+/** Mail servers that were seen to write of senders and that nobody confirmed yet. */
+async function checkSenders(db: Knex): Promise<Finding[]> {
+  return (await findProposals(db))
+    .slice(0, maxListed)
+    .map(({ id, names }) =>
+      note(
+        'senders',
+        `account ${id} trusts no mail server about senders, and ${names.map(name => name || "''").join(', ')} writes of them`,
+        `\`letterlock account trust ${id} ${names.map(name => name || "''").join(' ')}\` has it believed`,
       ),
     )
 }

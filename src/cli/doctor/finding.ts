@@ -29,7 +29,7 @@ export type Group = 'service' | 'database' | 'mail' | 'encryption' | 'redis'
 const groupOfCheck: Readonly<Record<string, Group>> = {
   ...{ database: 'database', schema: 'database', settings: 'database', privileges: 'database', clock: 'database' },
   restored: 'database',
-  ...{ daemon: 'mail', accounts: 'mail', quarantine: 'mail', rules: 'mail', 'raw mail': 'mail' },
+  ...{ daemon: 'mail', accounts: 'mail', quarantine: 'mail', rules: 'mail', senders: 'mail', 'raw mail': 'mail' },
   ...{ 'nightly job': 'mail', backup: 'mail', 'key files': 'encryption' },
   ...{ encryption: 'encryption', redis: 'redis' },
 }

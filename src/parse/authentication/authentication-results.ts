@@ -4,6 +4,7 @@
 import type { AuthenticationField, AuthenticationResult, SenderEvidence } from '../../model/sender-verdict.ts'
 import { parseAddresses } from '../mime/addresses.ts'
 import type { Headers } from '../mime/headers.ts'
+import { countOwnHops } from './own-hops.ts'
 
 /** A mail may bear thousands; the topmost are the newest. */
 const maxFields = 50
@@ -14,7 +15,25 @@ const maxResults = 50
 
 /** What the mail holds about its sender. `charset` is a hint for raw 8-bit bytes in From. */
 export function readSenderEvidence(headers: Headers, charset: string): SenderEvidence {
-  return { fields: readFields(headers), from: onlyFrom(headers, charset) }
+  const signers = headers.all('dkim-signature').map(raw => readTag(raw, 'd'))
+  const seals = headers.all('arc-seal').map(raw => ({ instance: Number(readTag(raw, 'i')), domain: readTag(raw, 'd') }))
+  const newest = seals.reduce((a, b) => (b.instance > a.instance ? b : a), { instance: 0, domain: '' })
+  return {
+    fields: readFields(headers),
+    from: onlyFrom(headers, charset),
+    signers: signers.slice(0, maxFields),
+    sealer: newest.instance > 0 ? newest.domain : null,
+    ownHops: countOwnHops(headers.all('received')),
+  }
+}
+
+/** A tag of a signature (RFC 6376 §3.2), without blanks; '' where it is missing. */
+function readTag(raw: string, name: string): string {
+  for (const tag of raw.slice(0, maxLength).split(';')) {
+    const at = tag.indexOf('=')
+    if (tag.slice(0, at).trim() === name) return tag.slice(at + 1).replace(/\s+/g, '')
+  }
+  return ''
 }
 
 function readFields({ fields }: Headers): SenderEvidence['fields'] {

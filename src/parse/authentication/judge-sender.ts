@@ -4,6 +4,7 @@
 // Believed are only fields of servers that the account trusts, by name. Whoever sends a mail can write such a field too, under any name. A
 // server removes fields with its own name (RFC 8601 §5) and puts its own on top, so only the topmost hop that bears a trusted field
 // counts, and where fields of it disagree the upper one or the worse one wins.
+// Where they decide nothing our own check of the mail's signatures does. It cannot know what SPF said: for that one must have seen the envelope.
 import { domainToASCII } from 'node:url'
 import { getDomain } from 'tldts'
 import type {
@@ -11,6 +12,7 @@ import type {
   AuthenticationResult,
   SenderEvidence,
   SenderVerdict,
+  SignatureCheck,
 } from '../../model/sender-verdict.ts'
 
 /** Of a mail about which nobody was asked. */
@@ -18,11 +20,71 @@ export function unknownSender(from: string | null): SenderVerdict {
   return { verdict: 'unknown', method: null, domain: null, aligned: false, from, policy: null }
 }
 
+type Statements = Pick<SenderEvidence, 'fields' | 'from'>
+
 /**
  * `trusted`: names of servers to believe, in lower or upper case; `*` inside a name stands for any letters, `''` for a field that names
- * nobody. Empty: no server of this mailbox writes such a field. Null: nobody said whom to believe.
+ * nobody. Empty: no server of this mailbox writes such a field. Null: nobody said whom to believe. `check`: what we found ourselves.
  */
-export function judgeSender({ fields, from }: SenderEvidence, trusted: readonly string[] | null): SenderVerdict {
+export function judgeSender(
+  statements: Statements,
+  trusted: readonly string[] | null,
+  check: SignatureCheck | null = null,
+): SenderVerdict {
+  const said = judgeStatements(statements, trusted)
+  const domain = domainOf(said.from)
+  if (check === null || domain === '' || decides(said)) return said
+  const found = judgeCheck(check, domain)
+  if (found === undefined || (found.verdict === 'none' && said.method !== null)) return { ...said, verdict: 'none' }
+  return { ...said, ...found, policy: found.verdict === 'fail' ? check.policy : said.policy }
+}
+
+/**
+ * True if our own check may decide where the mail's servers do not: it bears a signature of From's organisation, and not too many of them, or
+ * the seal of a forwarder that is trusted.
+ */
+export function needsCheck(
+  evidence: SenderEvidence,
+  trusted: readonly string[] | null,
+  sealers: readonly string[],
+): boolean {
+  const domain = domainOf(evidence.from)
+  if (domain === '' || evidence.signers.length > maxSignatures) return false
+  const aligned = evidence.signers.some(signer => organisation(normal(signer)) === organisation(domain))
+  const sealed = evidence.sealer !== null && isSealer(evidence.sealer, sealers)
+  return (aligned || sealed) && !decides(judgeStatements(evidence, trusted))
+}
+
+/** Who wrote fields that stand above a Received field of the receiving side: no sender can have written those. */
+export function ownServers({ fields, ownHops }: SenderEvidence): string[] {
+  const own = fields.filter(({ hop, authservId }) => hop < ownHops && /^[!-:<-~]{0,255}$/.test(authservId))
+  return [...new Set(own.map(({ authservId }) => authservId))]
+}
+
+/** Each costs a question to the DNS. */
+const maxSignatures = 5
+
+/** True if the domain is one of `sealers`. */
+export function isSealer(domain: string, sealers: readonly string[]): boolean {
+  return sealers.some(sealer => normal(sealer) === normal(domain))
+}
+
+function decides({ verdict }: Pick<SenderVerdict, 'verdict'>): boolean {
+  return verdict === 'pass' || verdict === 'fail'
+}
+
+/** A seal vouches for a mail that a forwarder changed; it never speaks against one. */
+function judgeCheck({ signatures, sealed }: SignatureCheck, domain: string): Found | undefined {
+  const own = judgeDkim([{ authservId: '', results: signatures }], domain)
+  if (own?.verdict === 'pass') return own
+  for (const field of sealed) {
+    const vouched = [judgeDmarc([field], domain), judgeDkim([field], domain)].some(found => found?.verdict === 'pass')
+    if (vouched) return { verdict: 'pass', method: 'arc', domain, aligned: true }
+  }
+  return own
+}
+
+function judgeStatements({ fields, from }: Statements, trusted: readonly string[] | null): SenderVerdict {
   if (trusted === null) return unknownSender(from)
   const domain = domainOf(from)
   if (from === null || domain === '') return { ...unknownSender(from), verdict: 'none' }

@@ -10,7 +10,7 @@ import {
   type MailOutcome,
   type Original,
 } from '../../model/mail-outcome.ts'
-import type { MessageFacts } from '../../model/parsed-message.ts'
+import type { Kind, MessageFacts } from '../../model/parsed-message.ts'
 import { personKey } from '../../model/person-key.ts'
 import type { Rule, SenderHistory } from '../../model/rule.ts'
 import type { SenderVerdict } from '../../model/sender-verdict.ts'
@@ -19,6 +19,7 @@ import { emptyHistory, type HoldLimits, holdReason, noteMail } from '../../threa
 import { applyRules, type RuleVerdict } from '../../thread/rules.ts'
 import {
   type Candidate,
+  isAutomatic,
   type Leads,
   personOf,
   type ThreadDecision,
@@ -47,6 +48,8 @@ export interface Known {
   trusted: readonly string[] | null
   /** Addresses of our own accounts, as personKey() has them. */
   own: ReadonlySet<string>
+  /** Message-IDs that mails of our other accounts refer to, and that those accounts hold. */
+  elsewhere: ReadonlySet<string>
   /** By the sender's address in lower case. */
   histories: Map<string, SenderHistory>
 }
@@ -89,7 +92,8 @@ function decideOutcome(
   policy: OutcomePolicy,
 ): MailOutcome {
   const fingerprint = archived.parsed === null ? null : fingerprintOf(archived.parsed)
-  const sender = archived.parsed === null ? null : judgeSender(archived.parsed.senderEvidence, known.trusted)
+  const { parsed, signatures = null } = archived
+  const sender = parsed === null ? null : judgeSender(parsed.senderEvidence, known.trusted, signatures)
   const none = { archived, sender, fingerprint, ticket: null, waiting: [], original: null }
   if (!archived.mail.complete) return { ...none, result: 'quarantined', reason: archived.fault ?? 'too_large' }
   const same = known.contents.get(archived.location.sha256)
@@ -118,6 +122,7 @@ function triageMessage(
 ): Triage {
   const without = { ticket: null, waiting: [] }
   if (isOwnMail(message, known)) return { ...without, result: 'ignored', reason: 'own-mail' }
+  if (isOwnNotification(message, known)) return { ...without, result: 'ignored', reason: 'own-notification' }
   const verdict = ruleVerdict(message, sender, mail, location.size, policy)
   if (verdict === undefined) return { ...without, result: 'quarantined', reason: 'unparseable' }
   const { decided, tags } = verdict
@@ -163,6 +168,21 @@ function isOwnMail(message: MessageFacts, known: Known): boolean {
   const { messageId } = message
   if (!known.own.has(senderOf(message)) || messageId === '') return false
   return known.threads.has(messageId) || tokensOf(messageId).some(token => isProven(known.tokens.get(token)))
+}
+
+/**
+ * What a helpdesk of another of our accounts sends by itself about a mail of its own: were it to open or join a ticket here, both would go on
+ * answering each other.
+ */
+function isOwnNotification(message: MessageFacts, known: Known): boolean {
+  if (!known.own.has(senderOf(message)) || !isSentByProgram(message.kind)) return false
+  const isOfOther = (token: string): boolean => known.tokens.get(token) === 'elsewhere'
+  return threadIds(message).some(id => known.elsewhere.has(id)) || tokensIn(message).some(isOfOther)
+}
+
+/** True for what no person writes, whatever else becomes of it. */
+export function isSentByProgram(kind: Kind): boolean {
+  return isAutomatic(kind) || kind === 'auto-generated'
 }
 
 function isProven(proof: BatchTicket | 'forged' | 'elsewhere' | undefined): boolean {

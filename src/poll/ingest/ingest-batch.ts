@@ -8,24 +8,28 @@ import type { FetchedMessage, IngestTarget } from '../../model/mail.ts'
 import { type ArchivedMail, type BatchTicket, canaryReason, type MailOutcome } from '../../model/mail-outcome.ts'
 import type { MessageFacts, StorableMessage } from '../../model/parsed-message.ts'
 import { personKey, spellingsOf } from '../../model/person-key.ts'
+import type { SignatureCheck } from '../../model/sender-verdict.ts'
+import { needsCheck, ownServers } from '../../parse/authentication/judge-sender.ts'
 import { decodeText, type Headers, parseHeaders } from '../../parse/mime/headers.ts'
 import { findCanaries, takeCanaries } from '../../store/accounts/canaries.ts'
 import { lockLease } from '../../store/accounts/leases.ts'
 import { type MailboxChange, updateMailbox } from '../../store/accounts/mailboxes.ts'
 import type { PolledAccount } from '../../store/accounts/polled-account.ts'
+import { noteSeenServers } from '../../store/accounts/seen-servers.ts'
 import { inTransaction } from '../../store/db/database.ts'
 import {
   type FoundTicket,
   findByRefs,
   findContents,
   findFingerprints,
+  findIdsOfAccounts,
   findThreads,
   findUids,
   releaseUids,
   type UidRow,
 } from '../../store/ingest/find-duplicates.ts'
 import { insertMails } from '../../store/ingest/ingest-messages.ts'
-import { findHistories, findOwnAddresses, findRules, findTrustedServers } from '../../store/ingest/triage-data.ts'
+import { findHistories, findOwnAddresses, findRules, findServerTrust } from '../../store/ingest/triage-data.ts'
 import { timeOfBatch } from '../../store/raw/raw-batch.ts'
 import type { RawStore } from '../../store/raw/raw-store.ts'
 import { type HoldLimits, hourMs } from '../../thread/hold.ts'
@@ -34,8 +38,9 @@ import { baseSubject } from '../../thread/subject.ts'
 import { personOf, type ThreadPolicy, threadIds } from '../../thread/thread-message.ts'
 import { type Tokens, tokensIn, tokensOf } from '../../thread/token.ts'
 import type { Cursor } from '../cursor.ts'
+import type { SignatureChecker } from '../senders/signature-checker.ts'
 import { untouchedTicket } from './batch-ticket.ts'
-import { decideOutcomes, fingerprintOf, type Known, type OutcomeCursor } from './decide-outcomes.ts'
+import { decideOutcomes, fingerprintOf, isSentByProgram, type Known, type OutcomeCursor } from './decide-outcomes.ts'
 import { relationOf } from './known-uid.ts'
 
 export interface IngestDeps {
@@ -44,6 +49,8 @@ export interface IngestDeps {
   /** Throws MessageError for a mail that cannot be parsed. */
   parse(source: Buffer, account?: number): Promise<StorableMessage>
   triage: TriagePolicy
+  /** Absent: signatures are not checked. */
+  signatures?: SignatureChecker
 }
 
 /** How mails are triaged. Rules are not part of it: they are read with every batch. */
@@ -73,7 +80,9 @@ export async function archiveBatch(
   mails: readonly FetchedMessage[],
 ): Promise<ArchivedMail[]> {
   const { account, mailbox, cursor } = context
-  const parsing = Promise.all(mails.map(mail => parseMail(deps, mail.source, account.id)))
+  const parsing = Promise.all(mails.map(mail => parseMail(deps, mail.source, account.id))).then(parsed =>
+    checkSignatures(deps, context, mails, parsed, new Date()),
+  )
   parsing.catch(() => {})
   const { uidValidity } = cursor
   const locations = await deps.raw.archive(
@@ -98,12 +107,48 @@ function itemAt<T>(list: readonly T[], i: number): T {
   return item
 }
 
+interface Parsed {
+  parsed: StorableMessage | null
+  fault: string | null
+  signatures?: SignatureCheck
+}
+
+/**
+ * Adds our own check where no trusted server says anything that decides. Only of mail that has just come: the keys of an old one may have been
+ * replaced since.
+ */
+async function checkSignatures(
+  { db, signatures: checker }: IngestDeps,
+  { account, cursor, released, aside }: BatchContext,
+  mails: readonly FetchedMessage[],
+  parsed: readonly Parsed[],
+  now: Date,
+): Promise<Parsed[]> {
+  const isFresh = ({ receivedAt, complete }: FetchedMessage): boolean =>
+    complete && now.getTime() - receivedAt.getTime() < checkedForMs
+  const passed = Math.max(cursor.startBeforeUid, cursor.rereadBeforeUid)
+  const live = mails.some(mail => mail.uid >= passed && isFresh(mail))
+  const signed = parsed.some(({ parsed }) => parsed !== null && isSigned(parsed))
+  if (checker === undefined || released || aside || !live || !signed) return [...parsed]
+  const { servers: trusted } = await findServerTrust(db, account.id)
+  const check = async (mail: FetchedMessage, found: Parsed): Promise<Parsed> => {
+    const evidence = found.parsed?.senderEvidence
+    if (!isFresh(mail) || mail.uid < passed || evidence === undefined) return found
+    if (evidence.from === null || !needsCheck(evidence, trusted, checker.sealers)) return found
+    const signatures = await checker.check(mail.source, evidence.from)
+    return signatures === null ? found : { ...found, signatures }
+  }
+  return await Promise.all(mails.map((mail, i) => check(mail, itemAt(parsed, i))))
+}
+
+const checkedForMs = 3 * 86_400_000
+
+function isSigned({ senderEvidence: { signers, sealer } }: StorableMessage): boolean {
+  return signers.length > 0 || sealer !== null
+}
+
 /** What a mail says, or the reason why that cannot be known. */
-export async function parseMail(
-  deps: Pick<IngestDeps, 'parse'>,
-  source: Buffer,
-  account = 0,
-): Promise<{ parsed: StorableMessage | null; fault: string | null }> {
+export async function parseMail(deps: Pick<IngestDeps, 'parse'>, source: Buffer, account = 0): Promise<Parsed> {
   try {
     return { parsed: await deps.parse(source, account), fault: null }
   } catch (error) {
@@ -200,13 +245,22 @@ export async function triageMails(
     rowsOf('reuses').map(row => row.id),
   )
   const replaced = new Map(rowsOf('replaces').map(row => [row.uid, row.id]))
-  const known = await findKnown(trx, target, { archived: fresh, refs }, new Set(replaced.values()))
+  const trust = await findServerTrust(trx, target.accountId)
+  const known = await findKnown(trx, target, { archived: fresh, refs }, new Set(replaced.values()), trust.servers)
   const rules = await findRules(trx, target.accountId, toConditions)
   const outcomes = decideOutcomes(fresh, known, target, { ...triage, rules, header: createHeaderReader() })
   await insertMails(trx, target, outcomes, replaced)
   const canaries = outcomes.filter(({ reason }) => reason === canaryReason)
   await takeCanaries(trx, target.accountId, messageIdsOf(canaries.map(({ archived }) => archived)))
+  if (trust.learns) await noteSeenServers(trx, target.accountId, seenServersIn(messagesOf(fresh)))
   return outcomes
+}
+
+/** Of each mail that a server of the receiving side took in: the names that stand where only that side writes. */
+function seenServersIn(messages: readonly MessageFacts[]): string[][] {
+  return messages
+    .filter(({ senderEvidence: { ownHops } }) => ownHops > 0)
+    .map(({ senderEvidence }) => ownServers(senderEvidence))
 }
 
 function toRow(
@@ -243,6 +297,7 @@ async function findKnown(
   target: OutcomeTarget,
   { archived: mails, refs }: TriagedMails,
   replaced: ReadonlySet<number>,
+  trusted: Known['trusted'],
 ): Promise<Known> {
   const messages = messagesOf(mails)
   const reread = mails.filter(({ mail }) => mail.uid < target.rereadBeforeUid)
@@ -272,8 +327,9 @@ async function findKnown(
       }),
     ),
     canaries: await findCanaries(trx, target.accountId, ownIds),
-    trusted: await findTrustedServers(trx, target.accountId),
+    trusted,
     own: await findOwn(trx, unique([...sendersOf(messages), ...tickets.requesters()])),
+    elsewhere: await findElsewhere(trx, target.accountId, messages),
     histories: await findLately(trx, target.accountId, live),
   }
 }
@@ -282,6 +338,13 @@ async function findKnown(
 async function findOwn(trx: Knex, keys: readonly string[]): Promise<Set<string>> {
   const own = await findOwnAddresses(trx, keys.flatMap(spellingsOf))
   return new Set([...own].map(personKey))
+}
+
+/** What programs that write for our other accounts refer to, as far as those accounts hold it. */
+async function findElsewhere(trx: Knex, accountId: number, messages: readonly MessageFacts[]): Promise<Set<string>> {
+  const written = messages.filter(message => isSentByProgram(message.kind) && threadIds(message).length > 0)
+  const senders = unique(sendersOf(written)).flatMap(spellingsOf)
+  return await findIdsOfAccounts(trx, { not: accountId, addresses: senders }, unique(written.flatMap(threadIds)))
 }
 
 /** What the senders of these mails did around the times at which they came. */

@@ -236,6 +236,12 @@ function canaryFrom(db: Knex): Record<string, unknown> {
 }
 
 /** Pauses or resumes. */
+export async function updateAuthservIds(db: Knex, id: number, names: readonly string[]): Promise<void> {
+  await db('accounts')
+    .where({ id })
+    .update({ authserv_ids: JSON.stringify(names) })
+}
+
 export async function updateEnabled(db: Knex, id: number, enabled: boolean): Promise<void> {
   await db('accounts')
     .where({ id })

@@ -3,9 +3,11 @@
 import type { Knex } from 'knex'
 import { OperationError } from '../../errors/errors.ts'
 import type { Destination, OAuthClient } from '../../model/destination.ts'
+import { proposeServers, type SeenServer } from '../../model/proposed-servers.ts'
 import { readAuthservIds } from '../db/json-columns.ts'
 import { isCanaryLate } from './canaries.ts'
 import { type OAuthRow, oauthColumns, toOAuthClient } from './destinations.ts'
+import { findSeenServers } from './seen-servers.ts'
 
 export type AccountState = 'active' | 'failing' | 'waiting' | 'paused'
 
@@ -56,6 +58,9 @@ export interface AccountDetail extends AccountView {
   ownCa: boolean
   /** Mail servers whose word on senders is believed; null: nobody said. */
   authservIds: string[] | null
+  /** Those that were seen to write of senders where no sender can, and those that may be confirmed; none of them decides anything. */
+  seenServers: SeenServer[]
+  proposedServers: string[]
   createdAt: Date
 }
 
@@ -255,6 +260,8 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
       .pluck('kind'),
   )
   const oauth = toOAuthClient(row)
+  const authservIds = readAuthservIds(row.authserv_ids)
+  const seenServers = await findSeenServers(db, row.id)
   return {
     ...toView(row),
     everySeconds: row.poll_every_s,
@@ -274,7 +281,9 @@ async function toDetail(db: Knex, row: Row): Promise<AccountDetail> {
       hasClientSecret: secrets.has('oauth-client-secret'),
     },
     ownCa: row.ca_pem !== null,
-    authservIds: readAuthservIds(row.authserv_ids),
+    authservIds,
+    seenServers,
+    proposedServers: proposeServers({ host: row.host, authservIds }, seenServers),
     createdAt: row.created_at,
   }
 }

@@ -58,7 +58,7 @@ export function readAuthservIds(json: string | null): string[] | null {
 const senderVerdict = z
   .object({
     verdict: z.enum(['pass', 'fail', 'none', 'unknown']),
-    method: z.enum(['dmarc', 'dkim']).nullable(),
+    method: z.enum(['dmarc', 'dkim', 'arc']).nullable(),
     domain: z.string().nullable(),
     aligned: z.boolean(),
     from: z.string().nullable(),

@@ -143,6 +143,33 @@ export async function findThreads(
   return threads
 }
 
+/** Those of the Message-IDs that accounts with these addresses hold, but for one account. */
+export async function findIdsOfAccounts(
+  trx: Knex,
+  { not, addresses }: { not: number; addresses: readonly string[] },
+  ids: readonly string[],
+): Promise<Set<string>> {
+  if (addresses.length === 0 || ids.length === 0) return new Set()
+  const accounts: number[] = await trx('accounts')
+    .whereIn('address', addresses)
+    .whereNull('removed_at')
+    .whereNot({ id: not })
+    .pluck('id')
+  const found = new Set<string>()
+  const byHash = new Map(ids.map(id => [hashOf(id).toString('hex'), id]))
+  for (const chunk of accounts.length === 0 ? [] : chunksOf([...byHash.keys()], 500)) {
+    const hashes: Buffer[] = await trx('message_ids')
+      .whereIn('account_id', accounts)
+      .whereIn(
+        'message_id_sha256',
+        chunk.map(hash => Buffer.from(hash, 'hex')),
+      )
+      .pluck('message_id_sha256')
+    for (const hash of hashes) found.add(byHash.get(hash.toString('hex')) ?? '')
+  }
+  return found
+}
+
 /** Tickets by their references (`LL-9GSY-9F51`), with the account that they are of. */
 export async function findByRefs(
   trx: Knex,

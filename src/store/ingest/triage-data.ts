@@ -2,6 +2,7 @@
 
 import type { Knex } from 'knex'
 import type { Conditions, Rule, SenderHistory } from '../../model/rule.ts'
+import { maxMailsLookedAt } from '../accounts/seen-servers.ts'
 import { readAuthservIds } from '../db/json-columns.ts'
 
 /** Those of these addresses (lower case) that are our own accounts', which are looked up as they stand: in lower case, as people write them. */
@@ -11,10 +12,17 @@ export async function findOwnAddresses(db: Knex, addresses: readonly string[]): 
   return new Set(found)
 }
 
-/** Names in Authentication-Results that the account believes; null: nobody said. */
-export async function findTrustedServers(db: Knex, accountId: number): Promise<string[] | null> {
-  const row = await db('accounts').where({ id: accountId }).first('authserv_ids')
-  return readAuthservIds(row?.authserv_ids ?? null)
+export interface ServerTrust {
+  /** Names in Authentication-Results that the account believes; null: nobody said. */
+  servers: string[] | null
+  /** Names are still collected, to propose them. */
+  learns: boolean
+}
+
+export async function findServerTrust(db: Knex, accountId: number): Promise<ServerTrust> {
+  const row = await db('accounts').where({ id: accountId }).first('authserv_ids', 'authserv_mails')
+  const servers = readAuthservIds(row?.authserv_ids ?? null)
+  return { servers, learns: servers === null && row !== undefined && row.authserv_mails < maxMailsLookedAt }
 }
 
 /** Enabled rules for the account, in their order. `read` makes conditions of JSON; a rule of which it makes none is left out. */

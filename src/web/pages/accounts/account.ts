@@ -11,13 +11,14 @@ import {
   resumeAccount as resume,
 } from '../../../operations/manage-accounts.ts'
 import { testAccount as test } from '../../../operations/test-account.ts'
+import { trustServers as trust } from '../../../operations/trust-servers.ts'
 import { type AccountDetail, type CanaryView, findPollingHost } from '../../../store/accounts/accounts.ts'
 import { findCauses } from '../../../store/accounts/poll-results.ts'
 import { findUncovered, type UncoveredMailbox } from '../../../store/accounts/uids-to-read.ts'
 import { providerName } from '../../../vault/oauth/providers.ts'
 import { type Content, type Html, html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
-import { actionButton, badge, prose, time } from '../../layout/parts.ts'
+import { actionButton, badge, fieldsOf, prose, time } from '../../layout/parts.ts'
 import { tellChanges } from '../../live.ts'
 import { goTo } from '../../security/session.ts'
 import { depsOf, sessionOf, siteOf, userActor } from '../../site.ts'
@@ -71,12 +72,8 @@ ${facts([
   ['Check every', duration(account.everySeconds)],
   ['Push', account.push ? 'on: a connection waits for new mail between polls if the server supports it' : 'off'],
   ['Mail on the server', afterwards(account.afterIngest)],
-  [
-    'Sender checks',
-    account.authservIds === null || account.authservIds.length === 0
-      ? 'off: no mail server is trusted about senders'
-      : `as ${account.authservIds.map(name => name || '(no name)').join(', ')} says`,
-  ],
+  ['Sender checks', senderChecks(account)],
+  ...proposal(request, reply, account),
   ['Mail that was there', starts.get(account.startFrom) ?? `only mail since ${account.startFrom}`],
 ])}</section>`,
   })
@@ -88,6 +85,32 @@ function proven({ provenAt, seconds, isLate }: CanaryView): Content {
   return isLate
     ? html`${badge('late', 'bad')} a test mail did not come back: mail may not be received. Last: ${last}`
     : last
+}
+
+function senderChecks({ authservIds }: AccountDetail): string {
+  if (authservIds === null || authservIds.length === 0)
+    return 'by signatures alone: no mail server is trusted about senders'
+  return `as ${authservIds.map(name => name || '(no name)').join(', ')} says`
+}
+
+/** Mail servers that wait to be confirmed. */
+function proposal(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { id, proposedServers, seenServers }: AccountDetail,
+): [string, Content][] {
+  if (proposedServers.length === 0) return []
+  const names = proposedServers.map(name => {
+    const mails = seenServers.find(seen => seen.name === name)?.mails
+    return `${visible(name) || '(no name)'}${mails === undefined ? '' : `, seen in ${mails} mails`}`
+  })
+  const button =
+    sessionOf(request).user.role === 'admin' &&
+    actionButton(reply, `/accounts/${id}/trust`, 'Trust', {
+      hidden: { servers: JSON.stringify(proposedServers) },
+      name: 'Trust these mail servers about senders',
+    })
+  return [['Mail servers to trust', html`${names.join('; ')} ${button}`]]
 }
 
 /** What the last comparison with the server found. */
@@ -179,6 +202,24 @@ export async function resumeAccount(request: FastifyRequest, reply: FastifyReply
   const { id } = await accountOf(request)
   await resume.run(depsOf(request), userActor(request), { account: id })
   return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text: 'Resumed. Checking for new mail…' })
+}
+
+/** What the page showed is confirmed, not what was seen since. */
+export async function trustServers(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { id } = await accountOf(request)
+  const servers = readNames(fieldsOf(request.body).servers ?? '')
+  await trust.run(depsOf(request), userActor(request), { account: id, servers })
+  const text = `What ${servers.map(name => name || '(no name)').join(', ')} says about senders is believed from now on.`
+  return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
+}
+
+/** What is no list of names is refused by the operation. */
+function readNames(json: string): string[] {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return []
+  }
 }
 
 export async function pollNow(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
