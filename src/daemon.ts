@@ -31,6 +31,7 @@ import { checkRawStore } from './store/raw/raw-identity.ts'
 import type { RawStore } from './store/raw/raw-store.ts'
 import { type Supervision, superviseService } from './supervise.ts'
 import { keysOf } from './vault/keys/keyring.ts'
+import { createPasswords, type HashCost } from './vault/secrets/password-hash.ts'
 import { createSecretWriter } from './vault/secrets/write-secret.ts'
 import { version } from './version.ts'
 import { openWeb } from './web/open-web.ts'
@@ -50,6 +51,8 @@ export interface DaemonOptions {
   reread?: () => Config
   /** What the parsing threads run; tests give one that misbehaves on command. */
   parseScript?: URL
+  /** Of people's passwords; default: what is recommended. */
+  hashCost?: HashCost
 }
 
 export interface Daemon extends AsyncDisposable {
@@ -145,6 +148,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   web.site = {
     ...{ config, db, redis: commands, raw, keys: { ...keysOf(config), isService: true }, log, firstAdmin },
     ...{ openSecret: vault.openSecret, openSession, html, triage: ingest.triage },
+    passwords: createPasswords(options.hashCost),
     parse: (source, account) => parser.parse(source, account),
   }
 

@@ -11,6 +11,7 @@ import { checkDatabase } from '../store/db/check-database.ts'
 import { openDatabase } from '../store/db/database.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import { keysOf } from '../vault/keys/keyring.ts'
+import type { Passwords } from '../vault/secrets/password-hash.ts'
 import { commandContext } from './command-context.ts'
 import { remark } from './terminal.ts'
 
@@ -76,10 +77,19 @@ export async function withDeps<T>(options: GlobalOptions, use: (deps: Deps) => P
         const logins = openLogins({ db, ring: () => ring, writeSecret: createSecretWriter(keys), atOnce: 1 })
         return await logins(account)
       },
+      passwords: {
+        hash: async password => await (await openPasswords()).hash(password),
+        check: async (password, hash) => await (await openPasswords()).check(password, hash),
+      },
       say: remark,
       openSession: async (...given) => await (await import('../fetch/imap-session.ts')).openSession(...given),
     })
   })
+}
+
+async function openPasswords(): Promise<Passwords> {
+  const { createPasswords } = await import('../vault/secrets/password-hash.ts')
+  return createPasswords()
 }
 
 /** What reads and parses raw mail, opened when it is first used. Mails are parsed in a thread with the deadline that they have in the daemon. */

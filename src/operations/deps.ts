@@ -8,6 +8,7 @@ import type { TriagePolicy } from '../poll/ingest/ingest-batch.ts'
 import type { RawStore } from '../store/raw/raw-store.ts'
 import type { KeyPaths } from '../vault/keys/keyring.ts'
 import type { OpenSecret } from '../vault/secrets/open-secret.ts'
+import type { Passwords } from '../vault/secrets/password-hash.ts'
 import type { HtmlReader } from './read-html.ts'
 
 export interface Deps {
@@ -18,6 +19,8 @@ export interface Deps {
   withRedis<T>(use: (redis: Redis | undefined) => Promise<T>): Promise<T>
   /** Lends an account's stored password or token. */
   openSecret: OpenSecret
+  /** Those of people. */
+  passwords: Passwords
   /** What a person who waits may read: how far it is. */
   say(line: string): void
   /** The raw mail of this installation. */

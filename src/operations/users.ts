@@ -16,7 +16,7 @@ import {
   updatePassword,
   updateRole,
 } from '../store/people/user-rows.ts'
-import { checkPassword, hashPassword, longestPassword, shortestPassword } from '../vault/secrets/password-hash.ts'
+import { longestPassword, shortestPassword } from '../vault/secrets/password-hash.ts'
 import type { Deps } from './deps.ts'
 import { defineOperation, type Fault, InputError, id, mayRun, NotAllowed } from './operation.ts'
 
@@ -63,9 +63,12 @@ export const addUser = defineOperation({
     password: newPassword.describe('of the person; it is hashed'),
     first: z.boolean().default(false).describe('refused where there is a user already'),
   }),
-  async work({ db }: Pick<Deps, 'db'>, { input, audit }): Promise<{ id: number; name: string; role: User['role'] }> {
+  async work(
+    { db, passwords }: Pick<Deps, 'db' | 'passwords'>,
+    { input, audit },
+  ): Promise<{ id: number; name: string; role: User['role'] }> {
     const { name, role, first } = input
-    const passwordHash = await hashPassword(input.password)
+    const passwordHash = await passwords.hash(input.password)
     return await inTransaction(db, async trx => {
       // Makes those wait who do the same.
       await trx('schema_version').forUpdate().first('id')
@@ -87,15 +90,15 @@ export const setPassword = defineOperation({
     password: newPassword.describe('the new one; it is hashed'),
     current: z.string().optional().describe('the current password; needed to change your own on a page'),
   }),
-  async work({ db }: Pick<Deps, 'db'>, { input, actor, audit }): Promise<User> {
+  async work({ db, passwords }: Pick<Deps, 'db' | 'passwords'>, { input, actor, audit }): Promise<User> {
     const { password, current } = input
     const user = await getUser(db, input.user)
     const isSelf = actor.kind === 'user' && actor.id === user.id
     if (!isSelf && !mayRun(actor, 'admin')) throw new NotAllowed('only admins may set the password of somebody else')
     // A browser that was left unlocked must not be enough to take the account over.
-    if (isSelf && !(await checkPassword(current ?? '', await findPasswordHash(db, user.id))).right)
+    if (isSelf && !(await passwords.check(current ?? '', await findPasswordHash(db, user.id))).right)
       throw new InputError([notCurrent])
-    const passwordHash = await hashPassword(password)
+    const passwordHash = await passwords.hash(password)
     return await inTransaction(db, async trx => {
       await updatePassword(trx, user.id, passwordHash)
       await audit(trx, { detail: { user: user.name } })

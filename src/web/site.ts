@@ -23,6 +23,8 @@ export interface Site {
   log: Log
   /** Lends an account's stored password or token. */
   openSecret: OpenSecret
+  /** Those of people. */
+  passwords: Deps['passwords']
   /** To try a mail server out. */
   openSession: Deps['openSession']
   /** In a thread, with a deadline. Throws MessageError. */
@@ -61,9 +63,9 @@ export function sessionOf(request: FastifyRequest): Session {
 
 /** What operations work with. */
 export function depsOf(request: FastifyRequest): Deps {
-  const { db, config, keys, redis, raw, parse, html, triage, openSecret, openSession } = siteOf(request)
+  const { db, config, keys, redis, raw, parse, html, triage, openSecret, openSession, passwords } = siteOf(request)
   return {
-    ...{ db, config, keys, openSecret, openSession, parse, html },
+    ...{ db, config, keys, openSecret, openSession, passwords, parse, html },
     raw: async () => raw,
     triage: async () => triage,
     withRedis: use => use(redis),

@@ -9,7 +9,7 @@ import type { Knex } from 'knex'
 import { parseMessage } from '../../src/parse/parse-message.ts'
 import { insertUser } from '../../src/store/people/user-rows.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
-import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
+import { createPasswords } from '../../src/vault/secrets/password-hash.ts'
 import { createWebClient, linkOf, type WebClient, webPassword } from '../support/web.ts'
 import { benchMails } from './bench-mails.ts'
 import {
@@ -56,7 +56,7 @@ await insertBenchAccounts(
 )
 progress(`${tickets} tickets …`)
 await fill(db)
-await insertUser(db, { name: 'grace', role: 'agent', passwordHash: await hashPassword(webPassword) })
+await insertUser(db, { name: 'grace', role: 'agent', passwordHash: await createPasswords().hash(webPassword) })
 const daemon = stack.use(await startBenchDaemon(scene, name, databaseUrl))
 const client = createWebClient(daemon.url)
 await client.signIn('grace')

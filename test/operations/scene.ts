@@ -16,8 +16,9 @@ import { insertUser } from '../../src/store/people/user-rows.ts'
 import { openRawDirectory } from '../../src/store/raw/raw-directory.ts'
 import { keysOf, readKeyring } from '../../src/vault/keys/keyring.ts'
 import { openLogins } from '../../src/vault/oauth/access-tokens.ts'
-import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
+import { createPasswords } from '../../src/vault/secrets/password-hash.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
+import { quickHashes } from '../support/daemon.ts'
 import { rawMail } from '../support/messages.ts'
 import { createTestDatabase, testRedis } from '../support/servers.ts'
 import { webPassword } from '../support/web.ts'
@@ -71,7 +72,9 @@ export async function openScene(): Promise<Scene> {
   const keys = keysOf(config)
   const raw = openRawDirectory(path.join(directory, 'raw'))
   const writeSecret = createSecretWriter(keys)
+  const passwords = createPasswords(quickHashes)
   const deps: Deps = {
+    passwords,
     db,
     config,
     keys,
@@ -84,7 +87,7 @@ export async function openScene(): Promise<Scene> {
     html: createHtmlReader({ raw: async () => raw, parseHtml: source => parseHtml(Buffer.from(source)) }),
     triage: async () => createTriagePolicy(config, async () => undefined),
   }
-  const passwordHash = await hashPassword(webPassword)
+  const passwordHash = await passwords.hash(webPassword)
   await insertUser(db, { name: 'ada', role: 'admin', passwordHash })
   await insertUser(db, { name: 'alan', role: 'agent', passwordHash })
   let [accounts, mails, tickets, users] = [0, 0, 0, 0]

@@ -12,6 +12,7 @@ import { requestPoll } from '../../src/schedule/queue.ts'
 import { openRedis } from '../../src/schedule/redis.ts'
 import { insertAccount, type NewAccount } from '../../src/store/accounts/account-changes.ts'
 import { keyPathsOf } from '../../src/vault/keys/keyring.ts'
+import type { HashCost } from '../../src/vault/secrets/password-hash.ts'
 import { createSecretWriter } from '../../src/vault/secrets/write-secret.ts'
 import { createTestDatabase, type TestDatabase, testRedis } from './servers.ts'
 import { until } from './until.ts'
@@ -19,6 +20,9 @@ import { recordAnswers, type WebAnswers } from './web-answers.ts'
 
 export { spawnDaemon } from './daemon-process.ts'
 export { until }
+
+/** What passwords of people cost in tests: the recommended hash takes half a second of the processor. */
+export const quickHashes: HashCost = { memory: 64, passes: 1, parallelism: 1 }
 
 export interface World extends AsyncDisposable {
   database: TestDatabase
@@ -86,7 +90,7 @@ export async function createWorld(env: Record<string, string> = {}, server?: str
       const mine = configOf(more)
       const daemon = await startDaemon(
         mine,
-        { demo: false, log: createLog(mine.log, stream), ...options },
+        { demo: false, log: createLog(mine.log, stream), hashCost: quickHashes, ...options },
         new AbortController().signal,
       )
       stack.defer(() => daemon[Symbol.asyncDispose]())

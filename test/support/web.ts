@@ -2,15 +2,15 @@
 import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { insertUser, type Role } from '../../src/store/people/user-rows.ts'
-import { hashPassword } from '../../src/vault/secrets/password-hash.ts'
-import type { World } from './daemon.ts'
+import { createPasswords } from '../../src/vault/secrets/password-hash.ts'
+import { quickHashes, type World } from './daemon.ts'
 
 /** Every test user's. */
 export const webPassword = 'correct horse battery staple'
 let hashed: Promise<string> | undefined
 
 export async function addUser(world: World, name: string, role: Role): Promise<number> {
-  hashed ??= hashPassword(webPassword)
+  hashed ??= createPasswords(quickHashes).hash(webPassword)
   world.answers.add('password', webPassword)
   return await insertUser(world.db, { name, role, passwordHash: await hashed })
 }
@@ -116,7 +116,7 @@ export async function openWindow(
 
 const sessions = new Map<string, WebClient>()
 
-/** A session of that user, if one of before goes on that one: hashing a password takes a third of a second. */
+/** A session of that user, if one of before goes on that one. */
 async function sessionOf(url: string, name: string): Promise<ReadonlyMap<string, string>> {
   const before = sessions.get(`${name} ${url}`)
   if (before !== undefined && (await before.get('/you')).status === 200) return before.cookies

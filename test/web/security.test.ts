@@ -2,10 +2,10 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
-import { checkPassword, hashPassword } from '../../src/vault/secrets/password-hash.ts'
+import { createPasswords } from '../../src/vault/secrets/password-hash.ts'
 import { createHostCheck } from '../../src/web/security/hosts.ts'
 import { safeTarget } from '../../src/web/security/session.ts'
-import { createWorld, type World } from '../support/daemon.ts'
+import { createWorld, quickHashes, type World } from '../support/daemon.ts'
 import { addUser, createWebClient, tokenOf, webPassword } from '../support/web.ts'
 
 let world: World
@@ -187,24 +187,17 @@ test('guessing is slowed down for a name at an address, whatever comes next, and
 })
 
 test('passwords are hashed one way, with parameters that grow with the next sign-in', async () => {
-  const weak = (await hashPassword(webPassword)).replace('t=3', 't=2')
-  expect(await checkPassword(webPassword, weak)).toEqual({ right: false, outdated: true })
-  const { argon2Sync, randomBytes } = await import('node:crypto')
-  const nonce = randomBytes(16)
-  const old = argon2Sync('argon2id', {
-    message: webPassword,
-    nonce,
-    memory: 19_456,
-    passes: 2,
-    parallelism: 1,
-    tagLength: 32,
-  })
-  const text = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '')
-  const password_hash = `$argon2id$v=19$m=19456,t=2,p=1$${text(nonce)}$${text(old)}`
+  const ours = createPasswords()
+  const hash = await ours.hash(webPassword)
+  expect(hash).toMatch(/^\$argon2id\$v=19\$m=65536,t=3,p=4\$/)
+  expect(hash).not.toContain(webPassword)
+  expect(await ours.check(webPassword, hash)).toEqual({ right: true, outdated: false })
+  expect(await ours.check(webPassword, hash.replace('t=3', 't=2'))).toEqual({ right: false, outdated: true })
+  const password_hash = await createPasswords({ ...quickHashes, passes: 2 }).hash(webPassword)
   await world.db('users').where({ name: 'ada' }).update({ password_hash })
   await signedIn('ada')
   const [now] = await world.db('users').where({ name: 'ada' }).pluck('password_hash')
-  expect(now).toMatch(/^\$argon2id\$v=19\$m=65536,t=3,p=4\$/)
+  expect(now).toMatch(/^\$argon2id\$v=19\$m=64,t=1,p=1\$/)
   await signedIn('ada')
   expect(await world.db('users').where({ name: 'ada' }).pluck('password_hash')).toEqual([now])
   expect(now).not.toContain(webPassword)

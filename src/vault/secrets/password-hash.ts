@@ -8,25 +8,26 @@ import { ServiceError } from '../../errors/errors.ts'
 
 const derive = promisify(argon2)
 
-interface Parameters {
+/** What a hash costs. */
+export interface HashCost {
+  /** In KiB. */
   memory: number
   passes: number
   parallelism: number
 }
 
-const current: Parameters = { memory: 65_536, passes: 3, parallelism: 4 }
+const recommended: HashCost = { memory: 65_536, passes: 3, parallelism: 4 }
 const saltBytes = 16
 const tagBytes = 32
 
 export const shortestPassword = 12
 export const longestPassword = 1_000
 
-/** `$argon2id$v=19$m=65536,t=3,p=4$SALT$HASH` */
-export async function hashPassword(password: string): Promise<string> {
-  const salt = randomBytes(saltBytes)
-  const tag = await inTurn(() => derived(password, salt, current, tagBytes))
-  const { memory, passes, parallelism } = current
-  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${unpadded(salt)}$${unpadded(tag)}`
+export interface Passwords {
+  /** `$argon2id$v=19$m=65536,t=3,p=4$SALT$HASH` */
+  hash(password: string): Promise<string>
+  /** `hash`: undefined for a user that does not exist, which takes as long and is never right. */
+  check(password: string, hash: string | undefined): Promise<Checked>
 }
 
 export interface Checked {
@@ -35,19 +36,31 @@ export interface Checked {
   outdated: boolean
 }
 
-/** `hash`: undefined for a user that does not exist, which takes as long and is never right. */
-export async function checkPassword(password: string, hash: string | undefined): Promise<Checked> {
-  const { parameters, salt, tag } = parse(hash ?? nobody)
-  const found = await inTurn(() => derived(password.slice(0, longestPassword), salt, parameters, tag.length))
-  const right = timingSafeEqual(found, tag) && hash !== undefined
-  const { memory, passes, parallelism } = parameters
-  const same = memory === current.memory && passes === current.passes && parallelism === current.parallelism
-  return { right, outdated: !same }
+/** `cost`: of new hashes; tests, which hash hundreds of times, give less. */
+export function createPasswords(cost: HashCost = recommended): Passwords {
+  const nobody = toText(cost, randomBytes(saltBytes), randomBytes(tagBytes))
+  return {
+    async hash(password) {
+      const salt = randomBytes(saltBytes)
+      const tag = await inTurn(() => derived(password, salt, cost, tagBytes))
+      return toText(cost, salt, tag)
+    },
+    async check(password, hash) {
+      const { parameters, salt, tag } = parse(hash ?? nobody) ?? (parse(nobody) as Parsed)
+      const found = await inTurn(() => derived(password.slice(0, longestPassword), salt, parameters, tag.length))
+      const right = timingSafeEqual(found, tag) && hash !== undefined
+      const { memory, passes, parallelism } = parameters
+      const same = memory === cost.memory && passes === cost.passes && parallelism === cost.parallelism
+      return { right, outdated: !same }
+    },
+  }
 }
 
-const nobody = `$argon2id$v=19$m=${current.memory},t=${current.passes},p=${current.parallelism}$${unpadded(randomBytes(saltBytes))}$${unpadded(randomBytes(tagBytes))}`
+function toText({ memory, passes, parallelism }: HashCost, salt: Buffer, tag: Buffer): string {
+  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${unpadded(salt)}$${unpadded(tag)}`
+}
 
-async function derived(password: string, nonce: Buffer, parameters: Parameters, tagLength: number): Promise<Buffer> {
+async function derived(password: string, nonce: Buffer, parameters: HashCost, tagLength: number): Promise<Buffer> {
   const message = Buffer.from(password.normalize('NFC'))
   try {
     return await derive('argon2id', { message, nonce, ...parameters, tagLength })
@@ -64,22 +77,29 @@ function unpadded(bytes: Buffer): string {
 const mostTimes = 2
 
 /** Parameters that cost far more than ours are not followed, as if the user did not exist. */
-function isAffordable({ memory, passes, parallelism }: Parameters): boolean {
+function isAffordable({ memory, passes, parallelism }: HashCost): boolean {
   return (
     passes >= 1 &&
     parallelism >= 1 &&
     memory >= 8 * parallelism &&
-    memory <= mostTimes * current.memory &&
-    memory * passes <= mostTimes * current.memory * current.passes &&
-    parallelism <= mostTimes * current.parallelism
+    memory <= mostTimes * recommended.memory &&
+    memory * passes <= mostTimes * recommended.memory * recommended.passes &&
+    parallelism <= mostTimes * recommended.parallelism
   )
 }
 
-function parse(hash: string): { parameters: Parameters; salt: Buffer; tag: Buffer } {
+interface Parsed {
+  parameters: HashCost
+  salt: Buffer
+  tag: Buffer
+}
+
+/** Undefined: it is none of ours, or costs too much. */
+function parse(hash: string): Parsed | undefined {
   const parts = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,4}),p=(\d{1,2})\$([\w+/]{11,86})\$([\w+/]{16,86})$/.exec(hash)
   const [memory = 0, passes = 0, parallelism = 0] = (parts ?? []).slice(1, 4).map(Number)
   const parameters = { memory, passes, parallelism }
-  if (parts === null || !isAffordable(parameters)) return parse(nobody)
+  if (parts === null || !isAffordable(parameters)) return undefined
   return {
     parameters,
     salt: Buffer.from(parts[4] ?? '', 'base64'),

@@ -7,7 +7,7 @@ import { inTransaction } from '../../../store/db/database.ts'
 import { insertAudit } from '../../../store/people/audit.ts'
 import { deleteEndedSessions } from '../../../store/people/sessions.ts'
 import { findSignIn, noteSignIn, toUserName, upgradeHash } from '../../../store/people/user-rows.ts'
-import { checkPassword, hashPassword, shortestPassword } from '../../../vault/secrets/password-hash.ts'
+import { shortestPassword } from '../../../vault/secrets/password-hash.ts'
 import { failurePage, inSentences } from '../../failures.ts'
 import { html } from '../../layout/html.ts'
 import { page } from '../../layout/layout.ts'
@@ -48,7 +48,7 @@ ${field({ name: 'password', label: 'Password', type: 'password', required: true,
 
 export async function signIn(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const site = siteOf(request)
-  const { db, redis, config } = site
+  const { db, redis, config, passwords } = site
   const { name: typed = '', password = '', to } = fieldsOf(request.body)
   const attempt = { name: toUserName(typed) ?? '', address: request.ip, device: deviceOf(request) }
   const counted = await countAttempt(redis, config.redis.prefix, attempt)
@@ -61,7 +61,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
     )
   }
   const user = await findSignIn(db, attempt.name)
-  const { right, outdated } = await checkPassword(password, user?.passwordHash)
+  const { right, outdated } = await passwords.check(password, user?.passwordHash)
   if (user === undefined || !right) {
     // Never the name: people type their password there.
     site.log.warn({ event: 'web', ip: request.ip }, 'wrong name or password at sign-in')
@@ -71,7 +71,7 @@ export async function signIn(request: FastifyRequest, reply: FastifyReply): Prom
   }
   await counted.forget()
   await counted.remember(renewDevice(request, reply))
-  if (outdated) await upgradeHash(db, user.id, user.passwordHash, await hashPassword(password))
+  if (outdated) await upgradeHash(db, user.id, user.passwordHash, await passwords.hash(password))
   await deleteEndedSessions(db, limitsOf(site))
   await beginSession(request, reply, user.id)
   await inTransaction(db, async trx => {
