@@ -1,4 +1,4 @@
-// New mail of one mailbox, batch by batch: while batch n is parsed and committed, batch n+1 is on the wire.
+// New mail of one mailbox, batch by batch: while two batches are archived, parsed and committed, the next one is on the wire.
 //
 // Before a batch is fetched it is marked as in flight in the mailbox's row; the ingest transaction clears the mark. A poll that finds a
 // mark knows that the last attempt died, with the process or with the connection. It fetches the same mail again in halves, down to single
@@ -23,6 +23,7 @@ import { clearRetry, type Retry, requestRetry } from '../store/ingest/quarantine
 import type { Reservation } from './batch/byte-budget.ts'
 import { type FetchedBatch, fetchBatch } from './batch/fetch-batch.ts'
 import { type PlannedBatch, planBatches } from './batch/plan-batches.ts'
+import { releaseBytes } from './batch/release-bytes.ts'
 import { afterEveryUid, type Cursor, isWanted } from './cursor.ts'
 import { archiveBatch, type BatchContext } from './ingest/ingest-batch.ts'
 import { probeStoring } from './ingest/probe-storing.ts'
@@ -210,45 +211,42 @@ function toInFlight(batch: PlannedBatch | undefined): InFlight | null {
 }
 
 interface Pipeline {
-  /** Accepts a fetched batch once the one before the last is committed. `reservation` is released when this one is committed. */
+  /**
+   * Accepts a fetched batch: it is archived and parsed at once, and committed after all before it. Resolves when there is room for another one;
+   * throws what an earlier commit failed with. `reservation` is released when this batch is committed, or will not be.
+   */
   add(fetched: FetchedBatch, change: MailboxChange, reservation: Disposable): Promise<void>
   /** Waits until everything is committed, also when fetching failed. */
   end(): Promise<void>
 }
 
-/** Two batches behind the one on the wire: one is archived and parsed while the one before it is committed. */
+/** So many batches are archived, parsed and committed behind the one on the wire. */
+const batchesBehind = 2
+
 function createPipeline(poll: Poll, box: OpenMailbox): Pipeline {
-  let archiving: { archived: Promise<ArchivedMail[]>; change: MailboxChange; reservation: Disposable } | null = null
-  let committing = Promise.resolve()
-  const commitArchived = () => {
-    if (archiving === null) return
-    const { archived, change, reservation } = archiving
-    archiving = null
-    committing = archived.then(mails => commit(poll, box, mails, change)).finally(() => reservation[Symbol.dispose]())
-    committing.catch(() => {})
+  const commits: Promise<void>[] = []
+  let last = Promise.resolve()
+  const commitAfter = async (
+    before: Promise<void>,
+    archived: Promise<ArchivedMail[]>,
+    change: MailboxChange,
+  ): Promise<void> => {
+    // After a batch that failed nothing is committed.
+    await before
+    const mails = await archived
+    await commit(poll, box, mails, change)
+    releaseBytes(mails)
   }
   return {
     async add(fetched, change, reservation) {
-      await committing.catch(error => {
-        reservation[Symbol.dispose]()
-        throw error
-      })
-      commitArchived()
       const archived = archive(poll, box, fetched.mails)
       archived.catch(() => {})
-      archiving = { archived, change, reservation }
+      last = commitAfter(last, archived, change).finally(() => reservation[Symbol.dispose]())
+      last.catch(() => {})
+      commits.push(last)
+      if (commits.length > batchesBehind) await commits.shift()
     },
-    async end() {
-      try {
-        await committing
-        commitArchived()
-        await committing
-      } finally {
-        // After a batch that failed nothing is committed.
-        archiving?.reservation[Symbol.dispose]()
-        archiving = null
-      }
-    },
+    end: () => last,
   }
 }
 

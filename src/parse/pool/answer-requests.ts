@@ -54,6 +54,8 @@ export function answerRequests(makers: Makers): void {
       group.answers = []
       group.since = now
     }
+    // Given back at once: the collector would let it grow.
+    bytes.transfer(0)
   })
   parentPort?.postMessage({ ready: true } satisfies ParseAnswer)
 }

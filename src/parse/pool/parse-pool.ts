@@ -59,10 +59,10 @@ interface Thread {
 }
 
 /** A hop between threads costs as much as a small mail, so several travel together. */
-const groupMails = 8
+const groupMails = 16
 /** So often within the deadline it is looked at which mail a thread has in hand. */
 const looksPerDeadline = 8
-const groupBytes = 262_144
+const groupBytes = 524_288
 const maxHeapMb = 512
 /** Bills that are kept before those that are forgotten are looked for. */
 const maxBills = 1_000
@@ -276,7 +276,7 @@ class ThreadPool implements ParsePool {
 
 /** One tight copy: a view of a larger buffer would take all of that along. */
 function toRequest(tasks: readonly Task[]): ParseRequest {
-  const joined = new Uint8Array(tasks.reduce((sum, { source }) => sum + source.length, 0))
+  const joined = Buffer.allocUnsafeSlow(tasks.reduce((sum, { source }) => sum + source.length, 0))
   let offset = 0
   for (const { source } of tasks) {
     joined.set(source, offset)
