@@ -121,16 +121,16 @@ export async function insertBenchAccounts(
   }
 }
 
-/** As `npm start` and the service start it; resolves once it answers. */
+/** By default as `npm start` and the service start it; resolves once it answers. */
 export async function startBenchDaemon(
   scene: BenchScene,
   name: string,
   databaseUrl: string,
   env: Record<string, string> = {},
+  command: readonly string[] = ['src/letterlock', 'run'],
 ): Promise<BenchDaemon> {
   const port = await freePort()
   const dataDirectory = path.join(scene.directory, `${name}-${port}`)
-  const command = ['src/letterlock', 'run']
   const logFile = `${dataDirectory}.log`
   const log = openSync(logFile, 'w')
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
