@@ -144,7 +144,10 @@ test('tickets are listed and shown with exactly the promised fields', async () =
 test('filters of tickets find by account and status', async () => {
   expect(await json('ticket list --account support@example.com --status open')).toHaveLength(1)
   expect(await json('ticket list --account support@example.com --status closed')).toEqual([])
-  expect(await json('ticket list --account other@example.com')).toEqual([])
+  expect(await cli('ticket list --account other@example.com')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('there is no account other@example.com'),
+  })
 })
 
 test('originals and attachments are written as they were', async () => {

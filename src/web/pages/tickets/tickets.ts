@@ -33,14 +33,18 @@ export async function showTickets(request: FastifyRequest, reply: FastifyReply):
   const { db } = siteOf(request)
   const query = fieldsOf(request.query)
   const filter = toFilter(query)
-  const found = await listTickets.run(depsOf(request), userActor(request), {
-    status: filter.status === 'all' ? undefined : filter.status,
-    account: filter.account === '' ? undefined : filter.account,
-    kind: filter.kind,
-    before: toCursor(query.before),
-    after: toCursor(query.after),
-    limit: rowsAtOnce,
-  })
+  // A page that somebody bookmarked stays a list, in words where its account was renamed; a command refuses the address.
+  const isKnown = filter.account === '' || (await findAccountIds(db, filter.account)).length > 0
+  const found = isKnown
+    ? await listTickets.run(depsOf(request), userActor(request), {
+        status: filter.status === 'all' ? undefined : filter.status,
+        account: filter.account === '' ? undefined : filter.account,
+        kind: filter.kind,
+        before: toCursor(query.before),
+        after: toCursor(query.after),
+        limit: rowsAtOnce,
+      })
+    : { tickets: [], newer: false, older: false }
   const live = found.newer ? {} : { live: addressOf(filter, {}, '/tickets/changes'), refreshSeconds }
   return await page(reply, {
     title: 'Tickets',
