@@ -68,7 +68,7 @@ export const operationEntries = {
     title: 'Mail server not seen',
     explain: ({ account, server }) =>
       `no mail of account ${account} shows that its own side writes as ${server || "''"}`,
-    advise: () => 'Confirm what the account shows, or name any other server with --authserv-id.',
+    advise: () => 'Confirm the server that the account shows, or add another one to its trusted mail servers.',
     remedies: ({ account }) => [{ action: 'show-account', account }],
     examples: [{ account: 4, server: 'mx.example.com' }],
   }),
@@ -122,7 +122,7 @@ export const operationEntries = {
   'backup.other_installation': entry<{ directory: string; storeId: string; owner: string }>({
     title: 'Backup directory of another installation',
     explain: ({ directory, storeId, owner }) =>
-      `${directory} holds backups of another installation: its raw mail has the id ${owner}, here it is ${storeId}`,
+      `the directory ${directory} holds backups of another installation: its raw mail has the id ${owner}, here it is ${storeId}`,
     advise: () => 'Name a directory of its own for each installation.',
     examples: [{ directory: '/srv/backup', storeId: '5b1f0c66', owner: 'c0ffee12' }],
   }),

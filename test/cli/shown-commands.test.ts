@@ -64,6 +64,8 @@ test('what is shown in a block runs', async () => {
   const ticket = String(await desk.ticket('an invoice'))
   const { address } = await world.db('accounts').where({ id: accountId }).first('address')
   const { config } = world
+  // A name that may be confirmed.
+  await world.db('seen_authserv_ids').insert({ account_id: accountId, authserv_id: 'mx.example.com', mails: 3 })
   const env = {
     LETTERLOCK_DATABASE_URL: config.database.url,
     LETTERLOCK_REDIS_URL: config.redis.url,
