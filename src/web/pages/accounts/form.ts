@@ -70,9 +70,9 @@ ${choice('after', 'What happens to a mail on the server after it was received', 
 ${field({ name: 'moveTo', label: 'Moved to', value: typed.moveTo, fault: faults.moveTo, hint: 'Only if mail is moved' })}
 ${field({ name: 'every', label: 'Check every', value: typed.every, required: true, fault: faults.every, hint: 'for example 60s or 5m' })}
 ${checkbox({ name: 'push', label: 'Keep a connection open that waits for new mail, if the server supports it (push)', checked: typed.push })}
-${field({ name: 'canary', label: 'Canary every', value: typed.canary, fault: faults.canary, hint: 'Puts a marked mail into the mailbox so often, watches that it is received and removes it, for example 10m. Leave empty for none' })}</section>
+${field({ name: 'canary', label: 'Canary every', value: typed.canary, fault: faults.canary, hint: 'How often a marked mail is put into the mailbox, received and removed again, for example 10m. Leave empty for none' })}</section>
 <section><h2>Who wrote it</h2>
-${field({ name: 'authservIds', label: 'Mail servers whose word on senders you trust', value: typed.authservIds, fault: faults.authservIds, hint: 'The names in Authentication-Results, for example mx.google.com; for Microsoft 365 write "". Leave empty to check no senders' })}</section>
+${field({ name: 'authservIds', label: 'Mail servers whose word on senders you trust', value: typed.authservIds, fault: faults.authservIds, hint: 'The names in Authentication-Results, for example mx.google.com; for Microsoft 365 write "". Leave empty to rely on signatures alone' })}</section>
 <section><details${attributes({ open: typed.ca !== '' || faults.ca !== undefined })}><summary>A server of your own</summary>
 ${textarea('ca', 'CA certificates', typed.ca, faults.ca, 'PEM, from “BEGIN CERTIFICATE” on. Only for a server whose certificate no public CA has signed.', 6)}</details></section>
 <p class="actions"><button class="main" name="do" value="test-save">Test and save</button>
