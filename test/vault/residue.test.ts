@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Knex } from 'knex'
 import { expect, test } from 'vitest'
-import { CommandError } from '../../src/errors/errors.ts'
+import { OperationError } from '../../src/errors/errors.ts'
 import { openDatabase } from '../../src/store/db/database.ts'
 import { migrate } from '../../src/store/db/migrate.ts'
 import { findResidues } from '../../src/vault/residue/residue.ts'
@@ -224,7 +224,7 @@ test('a scrub is refused before it writes: too large a redo log, another one run
   const withoutCreate = await withoutRight('CREATE')
   const refused = await scrub(withoutCreate, options).catch(error => error)
   await withoutCreate.destroy()
-  expect(refused).toBeInstanceOf(CommandError)
+  expect(refused).toBeInstanceOf(OperationError)
   expect(refused.hint).toContain("GRANT CREATE, DROP, INSERT, UPDATE ON `letterlock`.* TO 'service'@'localhost';")
 })
 
