@@ -90,6 +90,7 @@ const words: Readonly<Record<string, string>> = {
   oauth: 'OAuth sign-in',
   caPem: 'CA',
   everySeconds: 'interval',
+  canarySeconds: 'canary',
   afterIngest: 'after',
   username: 'user name',
 }

@@ -193,7 +193,7 @@ export const confirmKeyStates = defineOperation({
   input: z.strictObject({
     by: z
       .enum(['host', 'database'])
-      .describe('accept them: an older backup was restored, and its keys are to be used again'),
+      .describe('accept what the database says: you restored an older backup and want to use its keys again'),
   }),
   work: ({ db, keys }: KeyDeps, { input, actor }): Promise<Decision[]> =>
     confirmStates(db, readKeyring(keys), input.by, auditName(actor)),

@@ -1,10 +1,9 @@
 // Canaries: a mail of ours comes back as any mail does, opens no ticket and is removed; a server that went deaf is told of; nobody else has a canary.
-import { ImapFlow } from 'imapflow'
 import { expect, test } from 'vitest'
 import { countCanaries } from '../../src/store/accounts/canaries.ts'
 import { letterlock } from '../cli/letterlock.ts'
 import { createWorld, ends, until, type World } from '../support/daemon.ts'
-import { startTestDovecot, user } from '../support/dovecot.ts'
+import { connectToDovecot, startTestDovecot, user } from '../support/dovecot.ts'
 import { commandEnv } from '../support/fleet.ts'
 import { capabilities, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
@@ -73,15 +72,7 @@ test('a canary is removed from the server, and one that is another’s or was us
   await until(async () => (await world.db('sources').where({ reason: 'canary' }).first())?.settled_at != null)
   const [source] = await world.db('sources').select('message_id', 'result', 'after_ingest')
   expect(source).toMatchObject({ result: 'ignored', after_ingest: 'delete' })
-  const client = new ImapFlow({
-    host: dovecot.host,
-    port: dovecot.ports.tls,
-    secure: true,
-    tls: { ca: dovecot.caPem },
-    auth: { user: user.name, pass: user.password },
-    logger: false,
-  })
-  await client.connect()
+  const client = await connectToDovecot(dovecot)
   expect((await client.status('INBOX', { messages: true })) || {}).toMatchObject({ messages: 0 })
   const stranger = `letterlock-canary.${'A'.repeat(43)}@letterlock.invalid`
   for (const [i, messageId] of [source.message_id, stranger].entries())

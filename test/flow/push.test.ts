@@ -1,10 +1,9 @@
 // Mail that the server tells of: with IDLE, with NOTIFY, and where a server promises both and keeps neither. The accounts here have
 // an interval of an hour: what comes sooner came by push.
-import { ImapFlow } from 'imapflow'
 import { expect, test } from 'vitest'
 import type { Daemon } from '../../src/daemon.ts'
 import { createWorld, ends, until, type World } from '../support/daemon.ts'
-import { startTestDovecot, user } from '../support/dovecot.ts'
+import { connectToDovecot, startTestDovecot, user } from '../support/dovecot.ts'
 import { capabilities, startScriptedServer } from '../support/imap-server.ts'
 import { rawMail } from '../support/messages.ts'
 
@@ -41,15 +40,7 @@ test('the other mailboxes of an account are told of too, where the server has NO
   await using world = await createWorld()
   const mailboxes = ['Büro & Co', 'INBOX', 'Sales']
   // Dovecot tells of mailboxes by its indexes, which a file that is merely put there does not change: another client brings the mail.
-  const client = new ImapFlow({
-    host: dovecot.host,
-    port: dovecot.ports.tls,
-    secure: true,
-    tls: { ca: dovecot.caPem },
-    auth: { user: user.name, pass: user.password },
-    logger: false,
-  })
-  await client.connect()
+  const client = await connectToDovecot(dovecot)
   await dovecot.deliver(user.name, 'Büro & Co', [])
   await dovecot.deliver(user.name, 'Sales', [])
   await world.add(dovecot.destination('tls'), user.password, { push: true, mailboxes })

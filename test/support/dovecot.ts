@@ -3,6 +3,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { ImapFlow } from 'imapflow'
 import { type Dovecot, type DovecotOptions, startDovecot } from '../../src/embedded/dovecot.ts'
 import type { Destination } from '../../src/model/destination.ts'
 
@@ -37,4 +38,18 @@ export async function startTestDovecot(options: Partial<DovecotOptions> = {}): P
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Another client of the user's mailboxes, logged in; the caller logs it out. */
+export async function connectToDovecot({ host, ports, caPem }: TestDovecot): Promise<ImapFlow> {
+  const client = new ImapFlow({
+    host,
+    port: ports.tls,
+    secure: true,
+    tls: { ca: caPem },
+    auth: { user: user.name, pass: user.password },
+    logger: false,
+  })
+  await client.connect()
+  return client
 }

@@ -171,7 +171,8 @@ async function save(
   await print(
     `account ${id} ${added.isBack ? 'is back' : 'added'}: ${address}, polled every ${settings.everySeconds} s`,
   )
-  if (added.isBack) await print('reading goes on where it stopped; --start decides of mailboxes that were never read')
+  if (added.isBack)
+    await print('reading continues where it stopped; --start applies only to mailboxes that were never read')
   await print(`test it with: letterlock account test ${id}`)
 }
 

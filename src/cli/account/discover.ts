@@ -72,7 +72,7 @@ const ends: Readonly<Record<Asked['end'], string>> = {
 }
 
 function nothingFound(address: string, { domain, asked }: Discovery): CommandError {
-  const hint = 'ask whoever runs its mail for the name of the IMAP server, and give it: --host HOST'
+  const hint = 'ask the administrator of the domain’s mail for the name of the IMAP server, and pass it: --host HOST'
   if (domain === undefined)
     return new CommandError(`no mail server can be found for ${address}: its domain is no name of the DNS`, hint)
   const lines = asked.map(({ what, end }) => `\n       ${what}: ${ends[end]}`)

@@ -100,7 +100,7 @@ function addRepairs(encryption: Command): void {
     .description(
       'resolve key states in the database that this host does not believe: correct them, or with --database accept them',
     )
-    .option('--database', 'accept them: an older backup was restored, and its keys are to be used again')
+    .option('--database', 'accept what the database says: you restored an older backup and want to use its keys again')
     .option('--yes', 'do not ask')
     .option('--dry-run', 'only say what would be done')
     .option('--json', 'print a JSON object')

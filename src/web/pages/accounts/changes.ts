@@ -93,7 +93,7 @@ export async function addAccount(request: FastifyRequest, reply: FastifyReply): 
     async save() {
       const { id, isBack } = await add.run(depsOf(request), userActor(request), { address, ...fields, start, password })
       const text = isBack
-        ? `${address} is back as account ${id}: reading goes on where it stopped.`
+        ? `${address} is back as account ${id}: reading continues where it stopped.`
         : `${address} is account ${id}.`
       return await goTo(request, reply, `/accounts/${id}`, { tone: 'good', text })
     },
